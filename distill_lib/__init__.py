@@ -1,0 +1,59 @@
+"""Provable dataset distillation for kernel ridge regression.
+
+The public surface, in the order of a distillation: load data, fit a ridge model, distil it, use the set.
+
+Importing this package switches JAX to 64-bit: the constructions invert what they build, and float32 loses the digits
+that show it. Ask for float32 with the `dtype` of a feature map and of its normalisation.
+"""
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before the first array)
+    cosine,
+    realistic_matrix,
+    recovered_weights,
+    recovery_error,
+    recovery_matrix,
+    solved_labels,
+    support_features,
+)
+from distill_lib.distill import distill  # noqa: E402
+from distill_lib.distilled_set import DistilledSet  # noqa: E402
+from distill_lib.features import FeatureMap, FullyConnected, Linear, RandomFourier  # noqa: E402
+from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
+from distill_lib.nearest import nearest  # noqa: E402
+from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
+from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GRID",
+    "DistilledSet",
+    "FeatureMap",
+    "FullyConnected",
+    "Linear",
+    "Normalisation",
+    "RandomFourier",
+    "RidgeModel",
+    "RidgePath",
+    "RidgeStats",
+    "balanced_sample",
+    "cosine",
+    "distill",
+    "fit",
+    "nearest",
+    "picture_grid",
+    "realistic_matrix",
+    "recovered_weights",
+    "recovery_error",
+    "recovery_matrix",
+    "regularised",
+    "regularised_pinv",
+    "save_picture",
+    "solved_labels",
+    "support_features",
+    "unregularised",
+]

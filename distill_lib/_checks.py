@@ -1,0 +1,58 @@
+"""One clear sentence for each kind of bad input, raised before long work starts."""
+
+import numpy as np
+from jaxtyping import ArrayLike
+
+
+def matrix(name: str, array: ArrayLike, rows: int | None = None, cols: int | None = None) -> None:
+    """Raise ValueError unless `array` is a finite matrix with the stated numbers of rows and columns."""
+    shape = np.shape(array)
+    wanted = tuple("any" if size is None else str(size) for size in (rows, cols))
+    if len(shape) != 2 or any(
+        size not in (None, seen) for size, seen in zip((rows, cols), shape, strict=True)
+    ):
+        raise ValueError(f"{name} has shape {shape}, but a matrix of shape ({', '.join(wanted)}) is needed.")
+    finite(name, array)
+
+
+def finite(name: str, array: ArrayLike) -> None:
+    """Raise ValueError if a floating-point array holds NaN or infinity."""
+    values = np.asarray(array)
+    # The sum is NaN or infinite as soon as one entry is; only then are the entries counted.
+    if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values.sum(dtype=np.float64)):
+        return
+    bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
+    if bad:
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{name} holds {bad} entries that are NaN or infinite (the first at index {first}); "
+            "clean or drop those samples."
+        )
+
+
+def labels(name: str, array: ArrayLike, classes: int, count: int | None = None) -> None:
+    """Raise ValueError unless `array` is a vector of class indices 0..classes-1 with no class empty."""
+    values = np.asarray(array)
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+        raise ValueError(
+            f"{name} must be a vector of integer class indices, not shape {values.shape} of {values.dtype}."
+        )
+    if count is not None and len(values) != count:
+        raise ValueError(f"{name} has {len(values)} entries for {count} images; they must match one to one.")
+    if len(values) and (values.min() < 0 or values.max() >= classes):
+        raise ValueError(
+            f"{name} holds {values.min()}..{values.max()}, but {classes} classes are numbered 0..{classes - 1}."
+        )
+    seen = np.bincount(values, minlength=classes)
+    if not seen.all():
+        empty = np.flatnonzero(seen == 0)
+        raise ValueError(
+            f"{name} has no sample of class {', '.join(map(str, empty[:5]))}"
+            f"{' and more' if len(empty) > 5 else ''}; every one of the {classes} classes needs at least one."
+        )
+
+
+def reg(name: str, value: float) -> None:
+    """Raise ValueError unless a ridge parameter is finite and not negative."""
+    if not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} = {value} is not a ridge parameter; it must be finite and at least 0.")

@@ -1,0 +1,115 @@
+r"""Distilled sets in closed form: Theorems 4.1, 4.2 and 5.1, Corollary 4.1.1.
+
+Everything is about two equations. With W the original model, Y_S the labels and F the support features,
+
+.. math:: Y_S\,D = W, \qquad \phi_{\lambda_S}(X_S)^+ = D .
+
+The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the second is solved by
+`pseudoinverse.unregularised`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from distill_lib import _checks
+from distill_lib.pseudoinverse import Signs, rank, regularised, regularised_pinv, unregularised
+
+
+def label_matrix(labels: Float[Array, "m k"]) -> None:
+    """Raise ValueError unless m >= k and rank(Y_S) = k, the assumptions of Theorem 4.1."""
+    m, k = labels.shape
+    if m < k:
+        raise ValueError(
+            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+        )
+    if (r := rank(labels)) < k:
+        raise ValueError(
+            f"the labels Y_S have rank {r}, but Theorem 4.1 needs rank k = {k}; "
+            "make sure that every class has a support point and that no label column repeats another."
+        )
+
+
+def recovery_matrix(
+    weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
+) -> Float[Array, "m p"]:
+    """All D with Y_S D = W (Theorem 4.1): D = Y_S^+ W + (I - Y_S^+ Y_S) Z.
+
+    Args:
+        weights: (k, p) original model W, of any rank.
+        labels: (m, k) support labels Y_S of rank k, m >= k.
+        z: (m, p) free matrix Z; None for the smallest D, Z = 0. Unused at m = k, where D is unique.
+    Returns: (m, p) matrix D, the regularised pseudoinverse that the support features must have.
+    Raises: ValueError if m < k, rank(labels) < k, shapes do not fit, or an entry is not finite.
+    """
+    _checks.matrix("labels", labels)
+    m, k = labels.shape
+    _checks.matrix("weights", weights, rows=k)
+    label_matrix(labels)
+    y_pinv = jnp.linalg.pinv(labels.T)
+    if z is None:
+        return y_pinv @ weights
+    _checks.matrix("z", z, rows=m, cols=weights.shape[1])
+    # Y_S^+ W + Z - Y_S^+ Y_S Z with one product by Y_S^+.
+    return z + y_pinv @ (weights - labels.T @ z)
+
+
+def realistic_matrix(
+    weights: Float[Array, "k p"], labels: Float[Array, "m k"], real: Float[Array, "m p"], reg_s: float = 0.0
+) -> Float[Array, "m p"]:
+    """The D of Theorem 4.1 nearest to the real data's phi_{lam_S}(Xh)^+ in Frobenius norm (Corollary 4.1.1).
+
+    Args: as `recovery_matrix`, with real: (m, p) features of real samples.
+    Raises: as `recovery_matrix`.
+    """
+    return recovery_matrix(weights, labels, regularised_pinv(real, reg_s))
+
+
+def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
+    """Support features phi(X_S) with phi_{reg_s}(X_S)^+ = D (Theorem 4.1 for LRR, Theorem 5.1 for KRR).
+
+    With D = V diag(s') U^T the features are V diag(s) U^T, s = (1 +- sqrt(1 - 4 reg_s s'^2)) / (2 s') where s' > 0
+    and 0 elsewhere; at reg_s = 0 they are D^+ (transposed to samples as rows).
+
+    Args:
+        d: (m, p) from `recovery_matrix` or `realistic_matrix`.
+        reg_s: lam_S >= 0, at most 1 / (4 s'_1^2).
+        branch: the root, "+", "-" or +-1 per nonzero singular value of D^+ in descending order.
+    Raises: ValueError if reg_s is above its bound; the message gives the bound.
+    """
+    return unregularised(regularised_pinv(d), reg_s, branch)
+
+
+def max_reg(d: Float[Array, "m p"]) -> float:
+    """1 / (4 s'_1^2), the largest lam_S that Theorem 4.1 allows for this D; infinity for D = 0."""
+    top = float(jnp.linalg.norm(d, 2))
+    return 1 / (4 * top**2) if top > 0 else float("inf")
+
+
+def solved_labels(
+    weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float = 0.0
+) -> Float[Array, "m k"]:
+    """Labels for fixed support features (Theorem 4.2): Y_S = W phi_{lam_S}(X_S), of least recovery error.
+
+    Exact iff the rows of W lie in the row space of phi_{lam_S}(X_S)^+, so always when m >= p and the features have rank p.
+    Raises: ValueError if shapes do not fit or an entry is not finite.
+    """
+    _checks.matrix("features", features)
+    _checks.matrix("weights", weights, cols=features.shape[1])
+    return regularised(features, reg_s) @ weights.T
+
+
+def recovered_weights(
+    features: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: float = 0.0
+) -> Float[Array, "k p"]:
+    """W_S = Y_S phi_{lam_S}(X_S)^+: what training on the support set gives, by its definition."""
+    return labels.T @ regularised_pinv(features, reg_s)
+
+
+def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
+    """||W_S - W||_F / ||W||_F."""
+    return float(jnp.linalg.norm(recovered - weights) / jnp.linalg.norm(weights))
+
+
+def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
+    """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its predictions."""
+    return float(jnp.vdot(weights, recovered) / (jnp.linalg.norm(weights) * jnp.linalg.norm(recovered)))

@@ -1,0 +1,150 @@
+"""Algorithm 1: from a trained ridge model to a distilled set that trains to it."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from distill_lib import _checks, closed_form
+from distill_lib.distilled_set import DistilledSet
+from distill_lib.images import balanced_sample
+from distill_lib.nearest import nearest
+from distill_lib.pseudoinverse import Signs, max_reg, rank, regularised, regularised_pinv, unregularised
+from distill_lib.ridge import RidgeModel
+
+Start = Literal["noise", "real", "nearest", "labels"]
+LabelRule = Literal["auto", "one-hot", "model"]
+
+_NEEDS = {
+    "noise": "Theorem 4.1/5.1 from noise",
+    "real": "Corollary 4.1.1",
+    "nearest": "nearest set in data space",
+    "labels": "Theorem 4.2",
+}
+
+
+def distill(
+    model: RidgeModel,
+    m: int,
+    *,
+    key: PRNGKeyArray,
+    start: Start = "noise",
+    pool=None,
+    reg_s: float = 0.0,
+    branch: Signs = "+",
+    too_large: Literal["clip", "refuse"] = "clip",
+    label_rule: LabelRule = "auto",
+    noise: float = 0.1,
+) -> DistilledSet:
+    """A support set of m points whose ridge model is the given one (Algorithm 1, and two constructions beside it).
+
+    Args:
+        model: the original model: W of rank k, phi, normalisation.
+        m: number of support points, at least k.
+        key: JAX random key, for the noise or the choice of real samples.
+        start: "noise" (Theorem 4.1 and 5.1, Z random), "real" (Corollary 4.1.1, Z from real samples), "nearest" (the
+            support set nearest to the real samples in feature space, with labels of its own), "labels" (Theorem 4.2, the
+            real samples themselves with solved labels: exact only if they span, m >= p).
+        pool: (images, labels) to draw class-balanced real samples from; needed unless start is "noise".
+        reg_s: lam_S wished.
+        branch: which root of Theorem 4.1, see `pseudoinverse.unregularised`.
+        too_large: whether a reg_s above 1 / (4 s_1^2) is lowered to it, as Algorithm 1 does, or refused.
+        label_rule: for start "real": "one-hot", "model" (Y_S = W phi_{lam_S}(Xh)), or "auto": "model" if that has rank k.
+        noise: standard deviation of Z in units of the standard deviation of Y_S^+ W's entries.
+    Returns: the set. Features outside phi's range (random Fourier features) are scaled into it by c, and reg_s by c^2;
+        then W_S = W / c, with the same predictions. `provenance` records c, the reg_s asked for, and how exactly the set carries
+        W in its own arithmetic.
+    Raises: ValueError if m < k, W or Y_S is rank-deficient, reg_s is too large and to be refused, the pool is missing or
+        unfit, phi has no right inverse, or an argument is unknown.
+    """
+    weights = model.weights
+    k, phi = weights.shape[0], model.feature_map
+    if start not in _NEEDS:
+        raise ValueError(f"start is '{start}'; it must be one of {', '.join(_NEEDS)}.")
+    if label_rule not in ("auto", "one-hot", "model"):
+        raise ValueError(f"label_rule is '{label_rule}'; it must be auto, one-hot or model.")
+    if too_large not in ("clip", "refuse"):
+        raise ValueError(f"too_large is '{too_large}'; it must be clip or refuse.")
+    _checks.reg("reg_s", reg_s)
+    _checks.matrix("weights", weights, cols=phi.dim_out)
+    if m < k:
+        raise ValueError(
+            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+        )
+    if (r := rank(weights)) < k:
+        raise ValueError(
+            f"the model W has rank {r} < k = {k}: an output is zero or repeats others; drop that class, or use "
+            "closed_form.recovery_matrix, which needs only labels of rank k."
+        )
+    one_hot = jax.nn.one_hot(jnp.arange(m) % k, k, dtype=weights.dtype)
+    record: dict = {
+        "start": start,
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "reg_s_asked": reg_s,
+    }
+
+    if start == "noise":
+        convention, labels = "one-hot", one_hot
+        smallest = closed_form.recovery_matrix(weights, labels)
+        z = noise * jnp.std(smallest) * jax.random.normal(key, (m, weights.shape[1]), weights.dtype)
+        target = regularised_pinv(closed_form.recovery_matrix(weights, labels, z))
+        record["noise"] = noise
+    else:
+        points, record["samples"] = _real_points(model, m, key, pool, start)
+        real = phi(points)
+        if start == "real":
+            convention, labels = _labels(weights, real, reg_s, label_rule, one_hot)
+            target = regularised_pinv(closed_form.realistic_matrix(weights, labels, real, reg_s))
+        else:
+            convention = "W phi_{lam_S}(Xh)"
+        if start == "nearest":
+            found = nearest(weights, real, reg_s)
+            target, labels = found.target, found.labels
+            record |= {"distance": found.distance, "condition": found.condition}
+        if start == "labels":
+            labels = closed_form.solved_labels(weights, real, reg_s)
+
+    scale = 1.0
+    if start != "labels":
+        # From here every construction is the same: invert lam_S, enter phi's range, invert phi.
+        if too_large == "clip" and reg_s > 0:
+            reg_s = min(reg_s, max_reg(target))
+        features = unregularised(target, reg_s, branch)
+        scale = phi.range_scale(features)
+        points, reg_s = phi.inverse(scale * features), scale**2 * reg_s
+
+    recovered = closed_form.recovered_weights(phi(points), labels, reg_s)
+    record |= {
+        "range_scale": scale,
+        "recovery_error": closed_form.recovery_error(weights, scale * recovered),
+        "cosine": closed_form.cosine(weights, recovered),
+        "reg": model.reg,
+    }
+    return DistilledSet(
+        points, labels, float(reg_s), phi, model.normalisation, convention, _NEEDS[start], record
+    )
+
+
+def _real_points(model, m, key, pool, start):
+    if pool is None:
+        raise ValueError(
+            f"start '{start}' begins at real samples; give pool=(images, labels) to draw them from."
+        )
+    images, labels = pool
+    _checks.labels("the pool's labels", labels, len(model.weights), count=len(images))
+    index = balanced_sample(key, labels, m, len(model.weights))
+    chosen = np.asarray(images[index])
+    model.normalisation.check(chosen)
+    return model.normalisation(chosen), index.tolist()
+
+
+def _labels(weights, real, reg_s, rule, one_hot):
+    if rule == "one-hot":
+        return "one-hot", one_hot
+    outputs = regularised(real, reg_s) @ weights.T
+    if rule == "model" or rank(outputs) == len(weights):
+        closed_form.label_matrix(outputs)
+        return "W phi_{lam_S}(Xh)", outputs
+    return "one-hot", one_hot

@@ -1,0 +1,89 @@
+"""Random Fourier features of the Gaussian kernel (Example 5.4; Rahimi and Recht 2007)."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from distill_lib import _checks
+from distill_lib.features.base import FeatureMap
+from distill_lib.pseudoinverse import least_norm
+
+
+class RandomFourier(FeatureMap):
+    """phi(x) = sqrt(2 / p) cos(A x + b).
+
+    Its range is the cube |f_j| <= sqrt(2 / p); there, for rank A = p <= d, a right inverse is
+    x = A^+ (arccos(sqrt(p / 2) f) - b).
+
+    Attributes:
+        frequencies: A (p, d), rows from N(0, I / variance).
+        phases: b (p,), radians.
+    """
+
+    frequencies: Float[Array, "p d"]
+    phases: Float[Array, " p"]
+
+    @classmethod
+    def random(
+        cls,
+        key: PRNGKeyArray,
+        dim_in: int,
+        dim_out: int,
+        variance: float = 1000.0,
+        phase_max: float = 2 * math.pi,
+        dtype: jnp.dtype | type = jnp.float64,
+    ) -> "RandomFourier":
+        """Features of the kernel exp(-||x - x'||^2 / (2 variance)) in expectation.
+
+        Args:
+            variance: sigma^2 of the Gaussian kernel, in squared input units.
+            phase_max: phases are uniform on [0, phase_max]: 2 pi in the paper, pi in its released code. Only 2 b enters
+                E <phi(x), phi(x')>, so both give the Gaussian kernel.
+        Raises: ValueError unless dim_in, dim_out >= 1, variance > 0 and phase_max >= 0.
+        """
+        if dim_in < 1 or dim_out < 1 or not variance > 0 or not phase_max >= 0:
+            raise ValueError(
+                f"random Fourier features need dim_in, dim_out >= 1, variance > 0 and phase_max >= 0, "
+                f"not {dim_in}, {dim_out}, {variance} and {phase_max}."
+            )
+        key_a, key_b = jax.random.split(key)
+        a = jax.random.normal(key_a, (dim_out, dim_in), dtype) / jnp.sqrt(jnp.asarray(variance, dtype))
+        return cls(a, jax.random.uniform(key_b, (dim_out,), dtype, 0.0, phase_max))
+
+    @property
+    def dim_in(self) -> int:
+        return self.frequencies.shape[1]
+
+    @property
+    def dim_out(self) -> int:
+        return self.frequencies.shape[0]
+
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
+        return jnp.sqrt(2 / self.dim_out) * jnp.cos(x @ self.frequencies.T + self.phases)
+
+    def range_scale(self, features: Float[Array, "n p"]) -> float:
+        top = math.sqrt(self.dim_out / 2) * float(jnp.abs(features).max())
+        return 1.0 if top <= 1 else 1 / top
+
+    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
+        """The preimage with every angle in [0, pi], of least norm.
+
+        Raises: ValueError if p > d, rank A < p, or a feature lies outside [-sqrt(2/p), sqrt(2/p)].
+        """
+        p, d = self.frequencies.shape
+        _checks.matrix("features", features, cols=p)
+        if p > d:
+            raise ValueError(
+                f"random Fourier features with p = {p} > d = {d} are not surjective onto their cube and have no right inverse; "
+                "Example 5.4 needs p <= d."
+            )
+        cosines = jnp.sqrt(p / 2) * features
+        top = float(jnp.abs(cosines).max())
+        if top > 1 + 64 * float(jnp.finfo(features.dtype).eps):
+            raise ValueError(
+                f"the features reach {top:.6g} times sqrt(2 / p), outside the range of the cosine; scale them by range_scale first."
+            )
+        angles = jnp.arccos(jnp.clip(cosines, -1, 1)) - self.phases
+        return least_norm(self.frequencies, angles, "the frequencies A")

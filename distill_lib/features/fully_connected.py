@@ -1,0 +1,88 @@
+"""Fully connected LeakyReLU networks as feature maps (Example 5.2)."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from distill_lib import _checks
+from distill_lib.features.base import FeatureMap
+from distill_lib.pseudoinverse import least_norm
+
+
+class FullyConnected(FeatureMap):
+    """phi(x) = sigma(W_L sigma(... sigma(W_1 x))), sigma(t) = t for t >= 0 and slope * t below.
+
+    Any widths make a feature map. A right inverse x = W_1^+ sigma^{-1}(... W_L^+ sigma^{-1}(f)) exists when no layer widens,
+    d >= d_1 >= ... >= d_L, every W_l has full row rank, and slope > 0.
+
+    Attributes:
+        weights: W_1 (d_1, d), ..., W_L (d_L, d_{L-1}); no biases.
+        slope: of the LeakyReLU on negative inputs.
+    """
+
+    weights: tuple[Float[Array, "out in"], ...]
+    slope: float = eqx.field(static=True, default=0.1)
+
+    @classmethod
+    def random(
+        cls,
+        key: PRNGKeyArray,
+        widths: Sequence[int],
+        slope: float = 0.1,
+        dtype: jnp.dtype | type = jnp.float64,
+    ) -> "FullyConnected":
+        """Entries from N(0, 1 / fan_in), as in the released code.
+
+        Args:
+            key: JAX random key.
+            widths: d, d_1, ..., d_L.
+        Raises: ValueError for fewer than two widths or a width below 1.
+        """
+        if len(widths) < 2 or min(widths) < 1:
+            raise ValueError(
+                f"widths = {tuple(widths)}; give the input width and at least one layer, all at least 1."
+            )
+        keys = jax.random.split(key, len(widths) - 1)
+        weights = tuple(
+            jax.random.normal(k, (out, fan_in), dtype) / jnp.sqrt(jnp.asarray(fan_in, dtype))
+            for k, fan_in, out in zip(keys, widths, widths[1:], strict=False)
+        )
+        return cls(weights, slope)
+
+    @property
+    def dim_in(self) -> int:
+        return self.weights[0].shape[1]
+
+    @property
+    def dim_out(self) -> int:
+        return self.weights[-1].shape[0]
+
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
+        for w in self.weights:
+            x = jax.nn.leaky_relu(x @ w.T, self.slope)
+        return x
+
+    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
+        """The least-norm preimage, layer by layer.
+
+        Raises: ValueError if slope <= 0, a layer widens, or a weight matrix lacks full row rank.
+        """
+        _checks.matrix("features", features, cols=self.dim_out)
+        if self.slope <= 0:
+            raise ValueError(
+                f"LeakyReLU with slope {self.slope} is not invertible; Example 5.2 needs slope > 0."
+            )
+        for layer, w in enumerate(self.weights, start=1):
+            if w.shape[0] > w.shape[1]:
+                raise ValueError(
+                    f"layer {layer} widens from {w.shape[1]} to {w.shape[0]}: the network is not surjective and "
+                    "has no right inverse; Example 5.2 needs d >= d_1 >= ... >= d_L."
+                )
+        x = features
+        for layer, w in reversed(list(enumerate(self.weights, start=1))):
+            x = jnp.where(x >= 0, x, x / self.slope)
+            x = least_norm(w, x, f"the weights of layer {layer}")
+        return x

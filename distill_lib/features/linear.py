@@ -1,0 +1,28 @@
+"""Linear ridge regression: phi(x) = x."""
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from distill_lib import _checks
+from distill_lib.features.base import FeatureMap
+
+
+class Linear(FeatureMap):
+    """phi(x) = x, p = d: Theorem 4.1 is Theorem 5.1 for this map."""
+
+    dim: int = eqx.field(static=True)
+
+    @property
+    def dim_in(self) -> int:
+        return self.dim
+
+    @property
+    def dim_out(self) -> int:
+        return self.dim
+
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        return x
+
+    def inverse(self, features: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        _checks.matrix("features", features, cols=self.dim)
+        return features

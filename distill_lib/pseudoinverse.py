@@ -1,0 +1,145 @@
+r"""The regularised pseudoinverse, and the way back from it.
+
+In the paper's columns, :math:`\phi_\lambda(X)^+ = (K(X,X) + \lambda I)^{-1}\phi(X)^\top`. With samples as rows and
+features F = phi(X)^T of shape (m, p), that matrix is
+
+.. math:: F \mapsto (F F^\top + \lambda I_m)^{-1} F = V\,\mathrm{diag}\Big(\frac{s}{s^2+\lambda}\Big)\,U^\top,
+          \qquad F = V\,\mathrm{diag}(s)\,U^\top,
+
+again (m, p): a feature matrix and its regularised pseudoinverse share their singular vectors, so every function
+here is a scalar function of the singular values.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Float
+
+from distill_lib import _checks
+
+Signs = str | Float[Array, " r"]
+
+
+class Svd(NamedTuple):
+    """Reduced singular value decomposition V diag(s) U^T, cut at the numerical rank."""
+
+    v: Float[Array, "m r"]
+    s: Float[Array, " r"]
+    ut: Float[Array, "r p"]
+
+    def with_values(self, values: Float[Array, " r"]) -> Float[Array, "m p"]:
+        """The matrix with the same singular vectors and other singular values."""
+        return (self.v * values) @ self.ut
+
+
+def svd(a: Float[Array, "m p"]) -> Svd:
+    """Reduced SVD of the numerical rank: singular values above max(m, p) * eps * s_1."""
+    v, s, ut = jnp.linalg.svd(a, full_matrices=False)
+    r = int(jnp.sum(s > _cutoff(s, a.shape)))
+    return Svd(v[:, :r], s[:r], ut[:r])
+
+
+def rank(a: Float[Array, "m p"]) -> int:
+    """Numerical rank: how many singular values exceed max(m, p) * eps * s_1."""
+    s = jnp.linalg.svd(a, compute_uv=False)
+    return int(jnp.sum(s > _cutoff(s, a.shape)))
+
+
+def _cutoff(s, shape):
+    return max(shape) * jnp.finfo(s.dtype).eps * s[0] if s.size else 0.0
+
+
+def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str) -> Float[Array, "n in"]:
+    """The least-norm x with w x = row for each row: rows (W^+)^T, through W^T = Q R and W^+ = Q R^{-T}.
+
+    Raises: ValueError unless w has full row rank; `name` is its subject.
+    """
+    q, r = jnp.linalg.qr(w.T)
+    pivots = jnp.abs(jnp.diag(r))
+    # A small pivot is cheap to see and rank loss always leaves one; the singular values then decide.
+    suspicious = pivots.min() <= 1e3 * max(w.shape) * jnp.finfo(w.dtype).eps * pivots.max()
+    if w.shape[0] > w.shape[1] or (suspicious and rank(w) < w.shape[0]):
+        raise ValueError(
+            f"{name} have rank {rank(w)} < {w.shape[0]}, so the feature map has no right inverse."
+        )
+    return (q @ solve_triangular(r, rows.T, trans=1)).T
+
+
+def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
+    """phi_reg(X)^+ in the paper's notation: (F F^T + reg I)^{-1} F; at reg = 0 the transpose of pinv(F).
+
+    Raises: ValueError for a negative reg or non-finite features.
+    """
+    _checks.matrix("features", features)
+    _checks.reg("reg", reg)
+    f = svd(features)
+    return f.with_values(f.s / (f.s**2 + reg))
+
+
+def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
+    """phi_reg(X): the pseudoinverse of phi_reg(X)^+, with singular values s + reg / s (zeros stay zero).
+
+    At reg = 0 this is the features themselves. Raises: as `regularised_pinv`.
+    """
+    _checks.matrix("features", features)
+    _checks.reg("reg", reg)
+    if reg == 0:
+        return features
+    f = svd(features)
+    return f.with_values(f.s + reg / f.s)
+
+
+def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
+    """Features F with regularised(F, reg) == target: the inverse used by Theorems 4.1, 5.1, C.1 and C.2.
+
+    Each nonzero singular value mu of the target comes from a root of s^2 - mu s + reg = 0.
+
+    Args:
+        target: (m, p) wished phi_reg(X_S); it is the pseudoinverse (transposed) of the paper's D.
+        reg: lam_S, at most `max_reg(target)`.
+        branch: "+" or "-", or an array of +1 and -1, one for each nonzero singular value in descending order:
+            which root to take. At reg = 0 only "+" gives features.
+    Raises: ValueError if reg > mu_min^2 / 4 (the bound lam_S <= 1 / (4 s'_1^2) of Theorem 4.1), or for a bad branch.
+    """
+    _checks.matrix("target", target)
+    _checks.reg("reg", reg)
+    t = svd(target)
+    signs = _signs(branch, len(t.s))
+    if reg == 0:
+        if bool((signs < 0).any()):
+            raise ValueError("branch '-' at reg_s = 0 is the root s = 0, which gives no features; use '+'.")
+        return target
+    bound = _bound(t.s)
+    # sqrt(mu^2 - 4 reg) doubles the relative error of the bound, hence the few units in the last place.
+    if reg > bound * (1 + 16 * float(jnp.finfo(target.dtype).eps)):
+        raise ValueError(
+            f"reg_s = {reg:.6g} is above 1 / (4 s_1^2) = {bound:.6g}, the largest for which Theorem 4.1 has a "
+            "solution; lower it, clip it, or scale the labels up."
+        )
+    plus = (t.s + jnp.sqrt(jnp.clip(t.s**2 - 4 * reg, 0))) / 2
+    # The two roots multiply to reg; this form of the small one does not cancel.
+    return t.with_values(jnp.where(signs > 0, plus, reg / plus))
+
+
+def max_reg(target: Float[Array, "m p"]) -> float:
+    """The largest lam_S for which `unregularised(target, lam_S)` exists: mu_min^2 / 4 = 1 / (4 s'_1^2)."""
+    return _bound(svd(target).s)
+
+
+def _bound(mu) -> float:
+    return float(mu[-1]) ** 2 / 4 if len(mu) else float("inf")
+
+
+def _signs(branch: Signs, count: int) -> Float[Array, " r"]:
+    if isinstance(branch, str):
+        if branch not in ("+", "-"):
+            raise ValueError(f"branch is '{branch}'; it must be '+', '-' or an array of +1 and -1.")
+        return jnp.full(count, 1.0 if branch == "+" else -1.0)
+    signs = jnp.asarray(branch)
+    if signs.shape != (count,) or not np.isin(np.asarray(signs), (-1, 1)).all():
+        raise ValueError(
+            f"branch has shape {signs.shape}; it needs one entry, +1 or -1, for each of the {count} nonzero singular values."
+        )
+    return signs

@@ -1,0 +1,291 @@
+"""Ridge regression from sufficient statistics: data are touched once, every lam comes from one eigendecomposition."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from distill_lib import _checks
+from distill_lib.features import FeatureMap
+from distill_lib.images import Normalisation
+
+# 10^-6, 10^-5.5, ..., 10^5.5: the grid of the paper's released code.
+GRID = tuple(float(10 ** (e / 2)) for e in range(-12, 12))
+_STRIP = 512  # columns of the Gram matrix made at a time
+_BATCH = 2048
+
+
+class RidgeStats(eqx.Module):
+    """All that ridge regression needs of a training set; statistics of disjoint chunks add up.
+
+    Attributes:
+        gram: (p, p) G = phi(X) phi(X)^T.
+        cross: (k, p) C = Y phi(X)^T.
+        label_sq: ||Y||_F^2.
+        count: n, samples seen.
+    """
+
+    gram: Float[Array, "p p"]
+    cross: Float[Array, "k p"]
+    label_sq: Float[Array, ""]
+    count: Int[Array, ""]
+
+    @classmethod
+    def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
+        """Statistics of one chunk. Raises: ValueError for shapes that do not fit or entries that are not finite."""
+        _checks.matrix("features", features)
+        _checks.matrix("targets", targets, rows=len(features))
+        zero = cls._zero(features.shape[1], targets.shape[1], features.dtype)
+        return _mirrored(_add_chunk(zero, features, targets))
+
+    @classmethod
+    def of_images(
+        cls, images, labels, classes: int, feature_map: FeatureMap, normalisation: Normalisation
+    ) -> Self:
+        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches."""
+        stats = cls._zero(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
+        for batch, truth in _batches(images, labels):
+            stats = _add_images(stats, feature_map, normalisation, batch, truth)
+        return _mirrored(stats)
+
+    def __add__(self, other: Self) -> Self:
+        return jax.tree.map(jnp.add, self, other)
+
+    def loss(self, weights: Float[Array, "k p"], reg: float = 0.0) -> Float[Array, ""]:
+        """||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
+        fit = jnp.vdot(weights @ self.gram, weights) - 2 * jnp.vdot(weights, self.cross) + self.label_sq
+        return fit + reg * jnp.vdot(weights, weights)
+
+    def solve(self, reg: float) -> Float[Array, "k p"]:
+        """W = C (G + reg I)^{-1} for one reg > 0 by Cholesky; for many, or reg = 0, use `RidgePath`.
+
+        Raises: ValueError if G + reg I is not numerically positive definite.
+        """
+        _checks.reg("reg", reg)
+        factor = jax.scipy.linalg.cho_factor(self.gram + reg * jnp.eye(len(self.gram), dtype=self.gram.dtype))
+        weights = jax.scipy.linalg.cho_solve(factor, self.cross.T).T
+        if not bool(jnp.isfinite(weights).all()):
+            raise ValueError(
+                f"G + reg I is not positive definite at reg = {reg:.3g}; use a larger reg or RidgePath."
+            )
+        return weights
+
+    @classmethod
+    def _zero(cls, p, k, dtype) -> Self:
+        return cls(
+            jnp.zeros((p, p), dtype), jnp.zeros((k, p), dtype), jnp.zeros((), dtype), jnp.zeros((), jnp.int64)
+        )
+
+
+@partial(jax.jit, donate_argnums=0)
+def _add_chunk(stats, f, y, count=None):
+    # G is symmetric: strips of its lower triangle cost half the products; `_mirrored` fills the rest once.
+    gram = stats.gram
+    for j in range(0, f.shape[1], _STRIP):
+        gram = gram.at[j:, j : j + _STRIP].add(f[:, j:].T @ f[:, j : j + _STRIP])
+    n = len(f) if count is None else count
+    return RidgeStats(gram, stats.cross + y.T @ f, stats.label_sq + jnp.vdot(y, y), stats.count + n)
+
+
+@partial(jax.jit, donate_argnums=0)
+def _add_images(stats, feature_map, normalisation, images, labels):
+    real = labels >= 0  # padding is labelled -1: its one-hot target is zero, and so become its features
+    f = feature_map(normalisation(images)) * real[:, None]
+    return _add_chunk(stats, f, jax.nn.one_hot(labels, len(stats.cross), dtype=f.dtype), real.sum())
+
+
+@partial(jax.jit, donate_argnums=0)
+def _mirrored(stats):
+    lower = jnp.tril(stats.gram)
+    return RidgeStats(lower + jnp.tril(lower, -1).T, stats.cross, stats.label_sq, stats.count)
+
+
+class RidgePath(eqx.Module):
+    """Every ridge solution of one training set: G = V diag(e) V^T gives W(reg) = (C V) diag(1 / (e + reg)) V^T.
+
+    Attributes:
+        values: (p,) eigenvalues e of G, not negative.
+        vectors: (p, p) eigenvectors V, as columns.
+        rotated: (k, p) C V.
+    """
+
+    values: Float[Array, " p"]
+    vectors: Float[Array, "p p"]
+    rotated: Float[Array, "k p"]
+
+    @classmethod
+    @partial(jax.jit, static_argnums=0)
+    def of(cls, stats: RidgeStats) -> Self:
+        """One eigendecomposition, O(p^3)."""
+        values, vectors = jnp.linalg.eigh(stats.gram, symmetrize_input=False)
+        return cls(jnp.clip(values, 0), vectors, stats.cross @ vectors)
+
+    def weights(self, reg: float) -> Float[Array, "k p"]:
+        """W(reg); at reg = 0 the minimum-norm solution C G^+."""
+        _checks.reg("reg", reg)
+        return (self.rotated * self._filter(reg)) @ self.vectors.T
+
+    @jax.jit
+    def accuracies(
+        self, features: Float[Array, "n p"], labels: Int[Array, " n"], regs: Float[Array, " r"]
+    ) -> Float[Array, " r"]:
+        """Fraction of samples that W(reg) classifies as labelled, for each reg; the features are rotated once."""
+        rotated = features @ self.vectors
+
+        def accuracy(reg):
+            predicted = jnp.argmax(rotated @ (self.rotated * self._filter(reg)).T, axis=1)
+            return jnp.mean(predicted == labels, dtype=features.dtype)
+
+        return jax.lax.map(accuracy, regs)
+
+    def _filter(self, reg):
+        kept = self.values > len(self.values) * jnp.finfo(self.values.dtype).eps * self.values[-1]
+        # 1 / (e + reg), and the pseudoinverse at reg = 0.
+        return jnp.where(kept | (reg > 0), 1 / jnp.where(kept | (reg > 0), self.values + reg, 1), 0)
+
+
+class RidgeModel(eqx.Module):
+    """f(x) = W phi(x) on normalised images, with how its lam was chosen.
+
+    Attributes:
+        weights: (k, p) W.
+        feature_map: phi.
+        normalisation: from images to network inputs.
+        reg: the chosen lam.
+        regs, validation: the grid and the validation accuracy (fraction) at each of its values.
+    """
+
+    weights: Float[Array, "k p"]
+    feature_map: FeatureMap
+    normalisation: Normalisation
+    reg: float = eqx.field(static=True)
+    regs: tuple[float, ...] = eqx.field(static=True)
+    validation: tuple[float, ...] = eqx.field(static=True)
+
+    def scores(self, images) -> Float[Array, "n k"]:
+        """W phi(x) for images (n, h, w, c)."""
+        return scores(self.weights, self.feature_map, self.normalisation, images)
+
+    def predict(self, images) -> Int[np.ndarray, " n"]:
+        """Class indices for images (n, h, w, c)."""
+        return np.asarray(jnp.argmax(self.scores(images), axis=1))
+
+    def accuracy(self, images, labels) -> float:
+        """Fraction of images classified as labelled."""
+        return float(np.mean(self.predict(images) == np.asarray(labels)))
+
+
+def fit(
+    images,
+    labels,
+    feature_map: FeatureMap,
+    normalisation: Normalisation,
+    *,
+    key: PRNGKeyArray,
+    classes: int | None = None,
+    regs: Sequence[float] = GRID,
+    val_fraction: float = 0.05,
+    refit: bool = False,
+) -> RidgeModel:
+    """Ridge regression on one-hot labels, lam chosen by validation accuracy (the larger lam wins a tie).
+
+    The images are read once, in batches, and never copied as a whole; the features of the validation part are kept.
+
+    Args:
+        images: (n, h, w, c) unsigned bytes or floats.
+        labels: (n,) class indices.
+        key: JAX random key of the split.
+        classes: k; by default the largest label + 1.
+        regs: candidate lam, all > 0 or 0 for the minimum-norm solution; one value skips the choice but keeps the split.
+        val_fraction: share of the samples held out, 0.05 in the paper; 0 (with a single reg) trains on everything.
+        refit: train again on all samples with the chosen lam. The paper does not.
+    Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite, an empty or
+        negative grid, or a validation part that is empty or takes everything.
+    """
+    labels = np.asarray(labels)
+    k = int(labels.max()) + 1 if classes is None and labels.size else classes or 0
+    _checks.labels("labels", labels, k, count=len(images))
+    normalisation.check(images)
+    if len(regs) == 0:
+        raise ValueError("the grid of ridge parameters is empty; give at least one value.")
+    for reg in regs:
+        _checks.reg("reg", reg)
+    if feature_map.dim_in != normalisation.dim:
+        raise ValueError(
+            f"the feature map takes {feature_map.dim_in} inputs, but images of shape {normalisation.shape} have {normalisation.dim}."
+        )
+    n_val = round(len(labels) * val_fraction)
+    if not 0 <= val_fraction < 1 or n_val == len(labels) or (n_val == 0 and len(regs) > 1):
+        raise ValueError(
+            f"val_fraction = {val_fraction} of {len(labels)} samples leaves {n_val} to validate on and "
+            f"{len(labels) - n_val} to train on; both parts need samples when lam is to be chosen."
+        )
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    order = rng.permutation(len(labels))
+    # Sorted, so that batches read the images in order.
+    train, val = np.sort(order[n_val:]), np.sort(order[:n_val])
+    stats = RidgeStats.of_images(_Rows(images, train), labels[train], k, feature_map, normalisation)
+    path = RidgePath.of(stats)
+    best, validation = float(regs[0]), ()
+    if n_val:
+        features, truth = _features(feature_map, normalisation, jnp.asarray(images[val])), labels[val]
+        validation = tuple(
+            np.asarray(path.accuracies(features, truth, jnp.asarray(regs, features.dtype))).tolist()
+        )
+        best = max(zip(validation, map(float, regs), strict=True))[1]
+        if refit:
+            path = RidgePath.of(
+                stats + RidgeStats.of(features, jax.nn.one_hot(truth, k, dtype=features.dtype))
+            )
+    return RidgeModel(path.weights(best), feature_map, normalisation, best, tuple(regs), validation)
+
+
+def scores(
+    weights: Float[Array, "k p"], feature_map: FeatureMap, normalisation: Normalisation, images
+) -> Float[Array, "n k"]:
+    """W phi(x) of images (n, h, w, c), in batches. Raises: ValueError for images of the wrong shape or not finite."""
+    normalisation.check(images)
+    labels = np.zeros(len(images), np.int32)
+    parts = [_scores(weights, feature_map, normalisation, batch) for batch, _ in _batches(images, labels)]
+    return jnp.concatenate(parts)[: len(images)]
+
+
+class _Rows:
+    """A selection of images by index that is copied only a batch at a time."""
+
+    def __init__(self, images, index):
+        self.images, self.index = images, index
+
+    def __len__(self):
+        return len(self.index)
+
+    def __getitem__(self, rows: slice):
+        return self.images[self.index[rows]]
+
+
+def _batches(images, labels):
+    # Batches of one size, the last one padded with label -1, so that one shape is compiled.
+    n = len(images)
+    count = -(-n // _BATCH)
+    size = -(-n // count)
+    for start in range(0, n, size):
+        batch, truth = np.asarray(images[start : start + size]), labels[start : start + size]
+        if (missing := size - len(batch)) > 0:
+            batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
+            truth = np.concatenate([truth, np.full(missing, -1, truth.dtype)])
+        yield batch, truth
+
+
+@eqx.filter_jit
+def _features(feature_map, normalisation, images):
+    return feature_map(normalisation(images))
+
+
+@eqx.filter_jit
+def _scores(weights, feature_map, normalisation, images):
+    return feature_map(normalisation(images)) @ weights.T
