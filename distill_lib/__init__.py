@@ -10,6 +10,7 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 
+from distill_lib.algorithm import distill  # noqa: E402
 from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before the first array)
     cosine,
     realistic_matrix,
@@ -19,11 +20,10 @@ from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before t
     solved_labels,
     support_features,
 )
-from distill_lib.distill import distill  # noqa: E402
 from distill_lib.distilled_set import DistilledSet  # noqa: E402
 from distill_lib.features import FeatureMap, FullyConnected, Linear, RandomFourier  # noqa: E402
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
-from distill_lib.nearest import nearest  # noqa: E402
+from distill_lib.nearest import nearest_set  # noqa: E402
 from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit  # noqa: E402
 
@@ -44,7 +44,7 @@ __all__ = [
     "cosine",
     "distill",
     "fit",
-    "nearest",
+    "nearest_set",
     "picture_grid",
     "realistic_matrix",
     "recovered_weights",

@@ -31,7 +31,7 @@ class Nearest(NamedTuple):
     condition: float
 
 
-def nearest(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
+def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
     """The features nearest to real ones among all that carry W exactly, with labels of their own.
 
     With P Xh = A diag(t_1 >= ... >= t_m) B^T and B_k the last k columns of B, X_S = Xh - P Xh B_k B_k^T and Y_S = W Xh lie at

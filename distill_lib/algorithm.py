@@ -10,7 +10,7 @@ from jaxtyping import PRNGKeyArray
 from distill_lib import _checks, closed_form
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.images import balanced_sample
-from distill_lib.nearest import nearest
+from distill_lib.nearest import nearest_set
 from distill_lib.pseudoinverse import Signs, max_reg, rank, regularised, regularised_pinv, unregularised
 from distill_lib.ridge import RidgeModel
 
@@ -100,7 +100,7 @@ def distill(
         else:
             convention = "W phi_{lam_S}(Xh)"
         if start == "nearest":
-            found = nearest(weights, real, reg_s)
+            found = nearest_set(weights, real, reg_s)
             target, labels = found.target, found.labels
             record |= {"distance": found.distance, "condition": found.condition}
         if start == "labels":
