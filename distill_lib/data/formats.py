@@ -1,0 +1,100 @@
+"""Readers of the sets' official formats: idx (MNIST), CIFAR's binary version, scikit-learn's digits.
+
+Each reader takes the downloaded files and returns the four arrays `x_train, y_train, x_test, y_test` as
+unsigned bytes, images channel-last (grey: no channel axis). No pickle is opened and no archive is unpacked
+to disk; the images are views of the bytes read.
+"""
+
+import gzip
+import math
+import struct
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+PARTS = ("x_train", "y_train", "x_test", "y_test")
+Arrays = dict[str, np.ndarray]
+
+
+def parse_idx(data: bytes) -> np.ndarray:
+    """The array of an idx file of unsigned bytes (LeCun et al. 1998).
+
+    The file is two zero bytes, the type 0x08, the number of axes, each axis's length as a big-endian 32-bit
+    integer, then the values in C order.
+
+    Raises: ValueError if the bytes are not such a file, or are more or fewer than its header promises.
+    """
+    if data[:3] != b"\x00\x00\x08" or len(data) < 4:
+        raise ValueError(f"an idx file of unsigned bytes starts with 000008, this one with {data[:4].hex()}.")
+    header = 4 + 4 * data[3]
+    if len(data) < header:
+        raise ValueError(f"the idx file ends inside its header, after {len(data)} of {header} bytes.")
+    shape = struct.unpack(f">{data[3]}I", data[4:header])
+    if len(data) != header + math.prod(shape):
+        raise ValueError(
+            f"an idx file of shape {shape} has {header + math.prod(shape)} bytes, but this one {len(data)}."
+        )
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def parse_cifar(
+    data: bytes, label_bytes: int, shape: tuple[int, int, int] = (32, 32, 3)
+) -> tuple[np.ndarray, np.ndarray]:
+    """The images (n, h, w, c) and labels (n,) of a file of CIFAR's binary version (Krizhevsky 2009).
+
+    A record is `label_bytes` label bytes, of which the last is the finest (CIFAR-100: coarse, fine), then
+    the pixels channel-first.
+
+    Raises: ValueError if the bytes are not a whole number of records, or none.
+    """
+    h, w, c = shape
+    record = label_bytes + h * w * c
+    if not data or len(data) % record:
+        raise ValueError(f"a CIFAR file is some records of {record} bytes, this one has {len(data)} bytes.")
+    records = np.frombuffer(data, np.uint8).reshape(-1, record)
+    images = records[:, label_bytes:].reshape(-1, c, h, w).transpose(0, 2, 3, 1)
+    return images, records[:, label_bytes - 1]
+
+
+def read_idx(files: Sequence[Path]) -> Arrays:
+    """The four arrays from four gzipped idx files, in the order of `PARTS`."""
+    return {
+        part: parse_idx(gzip.decompress(file.read_bytes())) for part, file in zip(PARTS, files, strict=True)
+    }
+
+
+def read_cifar(
+    files: Sequence[Path],
+    *,
+    train: Sequence[str],
+    test: Sequence[str],
+    label_bytes: int,
+    shape: tuple[int, int, int] = (32, 32, 3),
+) -> Arrays:
+    """The four arrays from the one .tar.gz in `files`, whose members `train` and `test` hold the records.
+
+    Raises: ValueError if a member is missing or is not a file of records.
+    """
+    (archive,) = files
+    found: dict[str, bytes] = {}
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            if member.name in (*train, *test) and (content := tar.extractfile(member)):
+                found[member.name] = content.read()
+    if missing := [member for member in (*train, *test) if member not in found]:
+        raise ValueError(f"the archive {archive.name} has no file {missing[0]}.")
+    x_train, y_train = parse_cifar(b"".join(found[member] for member in train), label_bytes, shape)
+    x_test, y_test = parse_cifar(b"".join(found[member] for member in test), label_bytes, shape)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def read_digits(files: Sequence[Path] = ()) -> Arrays:
+    """The four arrays of scikit-learn's 8 x 8 digits; every fifth image (index % 5 == 0) is the test part."""
+    from sklearn.datasets import load_digits  # here, because scikit-learn is slow to import
+
+    digits = load_digits()
+    x, y = digits.images.astype(np.uint8), digits.target.astype(np.uint8)
+    test = np.arange(len(x)) % 5 == 0
+    return {"x_train": x[~test], "y_train": y[~test], "x_test": x[test], "y_test": y[test]}
