@@ -120,7 +120,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(tiny):
+def server(tiny, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.files = {f"{part}.gz": gzip.compress(idx(tiny[part])) for part in PARTS}
         running.asked = []
