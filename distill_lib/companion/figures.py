@@ -1,0 +1,53 @@
+"""The few figure shapes that several notebooks share."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from distill_lib.images import picture_grid
+
+
+class Row(NamedTuple):
+    """One labelled row of pictures: images (n, h, w, c), a name on the left, a note underneath.
+
+    stretch: each image's own range is shown from black to white; otherwise [0, 1] is, and what lies outside is clipped.
+    """
+
+    name: str
+    images: np.ndarray
+    note: str = ""
+    stretch: bool = False
+
+
+def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = ()) -> Figure:
+    """Rows of pictures under each other, the first `columns` images of each.
+
+    Args:
+        heads: a short title over each column, such as class names.
+    """
+    heights = [max(1, -(-min(len(row.images), columns) // columns)) for row in rows]
+    figure, axes = plt.subplots(
+        len(rows),
+        1,
+        figsize=(7.2, 0.98 * sum(heights) + 0.25 * bool(heads)),
+        layout="constrained",
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    for axis, row in zip(axes[:, 0], rows, strict=True):
+        side = row.images.shape[2] + 1
+        picture = picture_grid(row.images[:columns], columns, stretch=row.stretch)
+        axis.imshow(picture, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        axis.set_ylabel(row.name, rotation=0, ha="right", va="center", fontsize=8.5, labelpad=6)
+        if row.note:
+            axis.set_xlabel(row.note, fontsize=8, labelpad=2)
+        if heads and axis is axes[0, 0]:
+            centres = side * np.arange(min(columns, len(heads))) + (side - 1) / 2 - 0.5
+            axis.set_xticks(centres, heads[:columns], fontsize=7, rotation=0)
+            axis.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0, pad=1)
+    return figure
