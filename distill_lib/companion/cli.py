@@ -1,0 +1,178 @@
+"""The command line, `distill`."""
+
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.root import project_root
+
+app = typer.Typer(
+    help="Runs the notebooks, builds the book and compares its numbers with the published ones.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+Profile = Annotated[str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time (default: by the cores).")
+]
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if show_version:
+        print(f"distill-lib {version('distill-lib')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")
+    ] = None,
+    profile: Profile = "digits",
+    jobs: Jobs = None,
+    force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+) -> None:
+    """Execute a profile's notebooks that are not up to date."""
+    _run(project_root(), profile, names or [], jobs=jobs, force=force)
+
+
+@app.command()
+def book(
+    profile: Profile = "digits",
+    run: Annotated[
+        bool | None,
+        typer.Option(
+            "--run/--no-run",
+            help="Run what is out of date, or nothing (default: what no reference run covers).",
+        ),
+    ] = None,
+    jobs: Jobs = None,
+) -> None:
+    """Build the book and print where it begins."""
+    from distill_lib.companion.book import build_book
+    from distill_lib.companion.profiles import load_profile
+    from distill_lib.companion.reference import needs_run
+
+    root = project_root()
+    chosen = load_profile(root, profile)
+    names = needs_run(root, chosen) if run is None else list(chosen.notebooks) if run else []
+    if names:
+        _run(root, profile, names, jobs=jobs)
+    if run is None and len(names) < len(chosen.notebooks):
+        print(
+            f"{len(chosen.notebooks) - len(names)} of {len(chosen.notebooks)} notebooks come from the committed reference run"
+        )
+    print(build_book(root, profile, console=_console()))
+
+
+@app.command()
+def report(
+    profile: Profile = "digits",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON.")] = False,
+) -> None:
+    """Compare the measured numbers with the published ones."""
+    from distill_lib.companion import report as reporting
+
+    cells = reporting.report(project_root(), profile)
+    if as_json:
+        print(json.dumps(cells, indent=1, ensure_ascii=False))
+    else:
+        _console().print(escape(reporting.origin(cells, profile)), reporting.render(cells), highlight=False)
+
+
+@app.command()
+def reference(
+    profile: Profile = "digits",
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Even if the sources were not committed.")
+    ] = False,
+) -> None:
+    """Keep a complete, up-to-date run as the one that is committed with the book."""
+    from distill_lib.companion.reference import commit_reference
+
+    root = project_root()
+    print(
+        f"{commit_reference(root, profile, allow_dirty=allow_dirty).relative_to(root)} is ready to be committed"
+    )
+
+
+@app.command()
+def data(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets to fetch (default: list them).")
+    ] = None,
+    dest: Annotated[
+        Path | None, typer.Option("--dest", help="Their folder (default: $DISTILL_DATA, else a cache).")
+    ] = None,
+) -> None:
+    """List the data sets, or fetch some."""
+    if dest is not None:
+        os.environ["DISTILL_DATA"] = str(dest)
+    from distill_lib import data as sets
+
+    for name in names or []:
+        print(f"{name}: {sets.fetch(name) or 'ships with scikit-learn'}")
+    if not names:
+        for entry in sets.describe():
+            state = (
+                "ships with scikit-learn"
+                if entry.path is None
+                else str(entry.path)
+                if entry.present
+                else "not here"
+            )
+            size = (
+                f", a download of {entry.download / 1e6:.0f} MB"
+                if entry.download and not entry.present
+                else ""
+            )
+            print(f"{entry.info.name:<9} {entry.info.title}: {state}{size}")
+
+
+def main() -> None:
+    """Entry point: an error is one sentence on stderr, without a traceback unless `--debug` is given."""
+    debug = "--debug" in sys.argv[1:]
+    sys.argv[1:] = [*(["--debug"] if debug else []), *(word for word in sys.argv[1:] if word != "--debug")]
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone: nothing more to print
+        sys.exit(1)
+    except (CompanionError, ValueError, OSError) as error:
+        if debug:
+            raise
+        print(f"distill: {error}", file=sys.stderr)
+        sys.exit(error.code if isinstance(error, CompanionError) else 1)
+
+
+def _run(root: Path, profile: str, names: list[str], *, jobs: int | None, force: bool = False) -> None:
+    from distill_lib.companion.run import run_profile
+
+    try:
+        run_profile(root, profile, names, jobs=jobs, force=force, console=_console())
+    except KeyboardInterrupt:
+        print("distill: interrupted; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _console() -> Console:
+    # Where no terminal sets a width, tables keep all their columns.
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+if __name__ == "__main__":
+    main()

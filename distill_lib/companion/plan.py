@@ -1,0 +1,127 @@
+"""What a run has to do, why, and what it will cost."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill_lib.companion.files import read_json
+from distill_lib.companion.fingerprint import INPUTS, fingerprint, inputs, jax_platform
+from distill_lib.companion.notebook import check_parameters, convert, source_path
+from distill_lib.companion.profiles import Profile
+from distill_lib.companion.provenance import cpu_count
+from distill_lib.companion.results import read_results
+from distill_lib.companion.root import build_folder, reference_folder, work_folder
+
+FORCED = "asked for with --force"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook of a run: `why` is empty if it is up to date; `seconds` is what it took last time, if known."""
+
+    name: str
+    parameters: dict[str, Any]
+    inputs: dict[str, Any]
+    fingerprint: str
+    why: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a profile, in its order, and the JAX platform they run on."""
+
+    root: Path
+    profile: Profile
+    platform: str
+    jobs: list[Job]
+
+    def work(self, job: Job) -> Path:
+        """The folder in which a job is done."""
+        return work_folder(self.root, self.profile.name, job.name)
+
+    @property
+    def to_run(self) -> list[Job]:
+        """Those not up to date: of unknown cost first, then the longest, so that the last to end is a short one."""
+        return sorted((job for job in self.jobs if job.why), key=lambda job: -(job.seconds or float("inf")))
+
+    def processes(self, wanted: int | None = None) -> int:
+        """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds one."""
+        usual = 1 if self.platform != "cpu" else min(cpu_count(), max(2, cpu_count() // 4), 8)
+        return max(1, min(wanted or usual, len(self.to_run)))
+
+
+def make_plan(root: Path, profile: Profile, names: list[str], *, force: bool = False) -> Plan:
+    """Check the profile's notebooks and parameters, then compare each with its last run.
+
+    Raises: CompanionError for an unknown notebook or parameter, before anything else is done; ValueError if a data set
+    cannot be had.
+    """
+    chosen = profile.select(names)
+    for name in chosen:
+        check_parameters(name, convert(source_path(root, name)), profile.parameters(name))
+    platform, state = jax_platform(), build_folder(root, profile.name) / "state"
+    jobs = []
+    for name in chosen:
+        parameters = profile.parameters(name)
+        content = inputs(root, name, parameters, state, platform)
+        why = FORCED if force else why_run(root, profile.name, name, content)
+        seconds = last_seconds(root, profile.name, name)
+        jobs.append(Job(name, parameters, content, fingerprint(content), why, seconds))
+    return Plan(root, profile, platform, jobs)
+
+
+def read_record(root: Path, profile: str, name: str) -> dict[str, Any] | None:
+    """What the last finished run of a notebook left: its inputs, its seconds, whether it has results."""
+    path = work_folder(root, profile, name) / "record.json"
+    return read_json(path) if path.is_file() else None
+
+
+def why_run(root: Path, profile: str, name: str, content: dict[str, Any]) -> str:
+    """The reason to run a notebook, or nothing if its last run still stands."""
+    work, build, record = (
+        work_folder(root, profile, name),
+        build_folder(root, profile),
+        read_record(root, profile, name),
+    )
+    if record is None or not record["inputs"]:
+        return (
+            "failed"
+            if (work / "partial.ipynb").is_file()
+            else "interrupted"
+            if work.is_dir()
+            else "not run yet"
+        )
+    changed = [named for key, named in INPUTS.items() if record["inputs"].get(key) != content[key]]
+    if changed:
+        return f"changed: {', '.join(changed)}"
+    outputs = [
+        build / "notebooks" / f"{name}.ipynb",
+        *([build / "results" / f"{name}.json"] if record["results"] else []),
+    ]
+    return "" if all(path.is_file() for path in outputs) else "its output is gone"
+
+
+def last_seconds(root: Path, profile: str, name: str) -> float | None:
+    """Seconds of the last run here, else of the committed reference run, else None."""
+    record = read_record(root, profile, name)
+    if record is not None:
+        return record["seconds"]
+    reference = reference_folder(root, profile) / "results" / f"{name}.json"
+    return read_results(reference)["provenance"]["seconds"] if reference.is_file() else None
+
+
+def expected(jobs: list[Job], processes: int) -> str:
+    """The cost of some jobs in words."""
+    known = [job.seconds for job in jobs if job.seconds is not None]
+    unknown = len(jobs) - len(known)
+    parts = [f"about {duration(max(sum(known) / processes, max(known)))}"] if known else []
+    parts += [f"{unknown} of unknown cost"] if unknown else []
+    return " and ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,61 @@
+"""Where a number comes from: commit, versions, device."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+SOURCES = (
+    "distill_lib",
+    "notebooks",
+)  # what the numbers depend on; prose and committed results do not count as dirt
+
+
+def commit(root: Path | None) -> dict[str, Any]:
+    """{"commit": hash or None outside a git repository, "dirty": whether the sources differ from it}."""
+    head = _git(root, "rev-parse", "HEAD")
+    if not head:
+        return {"commit": None, "dirty": None}
+    return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain", "--", *SOURCES))}
+
+
+def versions(
+    packages: tuple[str, ...] = ("jax", "jaxlib", "numpy", "scipy", "distill-lib"),
+) -> dict[str, str | None]:
+    """Installed versions (None where absent), Python's own first."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package.replace("-", "_")] = version(package)
+        except PackageNotFoundError:
+            found[package.replace("-", "_")] = None
+    return found
+
+
+def device() -> dict[str, Any]:
+    """The JAX device that computes, and how many processor cores this process may use."""
+    import jax
+
+    first = jax.devices()[0]
+    return {"platform": first.platform, "kind": first.device_kind, "cpus": cpu_count()}
+
+
+def cpu_count() -> int:
+    """Cores that this process may use, where the system says so, else all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _git(root: Path | None, *arguments: str) -> str | None:
+    if root is None:
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,83 @@
+"""The reference run: a profile's executed notebooks and results, committed with the book."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.files import locked, read_json, write_json
+from distill_lib.companion.fingerprint import notebook_digest
+from distill_lib.companion.plan import make_plan, read_record
+from distill_lib.companion.profiles import Profile, load_profile
+from distill_lib.companion.results import read_results
+from distill_lib.companion.root import build_folder, reference_folder
+
+RECORDS = "records.json"  # notebook -> what its committed run was made from
+
+
+def commit_reference(root: Path, profile: str, *, allow_dirty: bool = False) -> Path:
+    """Copy a profile's complete, up-to-date run to `book/reference/<profile>`, which it replaces; returns that folder.
+
+    Raises: CompanionError if a notebook of the profile is not up to date, or was run with uncommitted changes of the
+    sources or outside a repository, unless `allow_dirty`.
+    """
+    chosen, build, target = (
+        load_profile(root, profile),
+        build_folder(root, profile),
+        reference_folder(root, profile),
+    )
+    with locked(build / "state" / "run.lock", f"profile {profile} is being run: wait for it"):
+        stale = [job.name for job in make_plan(root, chosen, []).jobs if job.why]
+        if stale:
+            raise CompanionError(
+                f"not up to date in _build/{profile}: {', '.join(stale)}; run 'distill run --profile {profile}' first"
+            )
+        if not allow_dirty:
+            _check_clean(build, chosen)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{profile}-", dir=target.parent) as folder:
+            part = Path(folder) / "new"
+            for name in chosen.notebooks:
+                for path in (Path("notebooks") / f"{name}.ipynb", Path("results") / f"{name}.json"):
+                    if (build / path).is_file():
+                        (part / path.parent).mkdir(parents=True, exist_ok=True)
+                        shutil.copyfile(build / path, part / path)
+            write_json(part / RECORDS, {name: read_record(root, profile, name) for name in chosen.notebooks})
+            if target.exists():
+                os.replace(target, Path(folder) / "old")
+            os.replace(part, target)
+    return target
+
+
+def needs_run(root: Path, profile: Profile) -> list[str]:
+    """The notebooks that a book cannot take from the reference run.
+
+    They have been run here before, so that they are kept up to date here; or their text or parameters have changed
+    since the reference run; or it lacks them.
+    """
+    folder = reference_folder(root, profile.name)
+    records = read_json(folder / RECORDS) if (folder / RECORDS).is_file() else {}
+
+    def stands(name: str) -> bool:
+        made_from = records.get(name, {}).get("inputs", {})
+        return (
+            not (build_folder(root, profile.name) / "notebooks" / f"{name}.ipynb").is_file()
+            and (folder / "notebooks" / f"{name}.ipynb").is_file()
+            and made_from.get("notebook") == notebook_digest(root, name)
+            and made_from.get("parameters") == profile.parameters(name)
+        )
+
+    return [name for name in profile.notebooks if not stands(name)]
+
+
+def _check_clean(build: Path, profile: Profile) -> None:
+    for name in profile.notebooks:
+        path = build / "results" / f"{name}.json"
+        made = read_results(path)["provenance"] if path.is_file() else {"commit": "", "dirty": False}
+        if made["commit"] is None or made["dirty"]:
+            what = "uncommitted changes of the sources" if made["dirty"] else "no git commit to name"
+            raise CompanionError(
+                f"{name} was run with {what}: commit and run it again ('distill run --profile {profile.name} --force "
+                f"{name}'), or pass --allow-dirty"
+            )

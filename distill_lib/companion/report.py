@@ -1,0 +1,125 @@
+"""Paper | ours | difference | verdict, cell by cell."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from distill_lib.companion.profiles import load_profile
+from distill_lib.companion.published import published
+from distill_lib.companion.results import CELL, load_results
+
+Cell = dict[str, Any]
+COLOURS = {"reproduced": "green", "differs": "red", "estimated": "yellow"}
+
+
+def verdict(paper: Cell | None, measured: float | None) -> str:
+    """What a measurement says of a published cell.
+
+    Returns: "not run" (by us), "no published number", "estimated" (the paper's number is no measurement), "not compared"
+    (it depends on the device), "reproduced" (|measured - value| <= tolerance) or "differs".
+    """
+    if measured is None:
+        return "not run"
+    if paper is None or paper["value"] is None:
+        return "no published number"
+    if paper["status"] == "estimated":
+        return "estimated"
+    if paper["tolerance"] is None:
+        return "not compared"
+    # Both numbers are decimals: 1e-9 forgives their binary rounding.
+    return "reproduced" if abs(measured - paper["value"]) <= paper["tolerance"] + 1e-9 else "differs"
+
+
+def report(root: Path, profile: str) -> list[Cell]:
+    """Every published cell of the profile's data sets, and every measured cell.
+
+    Each notebook's results are those in `_build` (source "fresh"), else the committed ones ("reference").
+    """
+    sets = load_profile(root, profile).datasets({cell["dataset"] for cell in published()})
+    papers = {_key(cell): cell for cell in published()}
+    rows: dict[tuple[Any, ...], list[Cell]] = {key: [] for key in papers if papers[key]["dataset"] in sets}
+    for notebook, (source, content) in _sources(root, profile).items():
+        for row in content["rows"]:
+            origin = {
+                "notebook": notebook,
+                "source": source,
+                "device": _device(content["provenance"]["device"]),
+            }
+            rows.setdefault(_key(row), []).append(row | origin)
+    cells = [_cell(papers.get(key), row) for key, found in rows.items() for row in found or [{}]]
+    tables = list(dict.fromkeys(cell["table"] for cell in cells))
+    return sorted(cells, key=lambda cell: tables.index(cell["table"]))
+
+
+def origin(cells: list[Cell], profile: str) -> str:
+    """Where the cells come from, in one sentence."""
+    found = {(cell["notebook"], cell["source"]) for cell in cells if cell["source"]}
+    named = {
+        source: sorted(notebook for notebook, of in found if of == source)
+        for source in ("fresh", "reference")
+    }
+    parts = [f"fresh results of {', '.join(named['fresh'])}"] if named["fresh"] else []
+    parts += [f"the committed reference run of {', '.join(named['reference'])}"] if named["reference"] else []
+    return f"profile {profile}: " + (
+        " and ".join(parts) or f"nothing has been run; 'distill run --profile {profile}' does it"
+    )
+
+
+def render(cells: list[Cell]) -> Table:
+    """The report as a table for the terminal."""
+    table = Table("table", "data set", "IPC", "model", "quantity")
+    for column in ("paper", "ours", "difference"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for cell in cells:
+        colour = COLOURS.get(cell["verdict"])
+        table.add_row(
+            cell["table"],
+            cell["dataset"],
+            "original" if cell["ipc"] is None else str(cell["ipc"]),
+            ", ".join(part for part in (cell["model"], cell["method"]) if part),
+            f"{cell['quantity']} ({cell['unit']})",
+            ("~" if cell["status"] == "estimated" else "") + _number(cell["published"], cell["uncertainty"]),
+            _number(cell["measured"], cell["spread"]),
+            "" if cell["difference"] is None else f"{cell['difference']:+.4g}",
+            f"[{colour}]{cell['verdict']}[/]" if colour else cell["verdict"],
+        )
+    return table
+
+
+def _sources(root: Path, profile: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    reference = {
+        name: ("reference", found) for name, found in load_results(root, profile, fresh=False).items()
+    }
+    return reference | {
+        name: ("fresh", found) for name, found in load_results(root, profile, fresh=True).items()
+    }
+
+
+def _cell(paper: Cell | None, row: Cell) -> Cell:
+    known = paper or {}
+    value, measured = known.get("value"), row.get("measured")
+    return {
+        **{key: (row or known)[key] for key in (*CELL, "unit")},
+        "published": value,
+        **{key: known.get(key) for key in ("uncertainty", "status", "tolerance")},
+        "measured": measured,
+        **{key: row.get(key) for key in ("spread", "seeds", "device", "notebook", "source")},
+        "difference": None if value is None or measured is None else measured - value,
+        "verdict": verdict(paper, measured),
+    }
+
+
+def _key(cell: Cell) -> tuple[Any, ...]:
+    return tuple(cell[key] for key in CELL)
+
+
+def _device(device: dict[str, Any]) -> str:
+    return f"cpu, {device['cpus']} cores" if device["platform"] == "cpu" else device["kind"]
+
+
+def _number(value: float | None, spread: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" + (f" ± {spread:.2g}" if spread is not None else "")

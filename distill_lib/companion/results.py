@@ -1,0 +1,198 @@
+"""What an experiment measured, as data: rows, named numbers and their provenance, in one JSON file per notebook."""
+
+import hashlib
+import json
+import keyword
+import math
+import os
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distill_lib.companion import provenance
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.files import read_json, write_json
+from distill_lib.companion.root import build_folder, project_root, reference_folder
+
+CELL = ("table", "dataset", "ipc", "model", "method", "quantity")  # together they name one cell of a table
+
+
+class Results:
+    """Collects the results of one notebook; `save` writes `<folder>/results/<notebook>.json`.
+
+    Args:
+        notebook: name of the notebook, without its ending.
+        profile: the profile it runs with; the folder is `_build/<profile>`.
+    The runner sets DISTILL_RESULTS (another folder), DISTILL_FINGERPRINT (lets `cached` reuse finished pieces) and
+    DISTILL_PARAMETERS (for the provenance).
+    """
+
+    def __init__(self, notebook: str, profile: str):
+        named = os.environ.get("DISTILL_RESULTS")
+        root = _root_or_none() if named else project_root()
+        self.notebook, self.profile = notebook, profile
+        self._folder = Path(named) if named else build_folder(project_root(), profile)
+        self._fingerprint = os.environ.get("DISTILL_FINGERPRINT")
+        self._commit = provenance.commit(root)
+        self._rows: list[dict[str, Any]] = []
+        self._values: dict[str, dict[str, Any]] = {}
+        self._data: dict[str, str] = {}
+        self._opened = time.perf_counter()
+        self._reused = 0.0
+
+    def add(
+        self,
+        *,
+        table: str,
+        dataset: str,
+        quantity: str,
+        measured: float,
+        unit: str,
+        ipc: int | None = None,
+        model: str | None = None,
+        method: str | None = None,
+        spread: float | None = None,
+        seeds: int = 1,
+        **extra: Any,
+    ) -> None:
+        """Record one measured cell.
+
+        Args:
+            ipc: images per class; None is the original model, trained on the whole set.
+            spread: standard deviation over the seeds.
+            extra: further columns, numbers or text.
+        Raises: ValueError if measured or spread is not finite, or the cell has been recorded already.
+        """
+        row: dict[str, Any] = {
+            "table": table,
+            "dataset": dataset,
+            "ipc": ipc,
+            "model": model,
+            "method": method,
+            "quantity": quantity,
+        }
+        name = "/".join(str(row[key]) for key in CELL)
+        if any(all(old[key] == row[key] for key in CELL) for old in self._rows):
+            raise ValueError(f"results.add: the cell {name} has been recorded already")
+        row |= {
+            "measured": _finite(measured, name),
+            "spread": None if spread is None else _finite(spread, name),
+        }
+        self._rows.append(_plain(row | {"seeds": seeds, "unit": unit} | extra, allow_nan=False))
+
+    def value(self, name: str, number: float, fmt: str = "{}") -> None:
+        """Record a number for the prose, e.g. `value("ratio", 0.19, "{:.2f}")` for `{{ this.notebook.ratio }}`.
+
+        Raises: ValueError if the name cannot stand in such a formula, is taken, or the number is not finite.
+        """
+        if not name.isidentifier() or keyword.iskeyword(name) or hasattr(dict, name):
+            raise ValueError(
+                f"results.value: '{name}' cannot be used in the prose: take letters, digits and _, not '{name}'"
+            )
+        if name in self._values:
+            raise ValueError(f"results.value: '{name}' has been recorded already")
+        self._values[name] = {"number": _finite(number, name), "text": fmt.format(number)}
+
+    def data(self, info: Any) -> None:
+        """Register the data set (a `DatasetInfo`) whose digest belongs in the provenance."""
+        self._data[info.name] = info.digest
+
+    def cached(self, key: str, compute: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """`compute(*args, **kwargs)`, which must be JSON-able; arrays come back as lists.
+
+        Under the runner a finished piece is stored at once and, after an interruption, read instead of recomputed.
+        """
+        started = time.perf_counter()
+        if self._fingerprint is None:
+            return _plain(compute(*args, **kwargs))
+        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", key)[:60] + "-" + hashlib.sha256(key.encode()).hexdigest()[:10]
+        path = self._folder / "pieces" / self._fingerprint[:16] / f"{slug}.json"
+        if path.is_file():
+            piece = read_json(path)
+            self._reused += piece["seconds"]
+            return piece["value"]
+        value = _plain(compute(*args, **kwargs))
+        write_json(path, {"key": key, "seconds": time.perf_counter() - started, "value": value})
+        return value
+
+    def save(self) -> Path:
+        """Write the file, whole or not at all, with its provenance; returns its path."""
+        path = self._folder / "results" / f"{self.notebook}.json"
+        write_json(
+            path,
+            {
+                "notebook": self.notebook,
+                "profile": self.profile,
+                "rows": self._rows,
+                "values": self._values,
+                "provenance": {
+                    "parameters": json.loads(os.environ.get("DISTILL_PARAMETERS", "null")),
+                    **self._commit,
+                    "versions": provenance.versions(),
+                    "device": provenance.device(),
+                    "data": self._data,
+                    "seconds": round(time.perf_counter() - self._opened + self._reused, 3),
+                    "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                },
+            },
+        )
+        return path
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The content of a results file.
+
+    Raises: CompanionError naming the file if it is missing, no JSON, or lacks a part.
+    """
+    if not path.is_file():
+        raise CompanionError(f"no results at {path}: run the notebook first")
+    content = read_json(path)
+    lacking = {"notebook", "profile", "rows", "values", "provenance"} - set(
+        content if isinstance(content, dict) else ()
+    )
+    if lacking:
+        raise CompanionError(
+            f"{path} lacks {', '.join(sorted(lacking))}: delete it and run the notebook again"
+        )
+    return content
+
+
+def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, Any]]:
+    """Every results file of a profile by notebook, from `_build` (fresh) or from the committed reference run."""
+    folder = (build_folder if fresh else reference_folder)(root, profile) / "results"
+    return {path.stem: read_results(path) for path in sorted(folder.glob("*.json"))}
+
+
+def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, str]]:
+    """The prose's numbers: notebook -> name -> formatted text (empty if the profile has no results there)."""
+    return {
+        notebook: {name: entry["text"] for name, entry in content["values"].items()}
+        for notebook, content in load_results(root, profile, fresh=fresh).items()
+    }
+
+
+def _plain(value: Any, *, allow_nan: bool = True) -> Any:
+    """Through JSON and back, so that a computed value and a stored one are of the same types."""
+    return json.loads(json.dumps(value, default=_listed, allow_nan=allow_nan))
+
+
+def _listed(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # NumPy and JAX arrays and scalars
+        return value.tolist()
+    raise TypeError(f"results hold numbers, text, lists and dicts, not {type(value).__name__}")
+
+
+def _finite(number: float, name: str) -> float:
+    if not math.isfinite(number):
+        raise ValueError(f"results: {name} is {number}, not a finite number")
+    return float(number)
+
+
+def _root_or_none() -> Path | None:
+    try:
+        return project_root()
+    except CompanionError:
+        return None

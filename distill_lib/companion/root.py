@@ -1,0 +1,37 @@
+"""Where the project lies, and the names of its folders."""
+
+from pathlib import Path
+
+from distill_lib.companion.errors import CompanionError
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The nearest folder holding `_toc.yml` and `notebooks/`.
+
+    Args:
+        start: where to look first, upwards (default: the current folder); then above this package.
+    Raises: CompanionError if there is none.
+    """
+    first = (start or Path.cwd()).resolve()
+    for folder in (first, *first.parents, *Path(__file__).resolve().parents):
+        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
+            return folder
+    raise CompanionError(
+        f"no project at or above {first}: go to the folder that holds _toc.yml and notebooks/ and try again",
+        code=2,
+    )
+
+
+def build_folder(root: Path, profile: str) -> Path:
+    """`_build/<profile>`: executed notebooks, results, the runner's state, the site."""
+    return root / "_build" / profile
+
+
+def reference_folder(root: Path, profile: str) -> Path:
+    """`book/reference/<profile>`: the committed reference run's notebooks and results."""
+    return root / "book" / "reference" / profile
+
+
+def work_folder(root: Path, profile: str, notebook: str) -> Path:
+    """`_build/<profile>/state/run/<notebook>`: what the runner knows of a notebook, and its work on it."""
+    return build_folder(root, profile) / "state" / "run" / notebook

@@ -1,0 +1,87 @@
+"""Executes one notebook in its own process: `python -m distill_lib.companion.worker`, job in, events out.
+
+The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}}, {"done": true}.
+The runner holds stdin open; once it closes, however the runner ended, the kernel and this process end.
+"""
+
+import json
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+
+from distill_lib.companion.files import write_text
+from distill_lib.companion.notebook import KERNEL, code_cell_number, convert, tidy
+
+
+def main() -> None:
+    """Read the job, execute it, report."""
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print goes to the log, not between the events
+    job = json.loads(sys.stdin.readline())
+    scratch = Path(job["work"]) / "scratch"
+    scratch.mkdir(parents=True)
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(scratch)  # connection files; read when papermill is imported
+    threading.Thread(target=_end_with_runner, args=(scratch,), daemon=True).start()
+    try:
+        _execute(job, scratch / "notebook.ipynb", events)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import remove_error_markers
+
+    root, work = Path(job["root"]), Path(job["work"])
+    notebook = convert(Path(job["source"]))
+    at: dict[str, Any] = {"cell_index": 0, "cell": None}
+
+    try:
+        executed = papermill.execute_notebook(
+            notebook,
+            str(output),
+            parameters=job["parameters"],
+            kernel_name=KERNEL,
+            cwd=str(root),
+            progress_bar=False,
+            start_timeout=300,
+            coalesce_streams=True,
+            on_cell_start=lambda **event: at.update(event),
+            on_cell_complete=lambda **event: _send(events, cell=event["cell_index"]),
+        )
+    except Exception as error:
+        partial = remove_error_markers(nbformat.read(output, as_version=4)) if output.is_file() else notebook
+        if isinstance(error, PapermillExecutionError):
+            index, reason = error.cell_index, f"{error.ename}: {error.evalue}"
+        else:
+            index, reason = at["cell_index"], f"{type(error).__name__}: {error}"
+        source = at["cell"].source if at["cell"] is not None else ""
+        number = code_cell_number(partial, index) if at["cell"] is not None else None
+        write_text(work / "partial.ipynb", nbformat.writes(tidy(partial, root)))
+        _send(events, failed={"cell": number, "source": source, "error": reason})
+    else:
+        write_text(work / "executed.ipynb", nbformat.writes(tidy(executed, root)) + "\n")
+        _send(events, done=True)
+
+
+def _send(events: TextIO, **event: Any) -> None:
+    events.write(json.dumps(event) + "\n")
+
+
+def _end_with_runner(scratch: Path) -> None:
+    import psutil
+
+    sys.stdin.buffer.read()  # returns once the runner's end of the pipe is closed
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

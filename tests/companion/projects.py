@@ -1,0 +1,47 @@
+"""Tiny projects on which the companion's tests run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+PARAMETERS = 'profile = "tiny"\nn = 1'
+MARK = 'with open("ran.txt", "a") as file:\n    file.write("{name}\\n")'
+
+
+def write_notebook(root: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> None:
+    """A text notebook with a parameters cell and the given code cells."""
+    blocks = [
+        f"```{{code-cell}} ipython3\n{cell}\n```" for cell in (f":tags: [parameters]\n\n{parameters}", *cells)
+    ]
+    header = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n---\n"
+    (root / "notebooks" / f"{name}.md").write_text("\n\n".join([header, f"# {name}", *blocks]) + "\n")
+
+
+def make_project(root: Path, notebooks: dict[str, dict], name: str = "tiny") -> Path:
+    """A project folder whose profile `name` lists these notebooks with these parameters."""
+    (root / "notebooks").mkdir(parents=True)
+    (root / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    profiles = {name: {"description": "for the tests", "notebooks": notebooks}}
+    (root / "notebooks" / "profiles.yml").write_text(yaml.safe_dump(profiles, sort_keys=False))
+    return root
+
+
+def start(root: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """The command line in a process of its own."""
+    command = [sys.executable, "-m", "distill_lib.companion.cli", *arguments]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ran(root: Path) -> list[str]:
+    """Which notebooks' marking cells were executed, in sorted order."""
+    path = root / "ran.txt"
+    return sorted(path.read_text().split()) if path.exists() else []
+
+
+def outputs(root: Path, name: str) -> str:
+    """All outputs of an executed notebook, as text."""
+    notebook = json.loads((root / "_build" / "tiny" / "notebooks" / f"{name}.ipynb").read_text())
+    return json.dumps([cell.get("outputs") for cell in notebook["cells"]])

@@ -1,0 +1,145 @@
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from projects import make_project
+
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.results import Results, load_profile_results, read_results
+
+ROW = {
+    "table": "3",
+    "dataset": "mnist",
+    "model": "linear",
+    "quantity": "accuracy",
+    "measured": 86.4,
+    "unit": "%",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTILL_RESULTS", str(tmp_path))
+    return tmp_path
+
+
+def test_saved_results_are_read_back_with_their_provenance(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_PARAMETERS", '{"n": 3}')
+    results = Results("table_3", "tiny")
+    results.add(**ROW, ipc=1, spread=np.float32(0.5), seeds=3, reg=jnp.asarray([1.0, 2.0]))
+    results.add(**ROW)
+    results.value("ratio", jnp.asarray(0.1875), "{:.2f}")
+    results.data(type("Info", (), {"name": "mnist", "digest": "abc"}))
+    path = results.save()
+    assert path == folder / "results" / "table_3.json"
+    content = read_results(path)
+    assert content["rows"][0] == {
+        **ROW,
+        "ipc": 1,
+        "method": None,
+        "spread": 0.5,
+        "seeds": 3,
+        "reg": [1.0, 2.0],
+    }
+    assert content["rows"][1]["ipc"] is None
+    assert content["values"] == {"ratio": {"number": 0.1875, "text": "0.19"}}
+    made = content["provenance"]
+    assert made["parameters"] == {"n": 3}
+    assert made["data"] == {"mnist": "abc"}
+    assert made["device"]["platform"] == "cpu"
+    assert made["versions"]["jax"]
+    assert made["seconds"] >= 0
+    assert {"commit", "dirty", "date"} <= set(made)
+
+
+def test_without_a_runner_the_results_lie_in_the_build_folder(tmp_path, monkeypatch):
+    root = make_project(tmp_path / "p", {"a": {}})
+    monkeypatch.chdir(root / "notebooks")
+    results = Results("a", "tiny")
+    results.value("two", 2)
+    assert results.save() == root / "_build" / "tiny" / "results" / "a.json"
+    assert load_profile_results(root, "tiny", fresh=True) == {"a": {"two": "2"}}
+    assert load_profile_results(root, "tiny", fresh=False) == {}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_refused(folder, number):
+    results = Results("a", "tiny")
+    with pytest.raises(ValueError, match=r"3/mnist/None/linear/None/accuracy is .* not a finite number"):
+        results.add(**ROW | {"measured": number})
+    with pytest.raises(ValueError, match=r"x is .* not a finite number"):
+        results.value("x", number)
+
+
+def test_the_same_cell_or_name_twice_is_refused(folder):
+    results = Results("a", "tiny")
+    results.add(**ROW, ipc=1)
+    results.add(**ROW, ipc=10)
+    with pytest.raises(ValueError, match="cell 3/mnist/1/linear/None/accuracy has been recorded already"):
+        results.add(**ROW, ipc=1)
+    results.value("x", 1)
+    with pytest.raises(ValueError, match="'x' has been recorded already"):
+        results.value("x", 2)
+
+
+@pytest.mark.parametrize("name", ["two words", "1st", "items", "class"])
+def test_a_name_that_the_prose_cannot_use_is_refused(folder, name):
+    with pytest.raises(ValueError, match=f"'{name}' cannot be used in the prose"):
+        Results("a", "tiny").value(name, 1)
+
+
+def test_a_finished_piece_is_reused_under_the_same_fingerprint_only(folder, monkeypatch):
+    calls = []
+
+    def compute(x):
+        calls.append(x)
+        return {"x": np.float64(x), "list": (1, 2)}
+
+    def piece():
+        return Results("a", "tiny").cached("mnist/linear/0", compute, 3)
+
+    expected = {"x": 3.0, "list": [1, 2]}
+    assert [piece(), piece()] == [expected, expected]
+    assert len(calls) == 2  # no fingerprint, no reuse
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    assert [piece(), piece()] == [expected, expected]
+    assert len(calls) == 3
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "b" * 64)
+    assert piece() == expected
+    assert len(calls) == 4
+
+
+def test_keys_that_look_alike_in_a_file_name_are_different_pieces(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    results = Results("a", "tiny")
+    assert [results.cached(key, lambda key=key: key) for key in ("a/b", "a_b", "a b")] == [
+        "a/b",
+        "a_b",
+        "a b",
+    ]
+
+
+def test_a_piece_that_fails_leaves_nothing_behind(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    results = Results("a", "tiny")
+    with pytest.raises(TypeError, match="not object"):
+        results.cached("x", object)
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no results at"),
+        ("{", "is not valid JSON"),
+        (json.dumps({"rows": []}), "lacks notebook, profile, provenance, values"),
+    ],
+)
+def test_an_unusable_file_is_named(tmp_path, text, message):
+    path = tmp_path / "a.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(CompanionError, match=message) as caught:
+        read_results(path)
+    assert str(path) in str(caught.value)
