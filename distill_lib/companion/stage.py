@@ -1,0 +1,175 @@
+"""What goes into the book: prose, executed notebooks, numbers and settings, laid out for Jupyter Book in one folder."""
+
+import os
+import posixpath
+import re
+from datetime import datetime
+from html import escape
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.results import load_profile_results, load_results
+from distill_lib.companion.root import build_folder, reference_folder
+
+MATHJAX = (
+    "mathjax/tex-svg-full.js"  # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
+)
+
+
+def staged_files(root: Path, profile: str) -> dict[str, bytes]:
+    """Every file of the stage, by its path there.
+
+    Raises: CompanionError if a page of `_toc.yml`, the settings or MathJax are missing.
+    """
+    static = root / "book" / "_static"
+    paths = {page: page_source(root, profile, page) for page in toc_pages(root)}
+    missing = [page for page, path in paths.items() if path is None]
+    if missing:
+        raise _missing_pages(missing, profile)
+    files = {page + path.suffix: path.read_bytes() for page, path in paths.items() if path is not None}
+    files = {name: _link_notebooks(name, content, set(files)) for name, content in files.items()}
+    for path in sorted(static.rglob("*")):
+        if path.is_file():
+            files[path.relative_to(root).as_posix()] = path.read_bytes()
+    for name in ("_toc.yml", "book/references.bib"):
+        files[name] = _read(root / name)
+    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
+    files["_config.yml"] = _config(root, profile)
+    return files
+
+
+def toc_pages(root: Path) -> list[str]:
+    """The pages of `_toc.yml`, the root first, without their endings."""
+    from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
+
+    _read(root / "_toc.yml")
+    try:
+        return list(parse_toc_yaml(root / "_toc.yml"))
+    except (MalformedError, ValueError) as error:
+        raise CompanionError(f"{root / '_toc.yml'} is malformed: {' '.join(str(error).split())}") from None
+
+
+def page_source(root: Path, profile: str, page: str) -> Path | None:
+    """The file behind a page: a notebook's latest execution, else its committed one; any other page as written."""
+    folder, _, name = page.partition("/")
+    if folder == "notebooks":
+        runs = (build_folder(root, profile), reference_folder(root, profile))
+        candidates = [run / "notebooks" / f"{name}.ipynb" for run in runs]
+    else:
+        candidates = [root / f"{page}.md"]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def substitutions(root: Path, profile: str) -> dict[str, Any]:
+    """The prose's numbers, {{ this.notebook.name }} of this profile and {{ profile.notebook.name }} of a committed run."""
+    numbers: dict[str, Any] = {}
+    for folder in sorted(reference_folder(root, "").glob("*")):
+        numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
+    fresh = load_profile_results(root, profile, fresh=True)
+    return {**numbers, "this": {**numbers.get(profile, {}), **fresh}}
+
+
+def footer(root: Path, profile: str) -> str:
+    """One line of HTML: the profile, and when and at which commit its notebooks ran."""
+    runs = {**load_results(root, profile, fresh=False), **load_results(root, profile, fresh=True)}
+    sources = [run["provenance"] for run in runs.values()]
+    parts = [f"Profile <strong>{escape(profile)}</strong>"]
+    if sources:
+        parts.append("run on " + " to ".join(_first_and_last(_day(source["date"]) for source in sources)))
+    commits = sorted({_commit(source) for source in sources if source.get("commit")})
+    if commits:
+        parts.append(f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}")
+    kinds = sorted({str(source["device"]["kind"]) for source in sources if source.get("device")})
+    if kinds:
+        parts.append(f"on {', '.join(map(escape, kinds))}")
+    parts.append(f"distill-lib {version('distill-lib')}")
+    return '<p class="provenance">' + " · ".join(parts) + "</p>"
+
+
+def synchronise(stage: Path, files: dict[str, bytes]) -> None:
+    """Make the folder hold exactly these files; those with the same content keep their time of change."""
+    for path in sorted(stage.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(stage).as_posix() not in files:
+            path.unlink()
+    for name, content in files.items():
+        path = stage / name
+        if not (path.is_file() and path.read_bytes() == content):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            part.write_bytes(content)
+            os.replace(part, path)
+
+
+def _link_notebooks(name: str, content: bytes, staged: set[str]) -> bytes:
+    """Links to a text notebook, [](table_3.md), lead to its executed form."""
+
+    def link(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1])) + ".ipynb"
+        return f"]({match[1]}.ipynb" if target in staged else match[0]
+
+    return re.sub(r"\]\(([\w./-]+)\.md\b", link, content.decode()).encode()
+
+
+def _config(root: Path, profile: str) -> bytes:
+    import yaml
+
+    try:
+        config = yaml.safe_load(_read(root / "_config.yml"))
+        config["sphinx"]["config"]["myst_substitutions"] = substitutions(root, profile)
+        config["html"]["extra_footer"] = footer(root, profile)
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise CompanionError(
+            f"{root / '_config.yml'} is not valid YAML with html and sphinx: config ({reason})"
+        ) from None
+    return yaml.safe_dump(config, allow_unicode=True, sort_keys=True).encode()
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise CompanionError(f"the book needs {path}, which does not exist: restore it from the repository")
+    return path.read_bytes()
+
+
+def _mathjax() -> Path:
+    package = find_spec("sphinx-mathjax-offline")
+    path = Path(package.origin).parent / "static" / MATHJAX if package and package.origin else None
+    if path is None or not path.is_file():
+        raise CompanionError(
+            "MathJax is not installed: install the package sphinx-mathjax-offline (extra 'book')"
+        )
+    return path
+
+
+def _missing_pages(pages: list[str], profile: str) -> CompanionError:
+    notebooks = [page.removeprefix("notebooks/") for page in pages if page.startswith("notebooks/")]
+    prose = [f"{page}.md" for page in pages if not page.startswith("notebooks/")]
+    if prose:
+        return CompanionError(
+            f"_toc.yml lists {', '.join(prose)}, which does not exist: write it or take it off the list"
+        )
+    return CompanionError(
+        f"not executed for the profile {profile}: {', '.join(notebooks)} (listed in _toc.yml): "
+        f"run `distill run --profile {profile} {' '.join(notebooks)}` first"
+    )
+
+
+def _first_and_last(days: Any) -> list[str]:
+    ordered = sorted(set(days))
+    return ordered[:1] + ordered[1:][-1:]
+
+
+def _day(date: str) -> str:
+    return datetime.fromisoformat(date).date().isoformat()
+
+
+def _commit(source: dict[str, Any]) -> str:
+    return f"<code>{escape(source['commit'][:7])}</code>" + (
+        " with local changes" if source.get("dirty") else ""
+    )

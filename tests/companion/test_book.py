@@ -1,0 +1,274 @@
+"""The book on a small project: what is staged, what is rebuilt, and what stops it."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from distill_lib.companion import book, stage
+from distill_lib.companion.book import book_is_current, build_book
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.files import locked
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TOC = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/demo\n  - file: book/bibliography\n"
+INDEX = """# Welcome
+
+The ratio is {{ this.demo.ratio }}, committed {{ tiny.demo.ratio }}; see [the demo](../notebooks/demo.md#run)
+and {cite:t}`someone`. A formula: $\\norm{x} \\in \\R$.
+"""
+BIB = "@article{someone, author={Some One}, title={A Title}, journal={J}, year={2020}}\n"
+
+
+def write_notebook(folder: Path, text: str) -> None:
+    """An executed notebook with one output."""
+    output = nbformat.v4.new_output("stream", text=f"{text}\n")
+    cells = [
+        nbformat.v4.new_markdown_cell(f"# Demo {text}\n\n## Run\n\nBack to [](../book/index.md)."),
+        nbformat.v4.new_code_cell("print(1)", outputs=[output], execution_count=1),
+    ]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    folder.joinpath("notebooks").mkdir(parents=True, exist_ok=True)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "notebooks" / "demo.ipynb"
+    )
+
+
+def write_results(folder: Path, text: str) -> None:
+    """A results file with one named number."""
+    source = {
+        "commit": "abcdef0123",
+        "dirty": False,
+        "device": {"kind": "cpu"},
+        "date": "2026-02-03T04:05:06+00:00",
+    }
+    content = {"notebook": "demo", "profile": "tiny", "rows": [], "provenance": source}
+    content["values"] = {"ratio": {"number": float(text), "text": text}}
+    folder.joinpath("results").mkdir(parents=True, exist_ok=True)
+    (folder / "results" / "demo.json").write_text(json.dumps(content))
+
+
+def make_book(root: Path) -> Path:
+    """A project with the repository's settings and looks, one prose page, one notebook, run and committed."""
+    for folder in ("book", "notebooks"):
+        (root / folder).mkdir(exist_ok=True)
+    shutil.copy(REPOSITORY / "_config.yml", root)
+    shutil.copytree(REPOSITORY / "book" / "_static", root / "book" / "_static", dirs_exist_ok=True)
+    (root / "_toc.yml").write_text(TOC)
+    (root / "book" / "index.md").write_text(INDEX)
+    (root / "book" / "bibliography.md").write_text("# Bibliography\n\n```{bibliography}\n```\n")
+    (root / "book" / "references.bib").write_text(BIB)
+    (root / "notebooks" / "demo.md").write_text("# Demo\n")
+    for folder, text in ((root / "_build" / "tiny", "0.2"), (root / "book" / "reference" / "tiny", "0.3")):
+        write_notebook(folder, text)
+        write_results(folder, text)
+    return root
+
+
+@pytest.fixture
+def project(tmp_path):
+    return make_book(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("book")
+
+
+@pytest.fixture
+def built(kept):
+    """A project with a site; what Sphinx has read is kept from one test to the next."""
+    build_book(make_book(kept), "tiny")
+    return kept
+
+
+def page(root: Path, name: str) -> str:
+    return (root / "_build" / "tiny" / "html" / f"{name}.html").read_text()
+
+
+# What is staged
+
+
+def test_stages_pages_bibliography_looks_and_settings(project):
+    files = stage.staged_files(project, "tiny")
+    static = {name for name in files if name.startswith("book/_static/")}
+    assert set(files) - static == {
+        "_config.yml",
+        "_toc.yml",
+        "book/bibliography.md",
+        "book/index.md",
+        "book/references.bib",
+        "notebooks/demo.ipynb",
+    }
+    assert {"book/_static/book.css", "book/_static/logo.svg", f"book/_static/{stage.MATHJAX}"} <= static
+
+
+def test_an_executed_notebook_goes_before_the_committed_one(project):
+    assert (
+        stage.page_source(project, "tiny", "notebooks/demo") == project / "_build/tiny/notebooks/demo.ipynb"
+    )
+    shutil.rmtree(project / "_build")
+    assert (
+        stage.page_source(project, "tiny", "notebooks/demo")
+        == project / "book/reference/tiny/notebooks/demo.ipynb"
+    )
+
+
+def test_numbers_of_this_run_go_before_the_committed_ones(project):
+    assert stage.substitutions(project, "tiny") == {
+        "this": {"demo": {"ratio": "0.2"}},
+        "tiny": {"demo": {"ratio": "0.3"}},
+    }
+    assert stage.substitutions(project, "other")["this"] == {}
+
+
+def test_links_to_text_notebooks_lead_to_the_executed_ones(project):
+    (project / "book" / "index.md").write_text(
+        "# T\n[](../notebooks/demo.md#run) [](bibliography.md) [](../README.md)\n"
+    )
+    text = stage.staged_files(project, "tiny")["book/index.md"].decode()
+    assert text == "# T\n[](../notebooks/demo.ipynb#run) [](bibliography.md) [](../README.md)\n"
+
+
+def test_the_footer_says_where_the_numbers_come_from(project):
+    footer = stage.footer(project, "tiny")
+    for part in (
+        "<strong>tiny</strong>",
+        "run on 2026-02-03",
+        "<code>abcdef0</code>",
+        "on cpu",
+        "distill-lib ",
+    ):
+        assert part in footer
+    assert "run on" not in stage.footer(project, "other")
+
+
+def test_the_stage_holds_exactly_the_files_and_keeps_the_time_of_unchanged_ones(tmp_path):
+    stage.synchronise(tmp_path, {"a/same": b"1", "a/changed": b"1", "b/gone": b"1"})
+    for name in ("a/same", "a/changed"):
+        os.utime(tmp_path / name, (1000, 1000))
+    stage.synchronise(tmp_path, {"a/same": b"1", "a/changed": b"2"})
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "a",
+        "a/changed",
+        "a/same",
+    ]
+    assert (tmp_path / "a/same").stat().st_mtime == 1000
+    assert (tmp_path / "a/changed").stat().st_mtime > 1000
+    assert (tmp_path / "a/changed").read_bytes() == b"2"
+
+
+# What stops it, before Jupyter Book is started
+
+
+def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
+    (project / "_toc.yml").write_text(TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n")
+    message = r"not executed for the profile tiny: missing, gone .*`distill run --profile tiny missing gone`"
+    with pytest.raises(CompanionError, match=message):
+        build_book(project, "tiny")
+
+
+def test_a_page_that_does_not_exist_is_named(project):
+    (project / "book" / "index.md").unlink()
+    with pytest.raises(CompanionError, match=r"_toc\.yml lists book/index\.md, which does not exist"):
+        build_book(project, "tiny")
+
+
+@pytest.mark.parametrize("name", ["_toc.yml", "_config.yml", "book/references.bib"])
+def test_a_missing_file_is_named(project, name):
+    (project / name).unlink()
+    with pytest.raises(CompanionError, match=f"{name}, which does not exist"):
+        build_book(project, "tiny")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("_toc.yml", "format: jb-book\n"), ("_config.yml", "title: [\n"), ("_config.yml", "a: 1")],
+)
+def test_a_malformed_file_is_named(project, name, text):
+    (project / name).write_text(text)
+    with pytest.raises(CompanionError, match=f"{name} is (malformed|not valid)"):
+        build_book(project, "tiny")
+
+
+def test_two_builds_at_once_are_refused(project):
+    with (
+        locked(project / "_build/tiny/state/book.lock", "held"),
+        pytest.raises(CompanionError, match="under way: wait"),
+    ):
+        build_book(project, "tiny")
+
+
+# The site
+
+
+def test_the_site_opens_at_its_first_page_and_shows_numbers_output_and_origin(built):
+    assert "url=book/index.html" in page(built, "index")
+    welcome = page(built, "book/index")
+    assert "The ratio is 0.2, committed 0.3" in welcome
+    assert 'href="../notebooks/demo.html#run"' in welcome
+    assert "commit <code>abcdef0</code>" in welcome
+    assert "0.2\n" in page(built, "notebooks/demo")
+    assert (built / "_build/tiny/html/_static" / stage.MATHJAX).is_file()
+
+
+def test_nothing_is_built_when_nothing_has_changed(built):
+    assert book_is_current(built, "tiny")
+    before = (built / "_build/tiny/html/index.html").stat().st_mtime_ns
+    started = time.perf_counter()
+    index = build_book(built, "tiny")
+    assert time.perf_counter() - started < 1
+    assert index.stat().st_mtime_ns == before
+
+
+def test_changed_looks_and_removed_pages_reach_the_site(built):
+    (built / "book" / "_static" / "book.css").write_text("/* new */")
+    (built / "_toc.yml").write_text(TOC.replace("  - file: notebooks/demo\n", ""))
+    (built / "book" / "index.md").write_text("# Welcome\n\n{cite:t}`someone`\n")
+    assert not book_is_current(built, "tiny")
+    build_book(built, "tiny")
+    site = built / "_build" / "tiny" / "html"
+    assert (site / "_static" / "book.css").read_text() == "/* new */"
+    assert not (site / "notebooks").exists()
+
+
+def test_a_warning_stops_the_build_every_time_and_keeps_the_earlier_site(built):
+    index, earlier = built / "book" / "index.md", page(built, "book/index")
+    index.write_text("# Welcome\n\n{cite:t}`someone`\n\n{{ this.demo.absent }} and [](nowhere.md)\n")
+    for _ in range(2):  # Sphinx alone would pass the second time
+        with pytest.raises(CompanionError) as caught:
+            build_book(built, "tiny")
+        assert "book/index.md:5: WARNING" in str(caught.value)
+        assert "absent" in str(caught.value)
+        assert "nowhere.md" in str(caught.value)
+        assert str(built / "_build/tiny/book.log") in str(caught.value)
+        assert page(built, "book/index") == earlier
+        assert not book_is_current(built, "tiny")
+
+
+def test_an_interrupted_build_keeps_the_earlier_site_and_is_repeated(built, monkeypatch):
+    earlier = page(built, "book/index")
+    (built / "book" / "index.md").write_text("# Interrupted\n\n{cite:t}`someone`\n")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(book, "_run_jupyter_book", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_book(built, "tiny")
+    assert page(built, "book/index") == earlier
+    build_book(built, "tiny")
+    assert "Interrupted" in page(built, "book/index")
+
+
+def test_a_warning_in_a_notebook_names_its_cell():
+    assert (
+        book._cell("notebooks/a.ipynb:30004: WARNING: x") == "notebooks/a.ipynb: cell 3, line 4: WARNING: x"
+    )

@@ -1,0 +1,43 @@
+"""The site under test: what `make book` built for $DISTILL_PROFILE (default: digits)."""
+
+import os
+
+import pytest
+
+from distill_lib.companion.book import book_is_current
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.root import build_folder, project_root
+from distill_lib.companion.stage import toc_pages
+
+ROOT = project_root()
+PROFILE = os.environ.get("DISTILL_PROFILE", "digits")
+
+
+def pytest_generate_tests(metafunc):
+    """`page`: every page of `_toc.yml`; `notebook`: those that are notebooks."""
+    pages = toc_pages(ROOT)
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", pages)
+    if "notebook" in metafunc.fixturenames:
+        metafunc.parametrize("notebook", [page for page in pages if page.startswith("notebooks/")])
+
+
+@pytest.fixture(scope="session")
+def profile():
+    return PROFILE
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built site, no older than its sources.
+
+    Without one the tests are skipped, or fail where DISTILL_REQUIRE_SITE=1.
+    """
+    try:
+        current = book_is_current(ROOT, PROFILE)
+        reason = f"the site of profile {PROFILE} is missing or older than its sources: run make book first"
+    except CompanionError as error:
+        current, reason = False, f"{error}; then run make book"
+    if not current:
+        (pytest.fail if os.environ.get("DISTILL_REQUIRE_SITE") == "1" else pytest.skip)(reason)
+    return build_folder(ROOT, PROFILE) / "html"

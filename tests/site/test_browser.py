@@ -1,0 +1,168 @@
+"""Every page in a browser, from the disk: wide and narrow, light and dark, without a network."""
+
+import os
+import re
+import shutil
+
+import pytest
+
+WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+ELSEWHERE = re.compile(r"^(https?|wss?|ftp):")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+LEAST_CONTRAST = 4.0  # of text with its background; WCAG AA asks for 4.5, or 3 for large text
+
+FORMULAS = """() => {
+  const marked = [...document.querySelectorAll("article .math")];
+  return {
+    undrawn: marked.filter((box) => !box.querySelector("mjx-container svg")).map((box) => box.textContent),
+    wrong: [...document.querySelectorAll("mjx-container [data-mml-node=merror]")]
+      .map((node) => node.getAttribute("data-mjx-error")),
+  };
+}"""
+READY = """async () => {
+  if (document.querySelector("script[src*=mathjax]")) await MathJax.startup.promise;
+  await document.fonts.ready;
+}"""
+EMPTY_PICTURES = """() => [...document.images]
+  .filter((image) => image.getClientRects().length && !image.naturalWidth).map((image) => image.src)"""
+OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  const cut = (node) => {
+    for (let box = node.parentElement; box; box = box.parentElement)
+      if (["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(box).overflowX)) return true;
+    return false;
+  };
+  const wide = [...document.querySelectorAll("article *")]
+    .filter((node) => node.getBoundingClientRect().right > width + 1 && !cut(node))
+    .map((node) => node.tagName + "." + (node.getAttribute("class") || "") + " " + node.textContent.slice(0, 40));
+  if (document.documentElement.scrollWidth > width) wide.unshift("the page itself");
+  return wide;
+}"""
+CONTRAST = """(least) => {
+  const pen = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = (colour) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (colour) => {
+    const [r, g, b] = colour.slice(0, 3).map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const under = (node) => {
+    for (let box = node; box; box = box.parentElement) {
+      const colour = rgba(getComputedStyle(box).backgroundColor);
+      if (colour[3] > 127) return colour;
+    }
+    return [255, 255, 255, 255];
+  };
+  const texts = "article :is(h1, h2, h3, p, li, td, th, dt, dd, figcaption span, summary, pre), .bd-footer-content p";
+  return [...document.querySelectorAll(texts)]
+    .filter((node) => node.getClientRects().length && node.textContent.trim())
+    .map((node) => {
+      const [a, b] = [light(rgba(getComputedStyle(node).color)), light(under(node))].sort().reverse();
+      return [(a + 0.05) / (b + 0.05), node.tagName + ": " + node.textContent.trim().slice(0, 40)];
+    })
+    .filter(([ratio]) => ratio < least)
+    .map(([ratio, text]) => ratio.toFixed(1) + " " + text);
+}"""
+DARK_INK = """() => [...document.querySelectorAll("article :is(.cell_output, figure) img")]
+  .filter((image) => getComputedStyle(image).backgroundColor.includes("rgba")).map((image) => image.src)"""
+
+
+@pytest.fixture(scope="session")
+def browser(site):
+    found = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if found is None:
+        pytest.skip("no browser: install Chromium or name one in $CHROMIUM")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: install the extra 'test'")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found, args=FLAGS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A page that blocks other hosts; `tab.complaints` gathers whatever goes wrong in it."""
+    context = browser.new_context(viewport=dict(zip(("width", "height"), WIDTHS["desktop"], strict=True)))
+    complaints: list[str] = []
+
+    def refuse(route):
+        complaints.append(f"request to another host: {route.request.url}")
+        route.abort()
+
+    context.route(ELSEWHERE, refuse)
+    tab = context.new_page()
+    tab.on(
+        "console",
+        lambda said: said.type in ("error", "warning") and complaints.append(f"console: {said.text}"),
+    )
+    tab.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
+    tab.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
+    tab.complaints = complaints
+    yield tab
+    context.close()
+
+
+def test_a_page_in_every_width_and_scheme(site, page, tab):
+    tab.goto((site / f"{page}.html").as_uri())
+    tab.evaluate(READY)
+    assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}
+    for scheme in SCHEMES:
+        tab.emulate_media(color_scheme=scheme)
+        for width, (w, h) in WIDTHS.items():
+            tab.set_viewport_size({"width": w, "height": h})
+            where = f"{width}, {scheme}"
+            assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+            assert tab.evaluate(EMPTY_PICTURES) == [], f"pictures that are not shown ({where})"
+            assert tab.evaluate(OVERFLOW) == [], f"wider than the window ({where})"
+            assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == [], f"hard to read ({where})"
+    assert tab.evaluate(DARK_INK) == [], "figures without a light sheet in the dark"
+    assert tab.complaints == []
+
+
+def test_a_page_that_is_opened_on_a_phone_in_the_dark(site, tab):
+    """The start of the theme's scripts at this size, where the other test only resizes."""
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.emulate_media(color_scheme="dark")
+    tab.goto((site / "index.html").as_uri())
+    tab.wait_for_selector("article h1")
+    tab.evaluate(READY)
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert tab.evaluate(OVERFLOW) == []
+    assert not tab.locator(".bd-sidebar-primary").is_visible()
+    tab.locator(".bd-header-article .primary-toggle").click()
+    tab.locator("#pst-primary-sidebar-modal[open], .bd-sidebar-primary").first.wait_for(state="visible")
+    assert tab.complaints == []
+
+
+def test_the_search_works_without_a_server(site, tab):
+    tab.goto((site / "search.html").as_uri() + "?q=distillation")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.complaints == []
+
+
+def test_a_fault_is_noticed(site, tab, tmp_path):
+    """The checks themselves: a page with every fault they look for."""
+    (tmp_path / "bad.html").write_text(
+        '<html><body><article><p style="color: #eee">pale</p><div class="math">x</div>'
+        '<figure><img src="absent.png" width="10" height="10"></figure><div style="width: 3000px">wide</div></article>'
+        '<script src="https://example.org/x.js"></script><script>console.error("no"); absent()</script></body></html>'
+    )
+    tab.goto((tmp_path / "bad.html").as_uri())
+    assert tab.evaluate(FORMULAS)["undrawn"] == ["x"]
+    assert tab.evaluate(EMPTY_PICTURES)
+    assert any(line.startswith("the page itself") for line in tab.evaluate(OVERFLOW))
+    assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == ["1.2 P: pale"]
+    assert tab.evaluate(DARK_INK)
+    for fault in ("another host", "console: no", "script error", "not loaded"):
+        assert any(fault in complaint for complaint in tab.complaints), fault
