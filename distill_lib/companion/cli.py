@@ -17,6 +17,7 @@ from distill_lib.companion.root import project_root
 app = typer.Typer(
     help="Runs the notebooks, builds the book and compares its numbers with the published ones.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 Profile = Annotated[str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")]

@@ -79,10 +79,10 @@ def render(cells: list[Cell]) -> Table:
             cell["dataset"],
             "original" if cell["ipc"] is None else str(cell["ipc"]),
             ", ".join(part for part in (cell["model"], cell["method"]) if part),
-            f"{cell['quantity']} ({cell['unit']})",
-            ("~" if cell["status"] == "estimated" else "") + _number(cell["published"], cell["uncertainty"]),
-            _number(cell["measured"], cell["spread"]),
-            "" if cell["difference"] is None else f"{cell['difference']:+.4g}",
+            cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
+            ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
+            _number(cell, "measured", "spread"),
+            "" if cell["difference"] is None else _text(cell, cell["difference"], "+"),
             f"[{colour}]{cell['verdict']}[/]" if colour else cell["verdict"],
         )
     return table
@@ -119,7 +119,13 @@ def _device(device: dict[str, Any]) -> str:
     return f"cpu, {device['cpus']} cores" if device["platform"] == "cpu" else device["kind"]
 
 
-def _number(value: float | None, spread: float | None) -> str:
-    if value is None:
+def _number(cell: Cell, key: str, spread: str) -> str:
+    if cell[key] is None:
         return "-"
-    return f"{value:.6g}" + (f" ± {spread:.2g}" if spread is not None else "")
+    return _text(cell, cell[key]) + (f" ± {_text(cell, cell[spread])}" if cell[spread] is not None else "")
+
+
+def _text(cell: Cell, value: float, sign: str = "") -> str:
+    if cell["unit"] == "%":
+        return f"{value:{sign}.2f}"
+    return f"{value:{sign},.0f}" if abs(value) >= 1e4 else f"{value:{sign}.4g}"

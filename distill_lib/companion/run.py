@@ -252,13 +252,10 @@ def _announce(plan: Plan, jobs: int | None, console: Console) -> None:
 
 def _ending(code: int, work: Path) -> str:
     """How a worker ended that could not say so itself."""
+    if code < 0:
+        return f"the process was killed by signal {-code} ({signal.Signals(-code).name})"
     log = (work / "log.txt").read_text(errors="replace").strip().splitlines()
-    how = (
-        f"was killed by signal {-code} ({signal.Signals(-code).name})"
-        if code < 0
-        else f"ended with status {code}"
-    )
-    return f"the process {how}" + (f"\n{log[-1]}" if log else "")
+    return "\n".join([f"the process ended with status {code}", *log[-1:]])
 
 
 @contextmanager
