@@ -35,35 +35,45 @@ class Svd(NamedTuple):
 
 
 def svd(a: Float[Array, "m p"]) -> Svd:
-    """Reduced SVD of the numerical rank: singular values above max(m, p) * eps * s_1."""
+    """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1."""
     v, s, ut = jnp.linalg.svd(a, full_matrices=False)
     r = int(jnp.sum(s > _cutoff(s, a.shape)))
     return Svd(v[:, :r], s[:r], ut[:r])
 
 
 def rank(a: Float[Array, "m p"]) -> int:
-    """Numerical rank: how many singular values exceed max(m, p) * eps * s_1."""
+    """Numerical rank: how many singular values exceed 10 max(m, p) eps s_1."""
     s = jnp.linalg.svd(a, compute_uv=False)
     return int(jnp.sum(s > _cutoff(s, a.shape)))
 
 
 def _cutoff(s, shape):
-    return max(shape) * jnp.finfo(s.dtype).eps * s[0] if s.size else 0.0
+    # The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in small matrices.
+    return 10 * max(shape) * jnp.finfo(s.dtype).eps * s[0] if s.size else 0.0
 
 
 def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str) -> Float[Array, "n in"]:
     """The least-norm x with w x = row for each row: rows (W^+)^T, through W^T = Q R and W^+ = Q R^{-T}.
 
+    Square random matrices are ill-conditioned but invertible, so only those singular to working precision are refused:
+    s_min <= 10 eps s_1.
+
     Raises: ValueError unless w has full row rank; `name` is its subject.
     """
-    q, r = jnp.linalg.qr(w.T)
-    pivots = jnp.abs(jnp.diag(r))
-    # A small pivot is cheap to see and rank loss always leaves one; the singular values then decide.
-    suspicious = pivots.min() <= 1e3 * max(w.shape) * jnp.finfo(w.dtype).eps * pivots.max()
-    if w.shape[0] > w.shape[1] or (suspicious and rank(w) < w.shape[0]):
+    if w.shape[0] > w.shape[1]:
         raise ValueError(
-            f"{name} have rank {rank(w)} < {w.shape[0]}, so the feature map has no right inverse."
+            f"{name} have rank at most {w.shape[1]} < {w.shape[0]}, so the feature map has no right inverse."
         )
+    q, r = jnp.linalg.qr(w.T)
+    tolerance = 10 * jnp.finfo(w.dtype).eps
+    pivots = jnp.abs(jnp.diag(r))
+    # A small pivot is cheap to see; only then are the singular values worth their cost.
+    if pivots.min() <= 1e3 * w.shape[1] * tolerance * pivots.max():
+        s = jnp.linalg.svd(r, compute_uv=False)
+        if (seen := int(jnp.sum(s > tolerance * s[0]))) < w.shape[0]:
+            raise ValueError(
+                f"{name} have rank {seen} < {w.shape[0]}, so the feature map has no right inverse."
+            )
     return (q @ solve_triangular(r, rows.T, trans=1)).T
 
 
@@ -106,21 +116,25 @@ def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs =
     _checks.matrix("target", target)
     _checks.reg("reg", reg)
     t = svd(target)
-    signs = _signs(branch, len(t.s))
-    if reg == 0:
-        if bool((signs < 0).any()):
-            raise ValueError("branch '-' at reg_s = 0 is the root s = 0, which gives no features; use '+'.")
-        return target
-    bound = _bound(t.s)
+    s = roots(t.s, reg, branch)
+    return target if reg == 0 else t.with_values(s)
+
+
+def roots(mu: Float[Array, " r"], reg: float, branch: Signs) -> Float[Array, " r"]:
+    """A root s of s^2 - mu s + reg = 0 for each mu > 0, given in descending order. Raises: as `unregularised`."""
+    signs = _signs(branch, len(mu))
+    if reg == 0 and bool((signs < 0).any()):
+        raise ValueError("branch '-' at reg_s = 0 is the root s = 0, which gives no features; use '+'.")
+    bound = _bound(mu)
     # sqrt(mu^2 - 4 reg) doubles the relative error of the bound, hence the few units in the last place.
-    if reg > bound * (1 + 16 * float(jnp.finfo(target.dtype).eps)):
+    if reg > bound * (1 + 16 * float(jnp.finfo(mu.dtype).eps)):
         raise ValueError(
             f"reg_s = {reg:.6g} is above 1 / (4 s_1^2) = {bound:.6g}, the largest for which Theorem 4.1 has a "
             "solution; lower it, clip it, or scale the labels up."
         )
-    plus = (t.s + jnp.sqrt(jnp.clip(t.s**2 - 4 * reg, 0))) / 2
+    plus = (mu + jnp.sqrt(jnp.clip(mu**2 - 4 * reg, 0))) / 2
     # The two roots multiply to reg; this form of the small one does not cancel.
-    return t.with_values(jnp.where(signs > 0, plus, reg / plus))
+    return jnp.where(signs > 0, plus, reg / plus)
 
 
 def max_reg(target: Float[Array, "m p"]) -> float:
@@ -137,9 +151,9 @@ def _signs(branch: Signs, count: int) -> Float[Array, " r"]:
         if branch not in ("+", "-"):
             raise ValueError(f"branch is '{branch}'; it must be '+', '-' or an array of +1 and -1.")
         return jnp.full(count, 1.0 if branch == "+" else -1.0)
-    signs = jnp.asarray(branch)
-    if signs.shape != (count,) or not np.isin(np.asarray(signs), (-1, 1)).all():
+    signs = np.asarray(branch)
+    if signs.shape != (count,) or signs.dtype.kind not in "iuf" or not np.isin(signs, (-1, 1)).all():
         raise ValueError(
-            f"branch has shape {signs.shape}; it needs one entry, +1 or -1, for each of the {count} nonzero singular values."
+            f"branch has shape {signs.shape} and type {signs.dtype}; it needs one entry, +1 or -1, for each of the {count} nonzero singular values."
         )
-    return signs
+    return jnp.asarray(signs)
