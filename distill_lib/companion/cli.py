@@ -28,6 +28,7 @@ Jobs = Annotated[
 
 @app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     show_version: Annotated[
         bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -36,6 +37,8 @@ def common(
     if show_version:
         print(f"distill-lib {version('distill-lib')}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
