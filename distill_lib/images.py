@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, UInt8
 
 from distill_lib import _checks
 
@@ -66,7 +66,7 @@ class Normalisation(eqx.Module):
 
 
 def picture_grid(
-    images: Float[Array, "n h w c"], columns: int = 10, *, stretch: bool = True, gap: int = 1, zoom: int = 1
+    images: Float[ArrayLike, "n h w c"], columns: int = 10, *, stretch: bool = True, gap: int = 1, zoom: int = 1
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Images in rows of `columns` on white, as an RGB picture.
 
