@@ -5,14 +5,14 @@ Everything is about two equations. With W the original model, Y_S the labels and
 .. math:: Y_S\,D = W, \qquad \phi_{\lambda_S}(X_S)^+ = D .
 
 The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the second is solved by
-`pseudoinverse.unregularised`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
+`pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
 """
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
-from distill_lib.pseudoinverse import Signs, rank, regularised, regularised_pinv, unregularised
+from distill_lib.pseudoinverse import Signs, rank, regularised, regularised_pinv, roots, svd
 
 
 def label_matrix(labels: Float[Array, "m k"]) -> None:
@@ -45,7 +45,7 @@ def recovery_matrix(
     m, k = labels.shape
     _checks.matrix("weights", weights, rows=k)
     label_matrix(labels)
-    y_pinv = jnp.linalg.pinv(labels.T)
+    y_pinv = regularised_pinv(labels)  # (m, k): transposed twice; it inverts all that `rank` counts
     if z is None:
         return y_pinv @ weights
     _checks.matrix("z", z, rows=m, cols=weights.shape[1])
@@ -76,7 +76,11 @@ def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs =
         branch: the root, "+", "-" or +-1 per nonzero singular value of D^+ in descending order.
     Raises: ValueError if reg_s is above its bound; the message gives the bound.
     """
-    return unregularised(regularised_pinv(d), reg_s, branch)
+    _checks.matrix("d", d)
+    _checks.reg("reg_s", reg_s)
+    # From the singular values of D itself: those of a stored D^+ have lost condition(D) in accuracy.
+    f = svd(d)
+    return f.with_values(roots(1 / f.s[::-1], reg_s, branch)[::-1])
 
 
 def max_reg(d: Float[Array, "m p"]) -> float:
