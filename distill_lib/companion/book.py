@@ -82,7 +82,14 @@ def _read_mark(folder: Path) -> str | None:
 
 def _fingerprint(files: dict[str, bytes]) -> str:
     tools = sorted({(found.name, found.version) for found in distributions() if TOOLS.search(found.name)})
-    content = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    library = Path(__file__).parents[1]  # its docstrings are a page of the book
+    sources = {
+        path.relative_to(library).as_posix(): path.read_bytes() for path in sorted(library.rglob("*.py"))
+    }
+    content = [
+        {name: hashlib.sha256(data).hexdigest() for name, data in sorted(part.items())}
+        for part in (files, sources)
+    ]
     return hashlib.sha256(json.dumps([tools, content]).encode()).hexdigest()
 
 

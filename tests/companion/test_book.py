@@ -11,6 +11,7 @@ import pytest
 
 from distill_lib.companion import book, stage
 from distill_lib.companion.book import book_is_current, build_book
+from distill_lib.companion.docstrings import fields
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
 
@@ -203,6 +204,27 @@ def test_two_builds_at_once_are_refused(project):
         pytest.raises(CompanionError, match="under way: wait"),
     ):
         build_book(project, "tiny")
+
+
+def test_what_a_docstring_returns_and_raises_become_fields():
+    lines = [
+        "What it does.",
+        "Returns: (m, p) features.",
+        "Raises: ValueError if m < k,",
+        "    or m is 0.",
+        "",
+        "Returns nothing.",
+    ]
+    assert fields(lines) == [
+        "What it does.",
+        "",
+        ":returns: (m, p) features.",
+        "",
+        ":raises: ValueError if m < k,",
+        "    or m is 0.",
+        "",
+        "Returns nothing.",
+    ]
 
 
 # The site

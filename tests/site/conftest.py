@@ -28,16 +28,24 @@ def profile():
 
 
 @pytest.fixture(scope="session")
-def site():
-    """The folder of the built site, no older than its sources.
-
-    Without one the tests are skipped, or fail where DISTILL_REQUIRE_SITE=1.
-    """
+def built():
+    """The folder of the built site, and why it cannot be tested (None if it can): it shows the sources as they are."""
+    folder = build_folder(ROOT, PROFILE) / "html"
     try:
-        current = book_is_current(ROOT, PROFILE)
-        reason = f"the site of profile {PROFILE} is missing or older than its sources: run make book first"
+        if book_is_current(ROOT, PROFILE):
+            return folder, None
+        return (
+            folder,
+            f"the site of profile {PROFILE} is missing or older than its sources: run make book first",
+        )
     except CompanionError as error:
-        current, reason = False, f"{error}; then run make book"
-    if not current:
-        (pytest.fail if os.environ.get("DISTILL_REQUIRE_SITE") == "1" else pytest.skip)(reason)
-    return build_folder(ROOT, PROFILE) / "html"
+        return folder, f"{error}; then run make book"
+
+
+@pytest.fixture(scope="session")
+def site(built):
+    """The folder of the built site; tests are skipped without one."""
+    folder, reason = built
+    if reason:
+        pytest.skip(reason)
+    return folder

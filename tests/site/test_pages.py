@@ -1,6 +1,7 @@
 """Every built page, read as a file: links, images, outputs, and nothing unresolved or fetched from elsewhere."""
 
 import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -61,6 +62,14 @@ def prose(path: Path) -> str:
 @pytest.fixture
 def path(site, page):
     return site / f"{page}.html"
+
+
+def test_the_site_is_built_and_current(built):
+    _, reason = built
+    if reason and os.environ.get("DISTILL_REQUIRE_SITE") == "1":
+        pytest.fail(reason)
+    elif reason:
+        pytest.skip(reason)
 
 
 def test_the_site_opens_with_the_first_page(site):
