@@ -19,8 +19,9 @@ def finite(name: str, array: ArrayLike) -> None:
     """Raise ValueError if a floating-point array holds NaN or infinity."""
     values = np.asarray(array)
     # The sum is NaN or infinite as soon as one entry is; only then are the entries counted.
-    if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values.sum(dtype=np.float64)):
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values.sum(dtype=np.float64)):
+            return
     bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
     if bad:
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
@@ -30,8 +31,8 @@ def finite(name: str, array: ArrayLike) -> None:
         )
 
 
-def labels(name: str, array: ArrayLike, classes: int, count: int | None = None) -> None:
-    """Raise ValueError unless `array` is a vector of class indices 0..classes-1 with no class empty."""
+def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray:
+    """Raise ValueError unless `array` is a vector of integers, of `count` entries where that is given; signed."""
     values = np.asarray(array)
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
         raise ValueError(
@@ -39,12 +40,20 @@ def labels(name: str, array: ArrayLike, classes: int, count: int | None = None) 
         )
     if count is not None and len(values) != count:
         raise ValueError(f"{name} has {len(values)} entries for {count} images; they must match one to one.")
+    return values.astype(np.int64, copy=False)
+
+
+def labels(
+    name: str, array: ArrayLike, classes: int, count: int | None = None, *, every: bool = True
+) -> None:
+    """Raise ValueError unless `array` is a vector of class indices 0..classes-1, by default with no class empty."""
+    values = indices(name, array, count)
     if len(values) and (values.min() < 0 or values.max() >= classes):
         raise ValueError(
             f"{name} holds {values.min()}..{values.max()}, but {classes} classes are numbered 0..{classes - 1}."
         )
     seen = np.bincount(values, minlength=classes)
-    if not seen.all():
+    if every and not seen.all():
         empty = np.flatnonzero(seen == 0)
         raise ValueError(
             f"{name} has no sample of class {', '.join(map(str, empty[:5]))}"

@@ -47,7 +47,16 @@ class RidgeStats(eqx.Module):
     def of_images(
         cls, images, labels, classes: int, feature_map: FeatureMap, normalisation: Normalisation
     ) -> Self:
-        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches."""
+        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches.
+
+        Raises: ValueError for labels out of range or not one per image, images of the wrong shape or not finite.
+        """
+        _checks.labels("labels", labels, classes, count=len(images), every=False)
+        normalisation.check(images)
+        return cls._of_rows(images, labels, classes, feature_map, normalisation)
+
+    @classmethod
+    def _of_rows(cls, images, labels, classes, feature_map, normalisation) -> Self:
         stats = cls._zero(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
         for batch, truth in _batches(images, labels):
             stats = _add_images(stats, feature_map, normalisation, batch, truth)
@@ -207,11 +216,11 @@ def fit(
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite, an empty or
         negative grid, or a validation part that is empty or takes everything.
     """
-    labels = np.asarray(labels)
-    k = int(labels.max()) + 1 if classes is None and labels.size else classes or 0
-    _checks.labels("labels", labels, k, count=len(images))
+    labels = _checks.indices("labels", labels, count=len(images))
+    k = int(labels.max(initial=-1)) + 1 if classes is None else classes
+    _checks.labels("labels", labels, k)
     normalisation.check(images)
-    if len(regs) == 0:
+    if not (regs := tuple(map(float, regs))):
         raise ValueError("the grid of ridge parameters is empty; give at least one value.")
     for reg in regs:
         _checks.reg("reg", reg)
@@ -219,8 +228,10 @@ def fit(
         raise ValueError(
             f"the feature map takes {feature_map.dim_in} inputs, but images of shape {normalisation.shape} have {normalisation.dim}."
         )
+    if not 0 <= val_fraction < 1:
+        raise ValueError(f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1).")
     n_val = round(len(labels) * val_fraction)
-    if not 0 <= val_fraction < 1 or n_val == len(labels) or (n_val == 0 and len(regs) > 1):
+    if n_val == len(labels) or (n_val == 0 and len(regs) > 1):
         raise ValueError(
             f"val_fraction = {val_fraction} of {len(labels)} samples leaves {n_val} to validate on and "
             f"{len(labels) - n_val} to train on; both parts need samples when lam is to be chosen."
@@ -229,20 +240,20 @@ def fit(
     order = rng.permutation(len(labels))
     # Sorted, so that batches read the images in order.
     train, val = np.sort(order[n_val:]), np.sort(order[:n_val])
-    stats = RidgeStats.of_images(_Rows(images, train), labels[train], k, feature_map, normalisation)
+    stats = RidgeStats._of_rows(_Rows(images, train), labels[train], k, feature_map, normalisation)
     path = RidgePath.of(stats)
-    best, validation = float(regs[0]), ()
+    best, validation = regs[0], ()
     if n_val:
         features, truth = _features(feature_map, normalisation, jnp.asarray(images[val])), labels[val]
         validation = tuple(
             np.asarray(path.accuracies(features, truth, jnp.asarray(regs, features.dtype))).tolist()
         )
-        best = max(zip(validation, map(float, regs), strict=True))[1]
+        best = max(zip(validation, regs, strict=True))[1]
         if refit:
             path = RidgePath.of(
                 stats + RidgeStats.of(features, jax.nn.one_hot(truth, k, dtype=features.dtype))
             )
-    return RidgeModel(path.weights(best), feature_map, normalisation, best, tuple(regs), validation)
+    return RidgeModel(path.weights(best), feature_map, normalisation, best, regs, validation)
 
 
 def scores(
@@ -270,7 +281,7 @@ class _Rows:
 
 def _batches(images, labels):
     # Batches of one size, the last one padded with label -1, so that one shape is compiled.
-    n = len(images)
+    n, labels = len(images), np.asarray(labels, np.int32)
     count = -(-n // _BATCH)
     size = -(-n // count)
     for start in range(0, n, size):
