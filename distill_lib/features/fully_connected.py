@@ -71,7 +71,7 @@ class FullyConnected(FeatureMap):
         Raises: ValueError if slope <= 0, a layer widens, or a weight matrix lacks full row rank.
         """
         _checks.matrix("features", features, cols=self.dim_out)
-        if self.slope <= 0:
+        if not 0 < self.slope < float("inf"):
             raise ValueError(
                 f"LeakyReLU with slope {self.slope} is not invertible; Example 5.2 needs slope > 0."
             )

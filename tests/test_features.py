@@ -1,0 +1,258 @@
+"""Feature maps: their definitions, their right inverses, and where those end."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import condition, matrix, scales, seeds
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill_lib import FullyConnected, Linear, RandomFourier
+from distill_lib.features import KINDS
+
+WIDTHS = ((6, 4), (6, 6), (1, 1), (7, 5, 3), (6, 5, 5, 2))
+FOURIER = ((6, 6), (6, 4), (5, 1))  # d, p
+N = 3
+
+
+@st.composite
+def networks(draw):
+    rng = np.random.default_rng(draw(seeds))
+    widths = draw(st.sampled_from(WIDTHS))
+    slope = draw(st.sampled_from((0.01, 0.1, 0.5, 1.0, 3.0)))
+    layers = tuple(matrix(rng, out, fan_in) for fan_in, out in zip(widths, widths[1:], strict=False))
+    return FullyConnected(tuple(map(jnp.asarray, layers)), slope), layers, slope, rng
+
+
+@st.composite
+def fouriers(draw):
+    rng = np.random.default_rng(draw(seeds))
+    d, p = draw(st.sampled_from(FOURIER))
+    a = matrix(rng, p, d, scale=draw(scales))
+    b = rng.uniform(0, draw(st.sampled_from((math.pi, 2 * math.pi))), p)
+    return RandomFourier(jnp.asarray(a), jnp.asarray(b)), a, b, rng
+
+
+def network(layers, slope, x):
+    for w in layers:
+        x = x @ w.T
+        x = np.maximum(x, 0) + slope * np.minimum(x, 0)
+    return x
+
+
+# Forward passes
+
+
+@given(networks(), scales)
+def test_fully_connected_is_its_definition(net, scale):
+    phi, layers, slope, rng = net
+    x = scale * rng.normal(size=(N, phi.dim_in))
+    assert phi.dim_in == layers[0].shape[1]
+    assert phi.dim_out == layers[-1].shape[0]
+    assert np.allclose(phi(x), network(layers, slope, x), rtol=1e-11, atol=1e-11 * scale)
+
+
+@given(fouriers())
+def test_random_fourier_is_its_definition(features):
+    phi, a, b, rng = features
+    p, d = a.shape
+    x = rng.normal(size=(N, d)) / np.linalg.norm(a, 2)
+    wanted = [[math.sqrt(2 / p) * math.cos(a[j] @ row + b[j]) for j in range(p)] for row in x]
+    assert (phi.dim_in, phi.dim_out) == (d, p)
+    assert np.allclose(phi(x), wanted, rtol=0, atol=1e-13)
+
+
+def test_linear_is_the_identity():
+    x = np.arange(6.0).reshape(2, 3)
+    phi = Linear(3)
+    assert (phi.dim_in, phi.dim_out) == (3, 3)
+    assert phi(x) is x
+    assert phi.inverse(x) is x
+    assert phi.range_scale(1e9 * x) == 1
+
+
+def test_every_kind_is_listed_under_its_name():
+    assert {kind: cls.__name__ for kind, cls in KINDS.items()} == {kind: kind for kind in KINDS}
+    assert set(KINDS.values()) >= {Linear, FullyConnected, RandomFourier}
+
+
+# Right inverses
+
+
+@given(networks(), scales)
+def test_fully_connected_inverse_is_a_right_inverse(net, scale):
+    phi, layers, slope, rng = net
+    f = scale * rng.normal(size=(N, phi.dim_out))
+    x = np.asarray(phi.inverse(f))
+    steep = max(slope, 1 / slope) ** len(layers)
+    assert np.linalg.norm(network(layers, slope, x) - f) <= 1e-14 * condition(
+        *layers
+    ) * steep * np.linalg.norm(f)
+    # The points lie in the row space of W_1: no shorter ones have the same first layer.
+    rest = np.eye(phi.dim_in) - np.linalg.pinv(layers[0]) @ layers[0]
+    assert np.linalg.norm(x @ rest) <= 1e-12 * np.linalg.norm(x)
+    assert phi.range_scale(f) == 1
+
+
+@given(networks())
+def test_fully_connected_inverse_undoes_the_map_where_it_is_bijective(net):
+    phi, layers, slope, rng = net
+    if phi.dim_in == phi.dim_out:
+        x = rng.normal(size=(N, phi.dim_in))
+        assert np.allclose(phi.inverse(phi(x)), x, atol=1e-12 * condition(*layers) * max(slope, 1 / slope))
+
+
+@given(fouriers(), st.floats(1e-6, 1))
+def test_random_fourier_inverse_is_a_right_inverse_in_the_cube(features, reach):
+    phi, a, b, rng = features
+    p = len(a)
+    f = math.sqrt(2 / p) * rng.uniform(-reach, reach, (N, p))
+    f[0, 0] = math.sqrt(2 / p)  # the corner of the cube
+    x = np.asarray(phi.inverse(f))
+    again = math.sqrt(2 / p) * np.cos(x @ a.T + b)
+    assert np.allclose(again, f, rtol=0, atol=1e-13 * condition(a))
+    angles = x @ a.T + b
+    slack = 1e-12 * condition(a)
+    assert ((angles >= -slack) & (angles <= math.pi + slack)).all()
+    rest = np.eye(a.shape[1]) - np.linalg.pinv(a) @ a
+    assert np.linalg.norm(x @ rest) <= 1e-12 * condition(a) * np.linalg.norm(x)
+    assert phi.range_scale(f) == 1
+
+
+@given(fouriers(), scales)
+def test_range_scale_brings_features_just_inside_the_cube(features, scale):
+    phi, a, _, rng = features
+    p = len(a)
+    f = scale * rng.normal(size=(N, p))
+    c = phi.range_scale(f)
+    top = math.sqrt(p / 2) * np.abs(f).max()
+    assert isinstance(c, float)
+    assert np.isclose(c, min(1, 1 / top), rtol=1e-14)
+    assert np.allclose(phi(phi.inverse(c * f)), c * f, rtol=0, atol=1e-13 * condition(a))
+    if c < 1:
+        with pytest.raises(ValueError, match=r"the features reach .* times sqrt\(2 / p\)"):
+            phi.inverse(c * f * (1 + 1e-9))
+
+
+# Random maps
+
+
+@pytest.mark.parametrize("phase_max", [math.pi, 2 * math.pi])
+def test_random_fourier_converges_to_the_gaussian_kernel(phase_max):
+    rng = np.random.default_rng(0)
+    x, variance = rng.normal(size=(8, 5)), 3.0
+    squares = ((x[:, None] - x[None]) ** 2).sum(-1)
+    kernel = np.exp(-squares / (2 * variance))
+    errors = []
+    for p in (100, 10_000):
+        maps = [RandomFourier.random(jax.random.key(i), 5, p, variance, phase_max) for i in range(10)]
+        # Each entry is a mean of p terms of size at most 2.
+        errors.append([np.asarray(phi(x)) @ np.asarray(phi(x)).T - kernel for phi in maps])
+    rms = [np.sqrt(np.mean(np.square(e))) for e in errors]
+    assert rms[0] < 2 / math.sqrt(100)
+    assert rms[1] < 2 / math.sqrt(10_000)
+    assert 5 < rms[0] / rms[1] < 20  # 1 / sqrt(p)
+
+
+@pytest.mark.parametrize("phase_max", [math.pi, 2 * math.pi, 0.0])
+def test_phases_fill_their_range(phase_max):
+    b = np.asarray(RandomFourier.random(jax.random.key(0), 2, 5000, phase_max=phase_max).phases)
+    assert (b >= 0).all()
+    assert (b <= phase_max).all()
+    assert np.allclose(
+        np.quantile(b, (0.01, 0.5, 0.99)), phase_max * np.array([0.01, 0.5, 0.99]), atol=0.05 * phase_max
+    )
+
+
+def test_random_layers_have_variance_one_over_fan_in():
+    phi = FullyConnected.random(jax.random.key(0), (200, 100, 50))
+    assert [w.shape for w in phi.weights] == [(100, 200), (50, 100)]
+    for w in phi.weights:
+        assert np.isclose(np.var(w) * w.shape[1], 1, atol=0.05)
+    assert not np.array_equal(phi.weights[0][:50, :100], phi.weights[1])
+    assert phi.slope == 0.1
+
+
+def test_frequencies_have_the_kernels_variance():
+    phi = RandomFourier.random(jax.random.key(0), 200, 200)
+    assert np.isclose(np.var(phi.frequencies) * 1000, 1, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda key: FullyConnected.random(key, (6, 4)), lambda key: RandomFourier.random(key, 6, 4)]
+)
+def test_the_same_key_gives_the_same_bytes(make):
+    one, again, other = (jax.tree.leaves(make(jax.random.key(seed))) for seed in (1, 1, 2))
+    assert [a.tobytes() for a in one] == [a.tobytes() for a in again]
+    assert all(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_precision_is_that_of_the_map(dtype):
+    key, tolerance = jax.random.key(0), 1e-4 if dtype == "float32" else 1e-12
+    for phi in (
+        Linear(4),
+        FullyConnected.random(key, (6, 4), dtype=dtype),
+        RandomFourier.random(key, 6, 4, dtype=dtype),
+    ):
+        f = jnp.linspace(-0.5, 0.5, 8, dtype=dtype).reshape(2, 4)
+        x = phi.inverse(f)
+        assert x.dtype == phi(x).dtype == dtype
+        assert np.allclose(phi(x), f, atol=tolerance)
+
+
+# Where there is no inverse
+
+
+@pytest.mark.parametrize(
+    ("phi", "message"),
+    [
+        (FullyConnected((jnp.ones((4, 6)),)), "the weights of layer 1 have rank 1 < 4"),
+        (FullyConnected((jnp.eye(5, 6), jnp.ones((4, 5)))), "the weights of layer 2 have rank 1 < 4"),
+        (FullyConnected((jnp.eye(6, 5), jnp.eye(4, 6))), "layer 1 widens from 5 to 6"),
+        (FullyConnected((jnp.eye(3, 5), jnp.eye(4, 3))), "layer 2 widens from 3 to 4"),
+        (FullyConnected((jnp.eye(4),), 0.0), "slope 0.0 is not invertible"),
+        (FullyConnected((jnp.eye(4),), -0.1), "slope -0.1 is not invertible"),
+        (FullyConnected((jnp.eye(4),), math.nan), "slope nan is not invertible"),
+        (RandomFourier(jnp.eye(4, 3), jnp.zeros(4)), "p = 4 > d = 3 are not surjective"),
+        (RandomFourier(jnp.ones((4, 6)), jnp.zeros(4)), "the frequencies A have rank 1 < 4"),
+        (RandomFourier(jnp.zeros((4, 6)), jnp.zeros(4)), "the frequencies A have rank 0 < 4"),
+    ],
+)
+def test_maps_without_a_right_inverse_say_so(phi, message):
+    assert np.isfinite(phi(np.ones((N, phi.dim_in)))).all() or math.isnan(
+        phi.slope
+    )  # a feature map all the same
+    with pytest.raises(ValueError, match=message):
+        phi.inverse(np.full((N, 4), 0.1))
+
+
+@pytest.mark.parametrize(
+    "phi", [Linear(4), FullyConnected((jnp.eye(4, 5),)), RandomFourier(jnp.eye(4, 5), jnp.zeros(4))]
+)
+def test_only_finite_features_of_the_right_size_have_points(phi):
+    with pytest.raises(ValueError, match=r"features has shape \(3, 5\), .* \(any, 4\)"):
+        phi.inverse(np.ones((N, 5)))
+    with pytest.raises(ValueError, match="features holds 12 entries that are NaN"):
+        phi.inverse(np.full((N, 4), np.nan))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda key: FullyConnected.random(key, (5,)), r"widths = \(5,\)"),
+        (lambda key: FullyConnected.random(key, ()), r"widths = \(\)"),
+        (lambda key: FullyConnected.random(key, (5, 0)), r"widths = \(5, 0\)"),
+        (lambda key: RandomFourier.random(key, 0, 4), "not 0, 4"),
+        (lambda key: RandomFourier.random(key, 4, 0), "not 4, 0"),
+        (lambda key: RandomFourier.random(key, 4, 4, 0.0), "not 4, 4, 0.0"),
+        (lambda key: RandomFourier.random(key, 4, 4, math.nan), "not 4, 4, nan"),
+        (lambda key: RandomFourier.random(key, 4, 4, phase_max=-1.0), "and -1.0"),
+    ],
+)
+def test_impossible_random_maps_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(jax.random.key(0))
