@@ -1,11 +1,14 @@
-"""The few figure shapes that several notebooks share."""
+"""The few shapes of figures and tables that several notebooks share."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
 from distill_lib.images import picture_grid
 
@@ -32,7 +35,7 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
     figure, axes = plt.subplots(
         len(rows),
         1,
-        figsize=(7.2, 0.98 * sum(heights) + 0.25 * bool(heads)),
+        figsize=(7.2, 0.92 * sum(heights) + 0.25 * bool(heads)),
         layout="constrained",
         squeeze=False,
         gridspec_kw={"height_ratios": heights},
@@ -43,7 +46,7 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
         axis.imshow(picture, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
-        axis.set_ylabel(row.name, rotation=0, ha="right", va="center", fontsize=8.5, labelpad=6)
+        axis.set_ylabel(row.name, fontsize=8, labelpad=3)
         if row.note:
             axis.set_xlabel(row.note, fontsize=8, labelpad=2)
         if heads and axis is axes[0, 0]:
@@ -51,3 +54,14 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
             axis.set_xticks(centres, heads[:columns], fontsize=7, rotation=0)
             axis.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0, pad=1)
     return figure
+
+
+def table(frame: pd.DataFrame, formats: Mapping[Any, str] | str = "{}") -> Styler:
+    """A table for the book: text belongs in the index, numbers in the columns.
+
+    Args:
+        formats: of all columns, or of each that needs one.
+    """
+    # A fixed id: pandas' own is random, so the same numbers would not give the same page.
+    name = hashlib.sha256(repr((list(frame.columns), list(frame.index))).encode()).hexdigest()[:8]
+    return frame.style.format(formats).set_uuid(name)

@@ -108,7 +108,7 @@ _ENTRIES = (
     Entry(
         DatasetInfo(
             name="digits",
-            title="Handwritten digits, 8 x 8 (UCI, as shipped with scikit-learn)",
+            title="Digits 8 × 8",
             classes=DIGITS,
             shape=(8, 8, 1),
             pixel_max=16,
@@ -198,7 +198,7 @@ _ENTRIES = (
     Entry(
         DatasetInfo(
             name="cifar100",
-            title="CIFAR-100 (fine labels)",
+            title="CIFAR-100",
             classes=CIFAR100,
             shape=(32, 32, 3),
             pixel_max=255,

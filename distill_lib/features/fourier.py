@@ -14,7 +14,7 @@ from distill_lib.pseudoinverse import least_norm
 class RandomFourier(FeatureMap):
     """phi(x) = sqrt(2 / p) cos(A x + b).
 
-    Its range is the cube |f_j| <= sqrt(2 / p); there, for rank A = p <= d, a right inverse is
+    Its range is the cube of features between -sqrt(2 / p) and sqrt(2 / p); there, for rank A = p <= d, a right inverse is
     x = A^+ (arccos(sqrt(p / 2) f) - b).
 
     Attributes:
