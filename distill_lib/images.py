@@ -31,11 +31,14 @@ class Normalisation(eqx.Module):
     def __check_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise ValueError(f"an image shape is (height, width, channels), not {self.shape}.")
-        if not len(self.mean) == len(self.std) == self.shape[2] or min(self.std) <= 0 or self.pixel_max <= 0:
+        fits = len(self.mean) == len(self.std) == self.shape[2]
+        if not fits or not np.isfinite(self.mean + self.std).all() or min(self.std) <= 0:
             raise ValueError(
                 f"normalisation needs a mean and a positive std for each of {self.shape[2]} channels, "
                 f"not {self.mean} and {self.std}."
             )
+        if not 0 < self.pixel_max < float("inf"):
+            raise ValueError(f"pixel_max = {self.pixel_max} cannot stand for white; it must be above 0.")
 
     @property
     def dim(self) -> int:
@@ -74,12 +77,12 @@ def picture_grid(
         stretch: map each image's own range to black..white; otherwise clip to [0, 1], so that pictures share one scale.
         gap: pixels between images.
         zoom: each pixel becomes zoom x zoom.
-    Raises: ValueError for no images or not finite ones.
+    Raises: ValueError for no images, not finite ones, or other than 1 or 3 channels.
     """
     x = np.asarray(images, np.float64)
-    if x.ndim != 4 or not x.size or columns < 1:
+    if x.ndim != 4 or not x.size or x.shape[3] not in (1, 3) or columns < 1:
         raise ValueError(
-            f"a picture grid needs images (n, h, w, c) and at least one column, not shape {x.shape} and {columns}."
+            f"a picture grid needs images (n, h, w, 1 or 3) and at least one column, not shape {x.shape} and {columns}."
         )
     _checks.finite("images", x)
     if stretch:

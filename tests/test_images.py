@@ -1,0 +1,211 @@
+"""Normalisation, picture grids and class-balanced samples."""
+
+import jax
+import numpy as np
+import pytest
+from helpers import seeds
+from hypothesis import given
+from hypothesis import strategies as st
+
+import distill_lib as dl
+
+SHAPES = ((2, 3, 1), (3, 2, 2), (2, 2, 3), (1, 1, 1))
+
+
+@st.composite
+def normalisations(draw, dtype="float64"):
+    rng = np.random.default_rng(draw(seeds))
+    shape = draw(st.sampled_from(SHAPES))
+    mean, std = rng.uniform(size=shape[2]), rng.uniform(0.1, 1, size=shape[2])
+    pixel_max = draw(st.sampled_from((1.0, 16.0, 255.0)))
+    return dl.Normalisation(shape, pixel_max, tuple(mean.tolist()), tuple(std.tolist()), dtype), rng
+
+
+@given(normalisations())
+def test_inputs_are_normalised_by_channel_and_laid_out_channel_first(drawn):
+    normalisation, rng = drawn
+    h, w, c = normalisation.shape
+    images = rng.uniform(0, normalisation.pixel_max, (2, h, w, c))
+    assert normalisation.dim == h * w * c
+    wanted = np.empty((2, normalisation.dim))
+    for image in range(2):
+        for channel in range(c):
+            for row in range(h):
+                for column in range(w):
+                    pixel = images[image, row, column, channel] / normalisation.pixel_max
+                    value = (pixel - normalisation.mean[channel]) / normalisation.std[channel]
+                    wanted[image, channel * h * w + row * w + column] = value
+    assert np.allclose(normalisation(images), wanted, rtol=1e-13, atol=1e-13)
+
+
+@given(normalisations())
+def test_the_inverse_gives_the_images_back_in_units_of_white(drawn):
+    normalisation, rng = drawn
+    images = rng.uniform(
+        -1, 2 * normalisation.pixel_max, (2, *normalisation.shape)
+    )  # beyond black and white too
+    assert np.allclose(
+        normalisation.inverse(normalisation(images)), images / normalisation.pixel_max, atol=1e-13
+    )
+    points = rng.normal(size=(3, normalisation.dim))
+    assert np.allclose(
+        normalisation(normalisation.pixel_max * normalisation.inverse(points)), points, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("pixels", ["uint8", "int64", "float32", "float64"])
+def test_inputs_have_the_wished_precision(dtype, pixels):
+    normalisation = dl.Normalisation((2, 3, 1), 255.0, (0.1,), (0.3,), dtype)
+    x = normalisation(np.full((2, 2, 3, 1), 200).astype(pixels))
+    assert x.dtype == normalisation.inverse(x).dtype == dtype
+    assert np.allclose(x, (200 / 255 - 0.1) / 0.3, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((2, 3), 255.0, (0.1,), (0.3,)), r"\(height, width, channels\), not \(2, 3\)"),
+        (((2, 0, 1), 255.0, (0.1,), (0.3,)), r"not \(2, 0, 1\)"),
+        (((2, 3, 3), 255.0, (0.1,), (0.3,)), "each of 3 channels"),
+        (((2, 3, 1), 255.0, (0.1, 0.2), (0.3,)), "each of 1 channels"),
+        (((2, 3, 1), 255.0, (0.1,), (0.0,)), "a positive std"),
+        (((2, 3, 1), 255.0, (0.1,), (np.nan,)), "a positive std"),
+        (((2, 3, 1), 255.0, (np.inf,), (0.1,)), "a mean and a positive std"),
+        (((2, 3, 1), 0.0, (0.1,), (0.3,)), "pixel_max"),
+        (((2, 3, 1), np.nan, (0.1,), (0.3,)), "pixel_max"),
+    ],
+)
+def test_impossible_normalisations_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        dl.Normalisation(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((5, 3, 2, 1)), r"shape \(5, 3, 2, 1\); \(n, 2, 3, 1\)"),
+        (np.zeros((2, 3, 1)), r"shape \(2, 3, 1\)"),
+        (np.zeros((0, 2, 3, 1)), r"shape \(0, 2, 3, 1\)"),
+        (np.full((5, 2, 3, 1), np.nan), "images holds 30 entries"),
+    ],
+)
+def test_images_are_checked(images, message):
+    with pytest.raises(ValueError, match=message):
+        dl.Normalisation((2, 3, 1), 255.0, (0.1,), (0.3,)).check(images)
+
+
+# picture_grid
+
+
+@given(
+    seeds,
+    st.sampled_from(((2, 3, 1), (2, 2, 3))),
+    st.integers(1, 7),
+    st.integers(1, 4),
+    st.integers(0, 2),
+    st.integers(1, 3),
+)
+def test_grid_geometry(seed, shape, n, columns, gap, zoom):
+    h, w, _ = shape
+    images = np.random.default_rng(seed).uniform(-0.2, 1.2, (n, *shape))
+    picture = dl.picture_grid(images, columns, stretch=False, gap=gap, zoom=zoom)
+    rows = -(-n // columns)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (zoom * (rows * (h + gap) - gap), zoom * (columns * (w + gap) - gap), 3)
+    wanted = np.full(picture.shape, 255)  # gaps and empty places are white
+    for i, image in enumerate(images):
+        for y in range(h):
+            for x in range(w):
+                top, left = (i // columns) * (h + gap) + y, (i % columns) * (w + gap) + x
+                colour = np.round(255 * np.clip(image[y, x], 0, 1))
+                wanted[zoom * top : zoom * (top + 1), zoom * left : zoom * (left + 1)] = colour
+    assert np.array_equal(picture, wanted)
+
+
+@given(seeds, st.floats(-100, 100), st.floats(1e-3, 1e3))
+def test_stretch_shows_each_image_from_black_to_white(seed, shift, scale):
+    images = np.random.default_rng(seed).uniform(size=(3, 2, 2, 3))
+    pictures = [dl.picture_grid(images[i : i + 1] * scale + shift, 1) for i in range(3)]
+    for image, picture in zip(images, pictures, strict=True):
+        wanted = 255 * (image - image.min()) / (image.max() - image.min())
+        assert np.abs(picture - wanted).max() < 0.51
+    together = dl.picture_grid(images * scale + shift, 3, gap=0)
+    assert np.array_equal(together, np.concatenate(pictures, axis=1))
+
+
+def test_without_stretch_pictures_share_one_scale():
+    images = np.stack([np.full((2, 2, 1), v) for v in (-1.0, 0.0, 0.5, 1.0, 2.0)])
+    picture = dl.picture_grid(images, 5, stretch=False, gap=0)
+    assert np.array_equal(picture[0, ::2, 0], [0, 0, 128, 255, 255])
+
+
+def test_an_image_of_one_value_stretches_to_black():
+    assert (dl.picture_grid(np.full((1, 2, 2, 1), 7.0), 1) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        (np.zeros((0, 2, 2, 1)), {}, r"not shape \(0, 2, 2, 1\)"),
+        (np.zeros((2, 2, 1)), {}, r"not shape \(2, 2, 1\)"),
+        (np.zeros((1, 2, 2, 2)), {}, r"not shape \(1, 2, 2, 2\)"),
+        (np.zeros((1, 2, 2, 4)), {}, r"not shape \(1, 2, 2, 4\)"),
+        (np.zeros((1, 2, 2, 1)), {"columns": 0}, "at least one column"),
+        (np.full((1, 2, 2, 1), np.nan), {}, "images holds 4 entries"),
+    ],
+)
+def test_impossible_grids_are_refused(images, options, message):
+    with pytest.raises(ValueError, match=message):
+        dl.picture_grid(images, **options)
+
+
+def test_saved_pictures_are_the_picture(tmp_path):
+    from PIL import Image
+
+    picture = dl.picture_grid(np.random.default_rng(0).uniform(size=(4, 3, 2, 3)), 2)
+    dl.save_picture(picture, tmp_path / "grid.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), picture)
+
+
+# balanced_sample
+
+
+@given(seeds, st.integers(1, 5), st.data())
+def test_samples_are_balanced_distinct_and_in_rounds(seed, classes, data):
+    rng = np.random.default_rng(seed)
+    fewest = data.draw(st.integers(1, 4))
+    labels = rng.permutation(np.repeat(np.arange(classes), rng.integers(fewest, 6, classes)))
+    fewest = np.bincount(labels).min()
+    m = data.draw(st.integers(1, int(fewest) * classes))
+    index = dl.balanced_sample(jax.random.key(seed), labels, m, classes)
+    assert len(set(index.tolist())) == m
+    assert np.array_equal(labels[index], np.arange(m) % classes)
+    for bad in (0, -1, int(fewest) * classes + 1):
+        with pytest.raises(
+            ValueError,
+            match=f"{bad} class-balanced samples .* smallest class has {fewest}; choose 1..{fewest * classes}",
+        ):
+            dl.balanced_sample(jax.random.key(seed), labels, bad, classes)
+
+
+def test_samples_follow_the_key_and_reach_every_one():
+    labels = np.repeat([0, 1], 10)
+    drawn = [dl.balanced_sample(jax.random.key(i), labels, 2, 2) for i in range(200)]
+    assert np.array_equal(drawn[7], dl.balanced_sample(jax.random.key(7), labels, 2, 2))
+    assert set(np.concatenate(drawn).tolist()) == set(range(20))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ([0, 1, 2], 2, "labels holds 0..2, but 2 classes"),
+        ([0, 2, 2], 3, "no sample of class 1"),
+        ([0.0, 1.0], 2, "of float64"),
+        ([], 2, r"must be .* not shape \(0,\) of float64"),
+        (np.zeros(0, int), 2, "no sample of class 0, 1"),
+    ],
+)
+def test_labels_of_a_sample_are_checked(labels, classes, message):
+    with pytest.raises(ValueError, match=message):
+        dl.balanced_sample(jax.random.key(0), labels, 1, classes)
