@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,6 +93,7 @@ class DistilledSet(eqx.Module):
         try:
             with os.fdopen(handle, "wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]  # names are free, numpy's stub thinks of its flags
+            os.chmod(partial, 0o644)  # temporary files are for their owner alone
             os.replace(partial, path)
         except BaseException:
             os.unlink(partial)
@@ -106,6 +106,9 @@ class DistilledSet(eqx.Module):
         Raises: ValueError if the file cannot be read, is no distilled set, or is of a newer version.
         """
         try:
+            with open(path, "rb") as file:
+                if file.read(4) != b"PK\3\4":  # numpy would take it for a pickle, and advise to load it
+                    raise ValueError("it is no npz file")
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             header = json.loads(str(arrays.pop("header")))
@@ -127,16 +130,9 @@ class DistilledSet(eqx.Module):
                 header["construction"],
                 header["provenance"],
             )
-        except (
-            OSError,
-            EOFError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            zipfile.BadZipFile,
-        ) as error:
+        except Exception as error:  # whatever a damaged file makes zipfile, numpy or json raise
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+            reason = reason or type(error).__name__
             raise ValueError(
                 f"{path} cannot be read as a distilled set: {reason}; give a file written by DistilledSet.save."
             ) from error

@@ -1,0 +1,286 @@
+"""A distilled set survives its file bit for bit, and every other file is refused in one sentence."""
+
+import json
+import math
+import pickle
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import matrix, train
+from hypothesis import given
+from hypothesis import strategies as st
+
+import distill_lib as dl
+from distill_lib import distilled_set
+
+SHAPE = (2, 3, 2)
+MAPS = {
+    "linear": lambda dtype: dl.Linear(12),
+    "fully connected": lambda dtype: dl.FullyConnected.random(jax.random.key(1), (12, 10, 8), 0.3, dtype),
+    "fourier": lambda dtype: dl.RandomFourier.random(jax.random.key(1), 12, 9, 50.0, dtype=dtype),
+}
+
+
+def make(kind="fully connected", dtype="float64", reg_s=0.25, m=5):
+    rng = np.random.default_rng(0)
+    return dl.DistilledSet(
+        jnp.asarray(matrix(rng, m, 12), dtype),
+        jnp.asarray(matrix(rng, m, 3), dtype),
+        reg_s,
+        MAPS[kind](dtype),
+        dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4), dtype),
+        "one-hot",
+        "by hand",
+        {"key": [0, 1], "cosine": 1.0, "note": "λ_S — größer"},
+    )
+
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (20, *SHAPE)).astype(np.uint8)
+
+
+def test_the_model_is_what_training_on_the_set_gives():
+    one = make(reg_s=0.25)
+    features = np.asarray(one.feature_map(one.points))
+    assert np.allclose(one.model().weights, train(features, one.labels, 0.25))
+    wanted = np.asarray(one.feature_map(one.normalisation(IMAGES))) @ train(features, one.labels, 0.25).T
+    assert np.allclose(one.scores(IMAGES), wanted)
+    assert np.array_equal(one.predict(IMAGES), wanted.argmax(1))
+    assert one.model().reg == 0.25
+
+
+def test_images_and_picture_show_the_points():
+    one = make()
+    assert np.allclose(one.normalisation(255 * one.images()), one.points)
+    grey = dl.DistilledSet(
+        one.points,
+        one.labels,
+        0.0,
+        one.feature_map,
+        dl.Normalisation((4, 3, 1), 16.0, (0.3,), (0.2,)),
+        "",
+        "",
+        {},
+    )
+    assert np.array_equal(grey.picture(2, zoom=3), dl.picture_grid(grey.images(), 2, zoom=3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", MAPS)
+def test_a_saved_set_loads_to_the_same_bits(tmp_path, kind, dtype):
+    one = make(kind, dtype)
+    one.save(tmp_path / "set")  # any name will do
+    other = dl.DistilledSet.load(str(tmp_path / "set"))
+    assert np.asarray(one.scores(IMAGES)).tobytes() == np.asarray(other.scores(IMAGES)).tobytes()
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert a.dtype == b.dtype
+        assert np.array_equal(a, b)
+    assert jax.tree.structure(one) == jax.tree.structure(other)  # every static field
+    assert other.provenance == one.provenance
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
+
+
+def test_the_file_needs_no_pickles(tmp_path):
+    make().save(tmp_path / "set.npz")
+    with np.load(tmp_path / "set.npz", allow_pickle=False) as file:
+        assert {"header", "points", "labels", "phi.weights.0", "phi.weights.1"} == set(file.files)
+
+
+def test_others_may_read_the_file(tmp_path):
+    make().save(tmp_path / "set.npz")
+    assert (tmp_path / "set.npz").stat().st_mode & 0o777 == 0o644
+
+
+def test_saving_over_a_set_replaces_it(tmp_path):
+    make(reg_s=0.25).save(tmp_path / "set.npz")
+    make(reg_s=0.5).save(tmp_path / "set.npz")
+    assert dl.DistilledSet.load(tmp_path / "set.npz").reg_s == 0.5
+
+
+@pytest.mark.parametrize("step", ["savez", "replace", "provenance"])
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, step, monkeypatch):
+    make(reg_s=0.25).save(tmp_path / "set.npz")
+    before = (tmp_path / "set.npz").read_bytes()
+    broken = make(reg_s=0.5)
+    if step == "provenance":
+        broken.provenance["unsavable"] = object()
+        error = TypeError
+    else:
+        error = KeyboardInterrupt
+
+        def interrupted(file, *args, **kwargs):
+            if step == "savez":
+                file.write(b"half")
+            raise KeyboardInterrupt
+
+        owner = np if step == "savez" else distilled_set.os
+        monkeypatch.setattr(owner, step, interrupted)
+    with pytest.raises(error):
+        broken.save(tmp_path / "set.npz")
+    assert (tmp_path / "set.npz").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["set.npz"]
+
+
+# Files that are no distilled sets
+
+
+def refused(path, message="cannot be read"):
+    """The refusal: one sentence that names the file and the remedy."""
+    with pytest.raises(ValueError, match=message) as error:
+        dl.DistilledSet.load(path)
+    text = str(error.value)
+    assert text.startswith(f"{path} cannot be read as a distilled set: ")
+    assert text.endswith("; give a file written by DistilledSet.save.")
+    reason = text[
+        len(f"{path} cannot be read as a distilled set: ") : -len(
+            "; give a file written by DistilledSet.save."
+        )
+    ]
+    assert len(reason) > 3
+    assert "pickle" not in reason  # never the advice to load one
+    assert "\n" not in reason
+    return reason
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "set.npz"
+    make().save(path)
+    return path
+
+
+@given(data=st.data())
+def test_a_truncated_file_is_refused(saved, tmp_path_factory, data):
+    content = saved.read_bytes()
+    cut = data.draw(st.integers(0, len(content) - 1))
+    path = tmp_path_factory.mktemp("cut") / "set.npz"
+    path.write_bytes(content[:cut])
+    refused(path)
+
+
+@given(data=st.data())
+def test_a_flipped_byte_is_refused_or_harmless(saved, tmp_path_factory, data):
+    content = bytearray(saved.read_bytes())
+    at = data.draw(
+        st.one_of(st.integers(0, len(content) - 1), st.integers(len(content) - 400, len(content) - 1))
+    )
+    content[at] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.mktemp("flip") / "set.npz"
+    path.write_bytes(content)
+    try:
+        other = dl.DistilledSet.load(path)
+    except ValueError:
+        refused(path)
+    else:  # the zip format has bytes that mean nothing, a date among them
+        assert all(np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (make(), other)), strict=True))
+
+
+def test_other_files_are_refused(tmp_path):
+    refused(tmp_path / "missing.npz", "No such file")
+    refused(tmp_path, "Is a directory")
+    for name, content in {
+        "empty": b"",
+        "text": b"once upon a time",
+        "pickle": pickle.dumps({"a": 1}),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        refused(tmp_path / name, "it is no npz file")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    refused(tmp_path / "array.npy", "it is no npz file")
+    np.savez(tmp_path / "foreign.npz", x=np.zeros(3))
+    refused(tmp_path / "foreign.npz", "'header' is missing")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as file:
+        file.writestr("header", "hello")
+    refused(tmp_path / "other.zip")
+
+
+def test_a_file_with_objects_is_refused_unread(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (pytest.fail, ("the pickle was run",))
+
+    np.savez(tmp_path / "trap.npz", header=np.array([Trap()], dtype=object))
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        dl.DistilledSet.load(tmp_path / "trap.npz")
+
+
+def rewritten(saved, path, change):
+    """The saved set with its header and arrays changed."""
+    with np.load(saved) as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(str(arrays.pop("header")))
+    header = change(header, arrays) or header
+    np.savez(path, header=np.array(header if isinstance(header, str) else json.dumps(header)), **arrays)
+    return path
+
+
+def put(header, *keys, value):
+    for key in keys[:-1]:
+        header = header[key]
+    header[keys[-1]] = value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h, a: put(h, "version", value=2), "it is of version 2, newer than"),
+        (lambda h, a: put(h, "version", value="1"), "cannot be read"),
+        (lambda h, a: put(h, "format", value="something else"), "no header of a distilled set"),
+        (lambda h, a: "[1, 2]", "no header of a distilled set"),
+        (lambda h, a: "{not json", "cannot be read"),
+        (lambda h, a: h.pop("version") and None, "'version' is missing"),
+        (lambda h, a: h.pop("reg_s") and None, "'reg_s' is missing"),
+        (lambda h, a: h.pop("provenance") and None, "'provenance' is missing"),
+        (
+            lambda h, a: put(h, "feature_map", "kind", value="Quantum"),
+            "'Quantum' is unknown; known are Linear, FullyConnected, RandomFourier",
+        ),
+        (lambda h, a: h["feature_map"].pop("kind") and None, "'kind' is missing"),
+        (lambda h, a: put(h, "feature_map", "colour", value=1), "colour"),
+        (lambda h, a: put(h, "feature_map", "weights", value={"arrays": 3}), "'phi.weights.2' is missing"),
+        (lambda h, a: put(h, "feature_map", "weights", value={"arrays": 0}), "cannot be read"),
+        (lambda h, a: put(h, "feature_map", "weights", value={"arrays": "two"}), "cannot be read"),
+        (lambda h, a: put(h, "feature_map", value=None), "cannot be read"),
+        (lambda h, a: put(h, "normalisation", "shape", value=[2, 3]), r"not \(2, 3\)"),
+        (lambda h, a: put(h, "normalisation", "shape", value=[2, 3, 1]), "each of 1 channels"),
+        (lambda h, a: put(h, "normalisation", "mean", value=0.5), "cannot be read"),
+        (lambda h, a: put(h, "normalisation", value={"shape": [2, 2, 2]}), "is missing"),
+        (lambda h, a: put(h, "reg_s", value=-1), "reg_s = -1 is not a ridge parameter"),
+        (lambda h, a: put(h, "reg_s", value=math.nan), "reg_s = nan is not a ridge parameter"),
+        (lambda h, a: put(h, "reg_s", value="small"), "cannot be read"),
+        (lambda h, a: a.pop("points") is None or None, "'points' is missing"),
+        (lambda h, a: a.pop("phi.weights.1") is None or None, "'phi.weights.1' is missing"),
+        (lambda h, a: a.update(points=a["points"][:, :7]), r"points has shape \(5, 7\), .* \(any, 12\)"),
+        (lambda h, a: a.update(labels=a["labels"][:4]), r"labels has shape \(4, 3\), .* \(5, any\)"),
+        (lambda h, a: a.update(points=a["points"] * np.nan), "points holds 60 entries that are NaN"),
+        (lambda h, a: a.update({"phi.weights.0": np.zeros(3)}), "cannot be read"),
+    ],
+)
+def test_a_wrong_header_is_refused(saved, tmp_path, change, message):
+    refused(rewritten(saved, tmp_path / "set.npz", change), message)
+
+
+def test_an_unchanged_header_is_not(saved, tmp_path):
+    assert dl.DistilledSet.load(rewritten(saved, tmp_path / "set.npz", lambda h, a: None)).reg_s == 0.25
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"points": np.ones((5, 7))}, r"points has shape \(5, 7\), .* \(any, 12\)"),
+        ({"labels": np.ones((4, 3))}, r"labels has shape \(4, 3\), .* \(5, any\)"),
+        ({"labels": np.full((5, 3), np.inf)}, "labels holds 15 entries"),
+        ({"reg_s": -0.1}, "reg_s = -0.1 is not a ridge parameter"),
+        (
+            {"normalisation": dl.Normalisation((2, 2, 2), 255.0, (0.3, 0.6), (0.2, 0.4))},
+            r"\(2, 2, 2\) have 8",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(change, message):
+    one = make()
+    parts = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    with pytest.raises(ValueError, match=message):
+        dl.DistilledSet(**parts | change)
