@@ -11,7 +11,7 @@ from distill_lib import _checks, closed_form
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.images import balanced_sample
 from distill_lib.nearest import nearest_set
-from distill_lib.pseudoinverse import Signs, max_reg, rank, regularised, regularised_pinv, unregularised
+from distill_lib.pseudoinverse import Signs, largest_reg, rank, regularised, roots, svd
 from distill_lib.ridge import RidgeModel
 
 Start = Literal["noise", "real", "nearest", "labels"]
@@ -78,7 +78,7 @@ def distill(
             f"the model W has rank {r} < k = {k}: an output is zero or repeats others; drop that class, or use "
             "closed_form.recovery_matrix, which needs only labels of rank k."
         )
-    one_hot = jax.nn.one_hot(jnp.arange(m) % k, k, dtype=weights.dtype)
+    one_hot = jnp.asarray(np.eye(k, dtype=weights.dtype)[np.arange(m) % k])
     record: dict = {
         "start": start,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
@@ -88,20 +88,22 @@ def distill(
     if start == "noise":
         convention, labels = "one-hot", one_hot
         smallest = closed_form.recovery_matrix(weights, labels)
-        z = noise * jnp.std(smallest) * jax.random.normal(key, (m, weights.shape[1]), weights.dtype)
-        target = regularised_pinv(closed_form.recovery_matrix(weights, labels, z))
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        z = noise * float(np.std(np.asarray(smallest))) * rng.standard_normal(smallest.shape)
+        d = closed_form.recovery_matrix(weights, labels, jnp.asarray(z, weights.dtype))
+        target = svd(d).inverse()
         record["noise"] = noise
     else:
         points, record["samples"] = _real_points(model, m, key, pool, start)
         real = phi(points)
         if start == "real":
             convention, labels = _labels(weights, real, reg_s, label_rule, one_hot)
-            target = regularised_pinv(closed_form.realistic_matrix(weights, labels, real, reg_s))
+            target = svd(closed_form.realistic_matrix(weights, labels, real, reg_s)).inverse()
         else:
             convention = "W phi_{lam_S}(Xh)"
         if start == "nearest":
             found = nearest_set(weights, real, reg_s)
-            target, labels = found.target, found.labels
+            target, labels = svd(found.target), found.labels
             record |= {"distance": found.distance, "condition": found.condition}
         if start == "labels":
             labels = closed_form.solved_labels(weights, real, reg_s)
@@ -110,15 +112,16 @@ def distill(
     if start != "labels":
         # From here every construction is the same: invert lam_S, enter phi's range, invert phi.
         if too_large == "clip" and reg_s > 0:
-            reg_s = min(reg_s, max_reg(target))
-        features = unregularised(target, reg_s, branch)
+            reg_s = min(reg_s, largest_reg(target.s))
+        features = target.with_values(roots(target.s, reg_s, branch))
         scale = phi.range_scale(features)
-        points, reg_s = phi.inverse(scale * features), scale**2 * reg_s
+        points = phi.inverse(features if scale == 1 else scale * features)
+        reg_s = scale**2 * reg_s
 
     recovered = closed_form.recovered_weights(phi(points), labels, reg_s)
     record |= {
         "range_scale": scale,
-        "recovery_error": closed_form.recovery_error(weights, scale * recovered),
+        "recovery_error": closed_form.recovery_error(weights, recovered if scale == 1 else scale * recovered),
         "cosine": closed_form.cosine(weights, recovered),
         "reg": model.reg,
     }
@@ -145,6 +148,6 @@ def _labels(weights, real, reg_s, rule, one_hot):
         return "one-hot", one_hot
     outputs = regularised(real, reg_s) @ weights.T
     if rule == "model" or rank(outputs) == len(weights):
-        closed_form.label_matrix(outputs)
+        closed_form.label_svd(outputs)
         return "W phi_{lam_S}(Xh)", outputs
     return "one-hot", one_hot

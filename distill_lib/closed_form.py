@@ -8,25 +8,28 @@ The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the s
 `pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
-from distill_lib.pseudoinverse import Signs, rank, regularised, regularised_pinv, roots, svd
+from distill_lib.pseudoinverse import Signs, Svd, largest_reg, regularised, regularised_pinv, roots, svd
 
 
-def label_matrix(labels: Float[Array, "m k"]) -> None:
-    """Raise ValueError unless m >= k and rank(Y_S) = k, the assumptions of Theorem 4.1."""
+def label_svd(labels: Float[Array, "m k"]) -> Svd:
+    """Decomposition of the labels. Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes."""
     m, k = labels.shape
     if m < k:
         raise ValueError(
             f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
         )
-    if (r := rank(labels)) < k:
+    y = svd(labels)
+    if len(y.s) < k:
         raise ValueError(
-            f"the labels Y_S have rank {r}, but Theorem 4.1 needs rank k = {k}; "
+            f"the labels Y_S have rank {len(y.s)}, but Theorem 4.1 needs rank k = {k}; "
             "make sure that every class has a support point and that no label column repeats another."
         )
+    return y
 
 
 def recovery_matrix(
@@ -44,11 +47,16 @@ def recovery_matrix(
     _checks.matrix("labels", labels)
     m, k = labels.shape
     _checks.matrix("weights", weights, rows=k)
-    label_matrix(labels)
-    y_pinv = regularised_pinv(labels)  # (m, k): transposed twice; it inverts all that `rank` counts
+    y = label_svd(labels)
+    y_pinv = y.with_values(1 / y.s)  # (m, k): Y_S^+ for labels with samples as rows
     if z is None:
         return y_pinv @ weights
     _checks.matrix("z", z, rows=m, cols=weights.shape[1])
+    return _with_free_part(y_pinv, weights, labels, z)
+
+
+@jax.jit
+def _with_free_part(y_pinv, weights, labels, z):
     # Y_S^+ W + Z - Y_S^+ Y_S Z with one product by Y_S^+.
     return z + y_pinv @ (weights - labels.T @ z)
 
@@ -79,14 +87,13 @@ def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs =
     _checks.matrix("d", d)
     _checks.reg("reg_s", reg_s)
     # From the singular values of D itself: those of a stored D^+ have lost condition(D) in accuracy.
-    f = svd(d)
-    return f.with_values(roots(1 / f.s[::-1], reg_s, branch)[::-1])
+    target = svd(d).inverse()
+    return target.with_values(roots(target.s, reg_s, branch))
 
 
 def max_reg(d: Float[Array, "m p"]) -> float:
     """1 / (4 s'_1^2), the largest lam_S that Theorem 4.1 allows for this D; infinity for D = 0."""
-    top = float(jnp.linalg.norm(d, 2))
-    return 1 / (4 * top**2) if top > 0 else float("inf")
+    return largest_reg(svd(d).inverse().s)
 
 
 def solved_labels(
@@ -109,11 +116,17 @@ def recovered_weights(
     return labels.T @ regularised_pinv(features, reg_s)
 
 
+@jax.jit
+def _compare(weights, recovered):
+    size, other = jnp.linalg.norm(weights), jnp.linalg.norm(recovered)
+    return jnp.linalg.norm(recovered - weights) / size, jnp.vdot(weights, recovered) / (size * other)
+
+
 def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
     """||W_S - W||_F / ||W||_F."""
-    return float(jnp.linalg.norm(recovered - weights) / jnp.linalg.norm(weights))
+    return float(_compare(weights, recovered)[0])
 
 
 def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
     """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its predictions."""
-    return float(jnp.vdot(weights, recovered) / (jnp.linalg.norm(weights) * jnp.linalg.norm(recovered)))
+    return float(_compare(weights, recovered)[1])

@@ -69,7 +69,12 @@ class Normalisation(eqx.Module):
 
 
 def picture_grid(
-    images: Float[ArrayLike, "n h w c"], columns: int = 10, *, stretch: bool = True, gap: int = 1, zoom: int = 1
+    images: Float[ArrayLike, "n h w c"],
+    columns: int = 10,
+    *,
+    stretch: bool = True,
+    gap: int = 1,
+    zoom: int = 1,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Images in rows of `columns` on white, as an RGB picture.
 

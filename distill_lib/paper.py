@@ -43,7 +43,13 @@ def normalisation(info: DatasetInfo, dtype: str = "float64") -> Normalisation:
 
 
 def original_model(
-    data: Dataset, kind: Kind, seed: int, *, variance: float = 1000.0, dtype: str = "float64", refit: bool = False
+    data: Dataset,
+    kind: Kind,
+    seed: int,
+    *,
+    variance: float = 1000.0,
+    dtype: str = "float64",
+    refit: bool = False,
 ) -> RidgeModel:
     """The original model of Table 3: lam from the released grid by a 95/5 split, W not refitted unless asked.
 

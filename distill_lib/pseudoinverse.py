@@ -10,46 +10,65 @@ again (m, p): a feature matrix and its regularised pseudoinverse share their sin
 here is a scalar function of the singular values.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib import _checks
 
-Signs = str | Float[Array, " r"]
+Signs = str | Float[ArrayLike, " r"]
 
 
 class Svd(NamedTuple):
-    """Reduced singular value decomposition V diag(s) U^T, cut at the numerical rank."""
+    """Reduced singular value decomposition V diag(s) U^T, cut at the numerical rank.
+
+    The singular vectors stay on the device; the few singular values are a NumPy array, descending.
+    """
 
     v: Float[Array, "m r"]
-    s: Float[Array, " r"]
+    s: Float[np.ndarray, " r"]
     ut: Float[Array, "r p"]
 
-    def with_values(self, values: Float[Array, " r"]) -> Float[Array, "m p"]:
+    def with_values(self, values: Float[np.ndarray, " r"]) -> Float[Array, "m p"]:
         """The matrix with the same singular vectors and other singular values."""
-        return (self.v * values) @ self.ut
+        return _product(self.v, values.astype(self.s.dtype), self.ut)
+
+    def inverse(self) -> Self:
+        """Decomposition of the pseudoinverse, transposed back to (m, p): 1 / s, descending again."""
+        v, ut = _reversed(self.v, self.ut)
+        return type(self)(v, 1 / self.s[::-1], ut)
 
 
 def svd(a: Float[Array, "m p"]) -> Svd:
     """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1."""
-    v, s, ut = jnp.linalg.svd(a, full_matrices=False)
-    r = int(jnp.sum(s > _cutoff(s, a.shape)))
-    return Svd(v[:, :r], s[:r], ut[:r])
+    v, values, ut = jnp.linalg.svd(a, full_matrices=False)
+    s = np.asarray(values)
+    r = _rank(s, a.shape)
+    return Svd(v, s, ut) if r == len(s) else Svd(v[:, :r], s[:r], ut[:r])
 
 
 def rank(a: Float[Array, "m p"]) -> int:
     """Numerical rank: how many singular values exceed 10 max(m, p) eps s_1."""
-    s = jnp.linalg.svd(a, compute_uv=False)
-    return int(jnp.sum(s > _cutoff(s, a.shape)))
+    return _rank(np.linalg.svd(np.asarray(a), compute_uv=False), a.shape)
 
 
-def _cutoff(s, shape):
+def _rank(s, shape) -> int:
     # The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in small matrices.
-    return 10 * max(shape) * jnp.finfo(s.dtype).eps * s[0] if s.size else 0.0
+    return int(np.sum(s > 10 * max(shape) * np.finfo(s.dtype).eps * s[0])) if s.size else 0
+
+
+@jax.jit
+def _reversed(v, ut):
+    return v[:, ::-1], ut[::-1]
+
+
+@jax.jit
+def _product(v, values, ut):
+    return (v * values) @ ut
 
 
 def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str) -> Float[Array, "n in"]:
@@ -120,40 +139,41 @@ def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs =
     return target if reg == 0 else t.with_values(s)
 
 
-def roots(mu: Float[Array, " r"], reg: float, branch: Signs) -> Float[Array, " r"]:
+def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.ndarray, " r"]:
     """A root s of s^2 - mu s + reg = 0 for each mu > 0, given in descending order. Raises: as `unregularised`."""
     signs = _signs(branch, len(mu))
-    if reg == 0 and bool((signs < 0).any()):
+    if reg == 0 and (signs < 0).any():
         raise ValueError("branch '-' at reg_s = 0 is the root s = 0, which gives no features; use '+'.")
-    bound = _bound(mu)
+    bound = largest_reg(mu)
     # sqrt(mu^2 - 4 reg) doubles the relative error of the bound, hence the few units in the last place.
-    if reg > bound * (1 + 16 * float(jnp.finfo(mu.dtype).eps)):
+    if reg > bound * (1 + 16 * float(np.finfo(mu.dtype).eps)):
         raise ValueError(
             f"reg_s = {reg:.6g} is above 1 / (4 s_1^2) = {bound:.6g}, the largest for which Theorem 4.1 has a "
             "solution; lower it, clip it, or scale the labels up."
         )
-    plus = (mu + jnp.sqrt(jnp.clip(mu**2 - 4 * reg, 0))) / 2
+    plus = (mu + np.sqrt(np.clip(mu**2 - 4 * reg, 0, None))) / 2
     # The two roots multiply to reg; this form of the small one does not cancel.
-    return jnp.where(signs > 0, plus, reg / plus)
+    return np.where(signs > 0, plus, reg / plus)
 
 
 def max_reg(target: Float[Array, "m p"]) -> float:
     """The largest lam_S for which `unregularised(target, lam_S)` exists: mu_min^2 / 4 = 1 / (4 s'_1^2)."""
-    return _bound(svd(target).s)
+    return largest_reg(svd(target).s)
 
 
-def _bound(mu) -> float:
+def largest_reg(mu: Float[np.ndarray, " r"]) -> float:
+    """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any mu."""
     return float(mu[-1]) ** 2 / 4 if len(mu) else float("inf")
 
 
-def _signs(branch: Signs, count: int) -> Float[Array, " r"]:
+def _signs(branch: Signs, count: int) -> Float[np.ndarray, " r"]:
     if isinstance(branch, str):
         if branch not in ("+", "-"):
             raise ValueError(f"branch is '{branch}'; it must be '+', '-' or an array of +1 and -1.")
-        return jnp.full(count, 1.0 if branch == "+" else -1.0)
+        return np.full(count, 1.0 if branch == "+" else -1.0)
     signs = np.asarray(branch)
     if signs.shape != (count,) or signs.dtype.kind not in "iuf" or not np.isin(signs, (-1, 1)).all():
         raise ValueError(
             f"branch has shape {signs.shape} and type {signs.dtype}; it needs one entry, +1 or -1, for each of the {count} nonzero singular values."
         )
-    return jnp.asarray(signs)
+    return signs

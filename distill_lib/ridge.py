@@ -86,9 +86,13 @@ class RidgeStats(eqx.Module):
 
     @classmethod
     def _zero(cls, p, k, dtype) -> Self:
-        return cls(
-            jnp.zeros((p, p), dtype), jnp.zeros((k, p), dtype), jnp.zeros((), dtype), jnp.zeros((), jnp.int64)
+        zeros = (
+            np.zeros((p, p), dtype),
+            np.zeros((k, p), dtype),
+            np.zeros((), dtype),
+            np.zeros((), np.int64),
         )
+        return cls(*map(jnp.asarray, zeros))
 
 
 @partial(jax.jit, donate_argnums=0)
@@ -137,6 +141,10 @@ class RidgePath(eqx.Module):
     def weights(self, reg: float) -> Float[Array, "k p"]:
         """W(reg); at reg = 0 the minimum-norm solution C G^+."""
         _checks.reg("reg", reg)
+        return self._weights(reg)
+
+    @jax.jit
+    def _weights(self, reg):
         return (self.rotated * self._filter(reg)) @ self.vectors.T
 
     @jax.jit
@@ -182,7 +190,7 @@ class RidgeModel(eqx.Module):
 
     def predict(self, images) -> Int[np.ndarray, " n"]:
         """Class indices for images (n, h, w, c)."""
-        return np.asarray(jnp.argmax(self.scores(images), axis=1))
+        return np.argmax(np.asarray(self.scores(images)), axis=1)
 
     def accuracy(self, images, labels) -> float:
         """Fraction of images classified as labelled."""
@@ -263,7 +271,7 @@ def scores(
     normalisation.check(images)
     labels = np.zeros(len(images), np.int32)
     parts = [_scores(weights, feature_map, normalisation, batch) for batch, _ in _batches(images, labels)]
-    return jnp.concatenate(parts)[: len(images)]
+    return jnp.asarray(np.concatenate(parts)[: len(images)])
 
 
 class _Rows:
