@@ -68,6 +68,9 @@ def distill(
     if too_large not in ("clip", "refuse"):
         raise ValueError(f"too_large is '{too_large}'; it must be clip or refuse.")
     _checks.reg("reg_s", reg_s)
+    if not 0 <= noise < float("inf"):
+        raise ValueError(f"noise = {noise} is no standard deviation; it must be finite and at least 0.")
+    reg_s, noise = float(reg_s), float(noise)
     _checks.matrix("weights", weights, cols=phi.dim_out)
     if m < k:
         raise ValueError(

@@ -1,0 +1,373 @@
+"""Algorithm 1: every start recovers the model through every feature map, repeatably, and says clearly where it cannot."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import close, condition, train
+
+import distill_lib as dl
+
+K, SHAPE = 3, (3, 2, 2)
+D = 12
+NORMALISATION = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
+KEY = jax.random.key(5)
+
+
+def pictures(n=90):
+    rng = np.random.default_rng(0)
+    labels = (np.arange(n) % K).astype(np.int32)
+    images = rng.integers(0, 200, (n, *SHAPE))
+    images[np.arange(n), labels] += 55
+    return images.astype(np.uint8), labels
+
+
+POOL = pictures()
+MAPS = {
+    "linear": lambda dtype=np.float64: dl.Linear(D),
+    "fcnn": lambda dtype=np.float64: dl.FullyConnected.random(jax.random.key(1), (D, 11, 10), dtype=dtype),
+    "rff": lambda dtype=np.float64: dl.RandomFourier.random(jax.random.key(1), D, 10, 30.0, dtype=dtype),
+}
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {
+        kind: dl.fit(*POOL, make(), NORMALISATION, key=KEY, regs=(1.0,), val_fraction=0)
+        for kind, make in MAPS.items()
+    }
+
+
+def retrained(one):
+    """W_S by least squares on phi(X_S), Y_S and lam_S."""
+    return train(one.feature_map(one.points), one.labels, one.reg_s)
+
+
+def error(w, model):
+    return np.linalg.norm(w - model.weights) / np.linalg.norm(model.weights)
+
+
+def cosine(w, model):
+    return np.vdot(w, model.weights) / (np.linalg.norm(w) * np.linalg.norm(model.weights))
+
+
+# Recovery
+
+
+@pytest.mark.parametrize("reg_s", [0.0, 1e-3])
+@pytest.mark.parametrize("m", [3, 5, 9, 14])
+@pytest.mark.parametrize("start", ["noise", "real", "nearest"])
+@pytest.mark.parametrize("kind", MAPS)
+def test_every_start_recovers_the_model_through_every_map(models, kind, start, m, reg_s):
+    model = models[kind]
+    one = dl.distill(model, m, key=KEY, start=start, pool=POOL, reg_s=reg_s)
+    assert one.points.shape == (m, D)
+    assert one.labels.shape == (m, K)
+    scale = one.provenance["range_scale"]
+    w = retrained(one)
+    assert error(scale * w, model) < 1e-9
+    assert 1 - cosine(w, model) < 1e-9
+    assert (scale == 1) or kind == "rff"
+    assert np.array_equal(one.predict(POOL[0]), model.predict(POOL[0]))
+    assert np.array_equal(one.model().predict(POOL[0]), model.predict(POOL[0]))
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_labels_alone_recover_just_when_the_points_span(models, kind):
+    model = models[kind]
+    spanning = dl.distill(model, 14, key=KEY, start="labels", pool=POOL, reg_s=0.1)
+    assert error(retrained(spanning), model) < 1e-9
+    fewer = dl.distill(model, 5, key=KEY, start="labels", pool=POOL)
+    assert error(retrained(fewer), model) > 0.01
+    assert np.isclose(fewer.provenance["recovery_error"], error(retrained(fewer), model))
+    for one, reg_s in ((spanning, 0.1), (fewer, 0.0)):
+        assert one.reg_s == reg_s
+        chosen = POOL[0][one.provenance["samples"]]
+        assert np.array_equal(one.points, NORMALISATION(chosen))
+        assert np.allclose(one.labels, dl.regularised(one.feature_map(one.points), reg_s) @ model.weights.T)
+
+
+@pytest.mark.parametrize("kind", MAPS)
+@pytest.mark.parametrize("branch", ["+", "-", np.array([1, -1, -1, 1, -1])])
+def test_every_branch_recovers(models, kind, branch):
+    clipped = dl.distill(models[kind], 5, key=KEY, reg_s=1e9)
+    bound = clipped.reg_s / clipped.provenance["range_scale"] ** 2
+    one = dl.distill(models[kind], 5, key=KEY, reg_s=0.5 * bound, branch=branch)
+    assert error(one.provenance["range_scale"] * retrained(one), models[kind]) < 1e-9
+    assert not np.allclose(one.points, dl.distill(models[kind], 5, key=KEY).points)
+
+
+def test_realistic_points_are_those_of_the_corollary(models):
+    model = models["linear"]
+    for reg_s in (0.0, 1e-3):
+        one = dl.distill(model, 5, key=KEY, start="real", pool=POOL, reg_s=reg_s, label_rule="one-hot")
+        real = np.asarray(NORMALISATION(POOL[0][one.provenance["samples"]]))
+        y, a_plus = np.asarray(one.labels), train(real, np.eye(5), reg_s)
+        y_pinv = np.linalg.pinv(y.T)
+        d = y_pinv @ model.weights + (np.eye(5) - y_pinv @ y.T) @ a_plus
+        assert close(train(one.points, np.eye(5), reg_s), d, 1e3 * condition(one.points) ** 2)
+
+
+def test_nearest_points_are_nearer_than_realistic_ones(models):
+    model = models["linear"]
+    nearest, realistic = (
+        dl.distill(model, 9, key=KEY, start=start, pool=POOL) for start in ("nearest", "real")
+    )
+    assert nearest.provenance["samples"] == realistic.provenance["samples"]
+    real = NORMALISATION(POOL[0][nearest.provenance["samples"]])
+    distances = [float(np.linalg.norm(one.points - real)) for one in (nearest, realistic)]
+    assert distances[0] < distances[1]
+    assert np.isclose(nearest.provenance["distance"], distances[0])
+    assert np.isclose(nearest.provenance["condition"], condition(nearest.points))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 3.0])
+def test_noise_is_in_units_of_the_smallest_matrix(models, noise):
+    model = models["linear"]
+    one = dl.distill(model, 9, key=KEY, noise=noise)
+    y = np.eye(K)[np.arange(9) % K]
+    assert np.array_equal(one.labels, y)
+    smallest = np.linalg.pinv(y.T) @ model.weights
+    free = np.linalg.pinv(one.points).T - smallest  # (I - Y_S^+ Y_S) Z
+    assert np.allclose(y.T @ free, 0, atol=1e-10 * np.linalg.norm(smallest))
+    # 6 of 9 directions are free.
+    assert np.isclose(
+        free.std(), noise * smallest.std() * np.sqrt(6 / 9), rtol=0.25, atol=1e-12 * smallest.std()
+    )
+
+
+# lam_S
+
+
+def largest(one):
+    """1 / (4 s_1^2) of D, the regularised pseudoinverse that the set has."""
+    d = train(one.feature_map(one.points), np.eye(len(one.points)), one.reg_s)
+    return 1 / (4 * np.linalg.norm(d, 2) ** 2)
+
+
+@pytest.mark.parametrize("start", ["noise", "real", "nearest"])
+@pytest.mark.parametrize("kind", MAPS)
+def test_a_reg_too_large_is_clipped_to_the_bound_or_refused(models, kind, start):
+    model, refusals = models[kind], 0
+    # W phi_{lam_S}(Xh), the labels of "nearest", grow with lam_S, so that large ones become feasible again.
+    for wished in 10.0 ** np.arange(-11, 4, 2):
+        options = {"start": start, "pool": POOL, "reg_s": wished, "label_rule": "one-hot"}
+        one = dl.distill(model, 5, key=KEY, **options)
+        used = one.reg_s / one.provenance["range_scale"] ** 2
+        assert one.provenance["reg_s_asked"] == wished
+        if used > wished * (1 - 1e-12):
+            assert dl.distill(model, 5, key=KEY, too_large="refuse", **options).reg_s == one.reg_s
+            continue
+        refusals += 1
+        assert np.isclose(one.reg_s, largest(one), rtol=1e-6)
+        assert close(
+            one.provenance["range_scale"] * retrained(one),
+            model.weights,
+            100 * condition(one.feature_map(one.points)),
+        )
+        with pytest.raises(ValueError, match=r"is above 1 / \(4 s_1\^2\)") as refusal:
+            dl.distill(model, 5, key=KEY, too_large="refuse", **options)
+        assert f"reg_s = {wished:.6g} is above 1 / (4 s_1^2) = {used:.6g}," in str(refusal.value)
+    assert 0 < refusals < 8
+
+
+@pytest.mark.parametrize("kind", ["linear", "fcnn"])
+def test_a_feasible_reg_is_kept(models, kind):
+    for too_large in ("clip", "refuse"):
+        assert dl.distill(models[kind], 5, key=KEY, reg_s=1e-4, too_large=too_large).reg_s == 1e-4
+
+
+def test_scaling_into_the_cube_scales_reg_and_model(models):
+    """phi(X_S) -> c phi(X_S) and lam_S -> c^2 lam_S give W_S = W / c."""
+    model = models["rff"]
+    plain = dl.distill(model, 5, key=KEY, reg_s=1e-3)
+    c = plain.provenance["range_scale"]
+    assert c < 1
+    assert plain.reg_s == pytest.approx(c**2 * 1e-3)
+    assert np.isclose(np.sqrt(10 / 2) * np.abs(plain.feature_map(plain.points)).max(), 1)
+    assert np.allclose(
+        c * retrained(plain), model.weights, rtol=1e-8, atol=1e-9 * np.abs(model.weights).max()
+    )
+
+
+# Randomness
+
+
+@pytest.mark.parametrize("start", ["noise", "real", "nearest", "labels"])
+@pytest.mark.parametrize("kind", MAPS)
+def test_the_same_key_gives_the_same_bytes(models, kind, start):
+    one, again, other = (
+        dl.distill(models[kind], 5, key=jax.random.key(seed), start=start, pool=POOL, reg_s=1e-4)
+        for seed in (1, 1, 2)
+    )
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(again), strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+    assert one.provenance == again.provenance
+    assert one.reg_s == again.reg_s
+    assert not np.array_equal(one.points, other.points)
+
+
+# Labels and provenance
+
+
+@pytest.mark.parametrize("m", [3, 5, 9])
+def test_samples_are_class_balanced_and_match_their_labels(models, m):
+    one = dl.distill(models["linear"], m, key=KEY, start="real", pool=POOL, label_rule="one-hot")
+    assert np.array_equal(one.labels, np.eye(K)[np.arange(m) % K])
+    assert np.array_equal(POOL[1][one.provenance["samples"]], np.arange(m) % K)
+
+
+def test_the_label_rule(models):
+    model = models["linear"]
+
+    def distilled(rule, pool=POOL, m=5):
+        return dl.distill(model, m, key=KEY, start="real", pool=pool, reg_s=1e-3, label_rule=rule)
+
+    own = distilled("model")
+    real = NORMALISATION(POOL[0][own.provenance["samples"]])
+    assert np.allclose(own.labels, dl.regularised(real, 1e-3) @ model.weights.T)
+    assert np.array_equal(distilled("auto").labels, own.labels)
+    assert own.label_convention == distilled("auto").label_convention == "W phi_{lam_S}(Xh)"
+    assert distilled("one-hot").label_convention == "one-hot"
+    # Equal images: W Xh has rank 1, so auto falls back to one-hot labels and model is refused.
+    same = np.repeat(POOL[0][:1], len(POOL[0]), axis=0), POOL[1]
+    fallen = distilled("auto", same)
+    assert fallen.label_convention == "one-hot"
+    assert np.array_equal(fallen.labels, np.eye(K)[np.arange(5) % K])
+    assert error(retrained(fallen), model) < 1e-9
+    with pytest.raises(ValueError, match=r"the labels Y_S have rank 1, .* rank k = 3"):
+        distilled("model", same)
+
+
+@pytest.mark.parametrize("number", [float, np.float64, np.float32, jnp.float64])
+@pytest.mark.parametrize("start", ["noise", "real", "nearest", "labels"])
+def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
+    one = dl.distill(
+        models["rff"], 5, key=KEY, start=start, pool=POOL, reg_s=number(0.0009765625), noise=number(0.125)
+    )
+    record = json.loads(json.dumps(one.provenance))
+    assert record == one.provenance
+    assert record["start"] == start
+    assert record["key"] == np.asarray(jax.random.key_data(KEY)).tolist()
+    assert record["reg_s_asked"] == 0.0009765625
+    assert record["reg"] == 1.0
+    assert np.isclose(
+        record["recovery_error"], error(record["range_scale"] * retrained(one), models["rff"]), atol=1e-9
+    )
+    assert np.isclose(record["cosine"], cosine(retrained(one), models["rff"]), atol=1e-9)
+    assert ("noise" in record) == (start == "noise")
+    assert ("samples" in record) == (start != "noise")
+    assert one.label_convention == ("one-hot" if start == "noise" else "W phi_{lam_S}(Xh)")
+    assert type(one.reg_s) is float
+    one.save(tmp_path / "set.npz")
+    assert dl.DistilledSet.load(tmp_path / "set.npz").provenance == record
+
+
+def test_the_construction_is_named(models):
+    named = {
+        start: dl.distill(models["linear"], 5, key=KEY, start=start, pool=POOL).construction
+        for start in ("noise", "real", "nearest", "labels")
+    }
+    assert named == {
+        "noise": "Theorem 4.1/5.1 from noise",
+        "real": "Corollary 4.1.1",
+        "nearest": "nearest set in data space",
+        "labels": "Theorem 4.2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("linear", "noise"),
+        ("fcnn", "noise"),
+        ("fcnn", "real"),
+        ("fcnn", "nearest"),
+        ("fcnn", "labels"),
+        ("rff", "noise"),
+    ],
+)
+def test_float32_is_kept_and_its_loss_recorded(kind, start):
+    normalisation = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4), "float32")
+    model = dl.fit(*POOL, MAPS[kind](np.float32), normalisation, key=KEY, regs=(1.0,), val_fraction=0)
+    one = dl.distill(model, 5, key=KEY, start=start, pool=POOL, reg_s=1e-4)
+    assert one.points.dtype == one.labels.dtype == one.model().weights.dtype == "float32"
+    if start != "labels":
+        assert 1e-9 < one.provenance["recovery_error"] < 1e-2
+
+
+# Bad arguments
+
+
+def with_weights(model, weights):
+    return dl.RidgeModel(jnp.asarray(weights), model.feature_map, model.normalisation, model.reg, (), ())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"start": "scratch"}, "start is 'scratch'; it must be one of noise, real, nearest, labels"),
+        ({"label_rule": "soft"}, "label_rule is 'soft'; it must be auto, one-hot or model"),
+        ({"too_large": "ignore"}, "too_large is 'ignore'; it must be clip or refuse"),
+        ({"branch": "*"}, "branch is '[*]'"),
+        ({"branch": "-"}, "branch '-' at reg_s = 0"),
+        ({"branch": np.ones(4), "reg_s": 1e-4}, r"branch has shape \(4,\) .* 5 nonzero"),
+        ({"reg_s": -1.0}, "reg_s = -1.0 is not a ridge parameter"),
+        ({"reg_s": np.nan}, "reg_s = nan is not a ridge parameter"),
+        ({"noise": np.nan}, "noise = nan"),
+        ({"noise": np.inf}, "noise = inf"),
+        ({"noise": -0.1}, "noise = -0.1"),
+        ({"m": 2}, "m = 2 support points cannot carry a model with k = 3"),
+        ({"m": 0}, "m = 0 support points"),
+        ({"start": "real"}, r"start 'real' begins at real samples; give pool=\(images, labels\)"),
+        ({"start": "nearest"}, "start 'nearest' begins at real samples"),
+        ({"start": "labels"}, "start 'labels' begins at real samples"),
+        ({"start": "real", "pool": (POOL[0], POOL[1][:5])}, "the pool's labels has 5 entries for 90 images"),
+        ({"start": "real", "pool": (POOL[0], POOL[1] + 1)}, "the pool's labels holds 1..3, but 3 classes"),
+        ({"start": "real", "pool": (POOL[0], 0 * POOL[1])}, "the pool's labels has no sample of class 1, 2"),
+        ({"start": "real", "pool": (POOL[0][:, 0], POOL[1])}, r"images have shape \(5, 2, 2\)"),
+        ({"start": "real", "pool": (POOL[0] * np.nan, POOL[1])}, "images holds 60 entries that are NaN"),
+        ({"start": "real", "pool": POOL, "m": 91}, "91 class-balanced samples of 3 classes .* choose 1..90"),
+        (
+            {"start": "nearest", "pool": (np.repeat(POOL[0][:1], 90, axis=0), POOL[1])},
+            "real features have rank 1",
+        ),
+    ],
+)
+def test_bad_arguments_are_one_sentence(models, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        dl.distill(models["linear"], **{"m": 5, "key": KEY} | arguments)
+
+
+@pytest.mark.parametrize("start", ["noise", "real", "nearest", "labels"])
+def test_models_that_cannot_be_distilled_are_refused(models, start):
+    model = models["linear"]
+    w = np.asarray(model.weights)
+    for weights, message in [
+        (np.vstack([w[:2], w[:1]]), "the model W has rank 2 < k = 3"),
+        (0 * w, "the model W has rank 0 < k = 3"),
+        (w * np.nan, "weights holds 36 entries that are NaN"),
+        (w[:, :7], r"weights has shape \(3, 7\), .* \(any, 12\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            dl.distill(with_weights(model, weights), 5, key=KEY, start=start, pool=POOL)
+
+
+@pytest.mark.parametrize(
+    ("phi", "message"),
+    [
+        (dl.FullyConnected.random(KEY, (D, 15)), "layer 1 widens from 12 to 15"),
+        (dl.FullyConnected.random(KEY, (D, 8), slope=0.0), "slope 0.0 is not invertible"),
+        (dl.RandomFourier.random(KEY, D, 15), "p = 15 > d = 12 are not surjective"),
+    ],
+)
+def test_maps_without_a_right_inverse_are_refused_where_points_are_built(phi, message):
+    w = np.random.default_rng(0).normal(size=(K, phi.dim_out))
+    model = dl.RidgeModel(jnp.asarray(w), phi, NORMALISATION, 1.0, (), ())
+    for start in ("noise", "real", "nearest"):
+        with pytest.raises(ValueError, match=message):
+            dl.distill(model, 5, key=KEY, start=start, pool=POOL)
+    # Labels alone need no inverse.
+    assert dl.distill(model, 30, key=KEY, start="labels", pool=POOL).labels.shape == (30, K)
