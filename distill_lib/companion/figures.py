@@ -35,7 +35,7 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
     figure, axes = plt.subplots(
         len(rows),
         1,
-        figsize=(7.2, 0.92 * sum(heights) + 0.25 * bool(heads)),
+        figsize=(7.2, 0.98 * sum(heights) + 0.25 * bool(heads)),
         layout="constrained",
         squeeze=False,
         gridspec_kw={"height_ratios": heights},
@@ -46,12 +46,12 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
         axis.imshow(picture, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
-        axis.set_ylabel(row.name, fontsize=8, labelpad=3)
+        axis.set_ylabel(row.name, fontsize=9, labelpad=3)
         if row.note:
-            axis.set_xlabel(row.note, fontsize=8, labelpad=2)
+            axis.set_xlabel(row.note, fontsize=10, labelpad=2)
         if heads and axis is axes[0, 0]:
             centres = side * np.arange(min(columns, len(heads))) + (side - 1) / 2 - 0.5
-            axis.set_xticks(centres, heads[:columns], fontsize=7, rotation=0)
+            axis.set_xticks(centres, heads[:columns], fontsize=8.5, rotation=0)
             axis.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0, pad=1)
     return figure
 
