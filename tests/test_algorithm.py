@@ -14,6 +14,7 @@ K, SHAPE = 3, (3, 2, 2)
 D = 12
 NORMALISATION = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
 KEY = jax.random.key(5)
+STARTS = ("noise", "real", "nearest", "labels")
 
 
 def pictures(n=90):
@@ -110,6 +111,18 @@ def test_realistic_points_are_those_of_the_corollary(models):
         assert close(train(one.points, np.eye(5), reg_s), d, 1e3 * condition(one.points) ** 2)
 
 
+def test_nearest_points_are_those_nearest_to_the_regularised_samples(models):
+    model, reg_s = models["linear"], 1e-3
+    one = dl.distill(model, 5, key=KEY, start="nearest", pool=POOL, reg_s=reg_s)
+    wished = dl.regularised(NORMALISATION(POOL[0][one.provenance["samples"]]), reg_s)
+    assert one.reg_s == reg_s
+    assert close(one.labels, wished @ model.weights.T, 1e3)
+    distance = np.linalg.norm(dl.regularised(one.points, reg_s) - wished)
+    assert np.isclose(distance, one.provenance["distance"], rtol=1e-9)
+    px = np.asarray(wished) @ (np.eye(D) - np.linalg.pinv(model.weights) @ model.weights)
+    assert np.isclose(distance, np.linalg.norm(np.linalg.svd(px, compute_uv=False)[-K:]), rtol=1e-9)
+
+
 def test_nearest_points_are_nearer_than_realistic_ones(models):
     model = models["linear"]
     nearest, realistic = (
@@ -195,7 +208,7 @@ def test_scaling_into_the_cube_scales_reg_and_model(models):
 # Randomness
 
 
-@pytest.mark.parametrize("start", ["noise", "real", "nearest", "labels"])
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("kind", MAPS)
 def test_the_same_key_gives_the_same_bytes(models, kind, start):
     one, again, other = (
@@ -242,7 +255,7 @@ def test_the_label_rule(models):
 
 
 @pytest.mark.parametrize("number", [float, np.float64, np.float32, jnp.float64])
-@pytest.mark.parametrize("start", ["noise", "real", "nearest", "labels"])
+@pytest.mark.parametrize("start", STARTS)
 def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
     one = dl.distill(
         models["rff"], 5, key=KEY, start=start, pool=POOL, reg_s=number(0.0009765625), noise=number(0.125)
@@ -268,7 +281,7 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
 def test_the_construction_is_named(models):
     named = {
         start: dl.distill(models["linear"], 5, key=KEY, start=start, pool=POOL).construction
-        for start in ("noise", "real", "nearest", "labels")
+        for start in STARTS
     }
     assert named == {
         "noise": "Theorem 4.1/5.1 from noise",
@@ -319,7 +332,7 @@ def with_weights(model, weights):
         ({"noise": np.nan}, "noise = nan"),
         ({"noise": np.inf}, "noise = inf"),
         ({"noise": -0.1}, "noise = -0.1"),
-        ({"m": 2}, "m = 2 support points cannot carry a model with k = 3"),
+        *(({"start": start, "pool": POOL, "m": 2}, "m = 2 support .* k = 3") for start in STARTS),
         ({"m": 0}, "m = 0 support points"),
         ({"start": "real"}, r"start 'real' begins at real samples; give pool=\(images, labels\)"),
         ({"start": "nearest"}, "start 'nearest' begins at real samples"),
@@ -341,7 +354,7 @@ def test_bad_arguments_are_one_sentence(models, arguments, message):
         dl.distill(models["linear"], **{"m": 5, "key": KEY} | arguments)
 
 
-@pytest.mark.parametrize("start", ["noise", "real", "nearest", "labels"])
+@pytest.mark.parametrize("start", STARTS)
 def test_models_that_cannot_be_distilled_are_refused(models, start):
     model = models["linear"]
     w = np.asarray(model.weights)
