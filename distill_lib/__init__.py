@@ -9,6 +9,8 @@ that show it. Ask for float32 with the `dtype` of a feature map and of its norma
 import jax
 
 jax.config.update("jax_enable_x64", True)
+# Some accelerators multiply float32 in fewer bits unless told not to; a recovery error would then measure that.
+jax.config.update("jax_default_matmul_precision", "highest")
 
 from distill_lib.algorithm import distill  # noqa: E402
 from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before the first array)

@@ -62,6 +62,12 @@ def labels(
 
 
 def reg(name: str, value: float) -> None:
-    """Raise ValueError unless a ridge parameter is finite and not negative."""
-    if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} = {value} is not a ridge parameter; it must be finite and at least 0.")
+    """Raise ValueError unless a ridge parameter is a finite number and not negative."""
+    if not (number(value) and value >= 0):
+        raise ValueError(f"{name} = {value!r} is not a ridge parameter; it must be finite and at least 0.")
+
+
+def number(value: object) -> bool:
+    """Whether a value is one finite real number."""
+    array = np.asarray(value)
+    return array.ndim == 0 and array.dtype.kind in "uif" and bool(np.isfinite(array))

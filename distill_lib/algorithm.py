@@ -20,7 +20,7 @@ LabelRule = Literal["auto", "one-hot", "model"]
 _NEEDS = {
     "noise": "Theorem 4.1/5.1 from noise",
     "real": "Corollary 4.1.1",
-    "nearest": "nearest set in data space",
+    "nearest": "nearest set in feature space",
     "labels": "Theorem 4.2",
 }
 
@@ -33,7 +33,7 @@ def distill(
     start: Start = "noise",
     pool=None,
     reg_s: float = 0.0,
-    branch: Signs = "+",
+    branch: Signs | None = None,
     too_large: Literal["clip", "refuse"] = "clip",
     label_rule: LabelRule = "auto",
     noise: float = 0.1,
@@ -45,17 +45,19 @@ def distill(
         m: number of support points, at least k.
         key: JAX random key, for the noise or the choice of real samples.
         start: "noise" (Theorem 4.1 and 5.1, Z random), "real" (Corollary 4.1.1, Z from real samples), "nearest" (the
-            support set nearest to the real samples in feature space, with labels of its own), "labels" (Theorem 4.2, the
+            support features nearest to those of the real samples, with labels of their own; nearest between the data themselves
+            for the linear map at reg_s = 0, while other maps are inverted without looking at the samples), "labels" (Theorem 4.2, the
             real samples themselves with solved labels: exact only if they span, m >= p).
         pool: (images, labels) to draw class-balanced real samples from; needed unless start is "noise".
         reg_s: lam_S wished.
-        branch: which root of Theorem 4.1, see `pseudoinverse.unregularised`.
+        branch: which root of Theorem 4.1, see `pseudoinverse.unregularised`; None takes "+" from noise, and from real samples
+            for each singular value the root nearer to theirs, so that a large reg_s does not drive the set away from them.
         too_large: whether a reg_s above 1 / (4 s_1^2) is lowered to it, as Algorithm 1 does, or refused.
         label_rule: for start "real": "one-hot", "model" (Y_S = W phi_{lam_S}(Xh)), or "auto": "model" if that has rank k.
         noise: standard deviation of Z in units of the standard deviation of Y_S^+ W's entries.
     Returns: the set. Features outside phi's range (random Fourier features) are scaled into it by c, and reg_s by c^2;
         then W_S = W / c, with the same predictions. `provenance` records c, the reg_s asked for, and how exactly the set carries
-        W in its own arithmetic.
+        W in its own arithmetic; from real samples also the relative distances to them, in feature and in data space.
     Raises: ValueError if m < k, W or Y_S is rank-deficient, reg_s is too large and to be refused, the pool is missing or
         unfit, phi has no right inverse, or an argument is unknown.
     """
@@ -68,10 +70,13 @@ def distill(
     if too_large not in ("clip", "refuse"):
         raise ValueError(f"too_large is '{too_large}'; it must be clip or refuse.")
     _checks.reg("reg_s", reg_s)
-    if not 0 <= noise < float("inf"):
-        raise ValueError(f"noise = {noise} is no standard deviation; it must be finite and at least 0.")
+    if not (_checks.number(noise) and noise >= 0):
+        raise ValueError(f"noise = {noise!r} is no standard deviation; it must be finite and at least 0.")
     reg_s, noise = float(reg_s), float(noise)
     _checks.matrix("weights", weights, cols=phi.dim_out)
+    if not (_checks.number(m) and m == int(m)):
+        raise ValueError(f"m = {m!r} is no number of support points; give an integer of at least k = {k}.")
+    m, real = int(m), None
     if m < k:
         raise ValueError(
             f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
@@ -97,8 +102,8 @@ def distill(
         target = svd(d).inverse()
         record["noise"] = noise
     else:
-        points, record["samples"] = _real_points(model, m, key, pool, start)
-        real = phi(points)
+        samples, record["samples"] = _real_points(model, m, key, pool, start)
+        points, real = samples, phi(samples)
         if start == "real":
             convention, labels = _labels(weights, real, reg_s, label_rule, one_hot)
             target = svd(closed_form.realistic_matrix(weights, labels, real, reg_s)).inverse()
@@ -107,7 +112,6 @@ def distill(
         if start == "nearest":
             found = nearest_set(weights, real, reg_s)
             target, labels = svd(found.target), found.labels
-            record |= {"distance": found.distance, "condition": found.condition}
         if start == "labels":
             labels = closed_form.solved_labels(weights, real, reg_s)
 
@@ -116,18 +120,25 @@ def distill(
         # From here every construction is the same: invert lam_S, enter phi's range, invert phi.
         if too_large == "clip" and reg_s > 0:
             reg_s = min(reg_s, largest_reg(target.s))
-        features = target.with_values(roots(target.s, reg_s, branch))
+        signs = _nearer_roots(target, real, reg_s) if branch is None else branch
+        features = target.with_values(roots(target.s, reg_s, signs))
         scale = phi.range_scale(features)
         points = phi.inverse(features if scale == 1 else scale * features)
         reg_s = scale**2 * reg_s
 
-    recovered = closed_form.recovered_weights(phi(points), labels, reg_s)
+    features = phi(points)
+    recovered = closed_form.recovered_weights(features, labels, reg_s)
     record |= {
         "range_scale": scale,
         "recovery_error": closed_form.recovery_error(weights, recovered if scale == 1 else scale * recovered),
         "cosine": closed_form.cosine(weights, recovered),
         "reg": model.reg,
     }
+    if real is not None:
+        record |= {
+            "feature_distance": closed_form.recovery_error(real, features),
+            "distance": closed_form.recovery_error(samples, points),
+        }
     return DistilledSet(
         points, labels, float(reg_s), phi, model.normalisation, convention, _NEEDS[start], record
     )
@@ -138,12 +149,22 @@ def _real_points(model, m, key, pool, start):
         raise ValueError(
             f"start '{start}' begins at real samples; give pool=(images, labels) to draw them from."
         )
+    if not (isinstance(pool, tuple) and len(pool) == 2):
+        raise ValueError("pool must be a pair (images, labels) of real samples to draw from.")
     images, labels = pool
     _checks.labels("the pool's labels", labels, len(model.weights), count=len(images))
     index = balanced_sample(key, labels, m, len(model.weights))
     chosen = np.asarray(images[index])
     model.normalisation.check(chosen)
     return model.normalisation(chosen), index.tolist()
+
+
+def _nearer_roots(target, real, reg_s):
+    """The root nearer to the real features' extent along each singular direction; they are symmetric about mu / 2."""
+    if real is None or reg_s == 0:
+        return "+"
+    extent = np.asarray(jnp.einsum("mr,mp,rp->r", target.v, real, target.ut))
+    return np.where(extent >= target.s / 2, 1.0, -1.0)
 
 
 def _labels(weights, real, reg_s, rule, one_hot):

@@ -68,7 +68,7 @@ class DistilledSet(eqx.Module):
         return self.model().predict(images)
 
     def images(self) -> Float[Array, "m h w c"]:
-        """The points as images, 1 for white; distilled from noise they leave [0, 1] freely."""
+        """The points as images in pixel values; distilled from noise they leave 0..pixel_max freely."""
         return self.normalisation.inverse(self.points)
 
     def picture(self, columns: int = 10, **options) -> UInt8[np.ndarray, "height width 3"]:
@@ -89,7 +89,7 @@ class DistilledSet(eqx.Module):
         arrays |= {"points": np.asarray(self.points), "labels": np.asarray(self.labels)}
         arrays["header"] = np.array(json.dumps(header))
         path = Path(path)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]  # names are free, numpy's stub thinks of its flags
@@ -140,7 +140,12 @@ class DistilledSet(eqx.Module):
 
 def _packed(phi: FeatureMap) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A feature map as plain values and named arrays (a tuple of arrays counts its entries)."""
-    plain: dict[str, Any] = {"kind": type(phi).__name__}
+    kind = type(phi).__name__
+    if KINDS.get(kind) is not type(phi):
+        raise ValueError(
+            f"the feature map {kind} cannot be saved, since `load` would not know it; known are {', '.join(KINDS)}."
+        )
+    plain: dict[str, Any] = {"kind": kind}
     arrays: dict[str, np.ndarray] = {}
     for field in dataclasses.fields(phi):
         value = getattr(phi, field.name)

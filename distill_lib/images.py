@@ -47,7 +47,9 @@ class Normalisation(eqx.Module):
 
     def check(self, images) -> None:
         """Raise ValueError unless images have shape (n, h, w, c), n >= 1, and no NaN or infinite pixel."""
-        shape = np.shape(images)
+        if not hasattr(images, "dtype") or np.dtype(images.dtype).kind not in "uif":
+            raise ValueError(f"images must be an array of real numbers, not {type(images).__name__}.")
+        shape = images.shape
         if len(shape) != 4 or shape[1:] != self.shape or shape[0] == 0:
             raise ValueError(
                 f"images have shape {shape}; (n, {', '.join(map(str, self.shape))}) with n >= 1 is needed."
@@ -62,24 +64,24 @@ class Normalisation(eqx.Module):
         return jnp.moveaxis(x, 3, 1).reshape(len(x), self.dim)
 
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
-        """Images whose pixel 1 is white; values outside [0, 1] are left as they are."""
+        """Images in pixel values, white at pixel_max; values outside 0..pixel_max are left as they are."""
         h, w, c = self.shape
         x = jnp.moveaxis(jnp.reshape(jnp.asarray(points), (-1, c, h, w)), 1, 3)
-        return x * jnp.asarray(self.std, x.dtype) + jnp.asarray(self.mean, x.dtype)
+        return (x * jnp.asarray(self.std, x.dtype) + jnp.asarray(self.mean, x.dtype)) * self.pixel_max
 
 
 def picture_grid(
     images: Float[ArrayLike, "n h w c"],
     columns: int = 10,
     *,
-    stretch: bool = True,
+    white: float | None = None,
     gap: int = 1,
     zoom: int = 1,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Images in rows of `columns` on white, as an RGB picture.
 
     Args:
-        stretch: map each image's own range to black..white; otherwise clip to [0, 1], so that pictures share one scale.
+        white: the value shown as white, 0 being black, clipped outside; None shows each image's own range.
         gap: pixels between images.
         zoom: each pixel becomes zoom x zoom.
     Raises: ValueError for no images, not finite ones, or other than 1 or 3 channels.
@@ -90,7 +92,9 @@ def picture_grid(
             f"a picture grid needs images (n, h, w, 1 or 3) and at least one column, not shape {x.shape} and {columns}."
         )
     _checks.finite("images", x)
-    if stretch:
+    if white is not None:
+        x = x / white
+    else:
         low, high = x.min((1, 2, 3), keepdims=True), x.max((1, 2, 3), keepdims=True)
         x = (x - low) / np.where(high > low, high - low, 1)
     n, h, w, c = x.shape

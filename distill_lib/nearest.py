@@ -22,13 +22,11 @@ class Nearest(NamedTuple):
         target: (m, p) phi_{lam_S}(X_S); at lam_S = 0 the support features themselves.
         labels: (m, k) Y_S = W phi_{lam_S}(Xh).
         distance: Frobenius distance from the target to phi_{lam_S}(Xh), the least possible.
-        condition: s_1 / s_m of the target: how much recovery amplifies rounding.
     """
 
     target: Float[Array, "m p"]
     labels: Float[Array, "m k"]
     distance: float
-    condition: float
 
 
 def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
@@ -62,23 +60,18 @@ def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: 
     x = regularised(real, reg_s)
     labels = x @ weights.T
     if m >= p:  # the span is everything already: Theorem 4.2
-        return Nearest(x, labels, 0.0, _condition(x))
+        return Nearest(x, labels, 0.0)
     q = jnp.linalg.qr(weights.T)[0]  # orthonormal basis of range(W^T), so P = I - q q^T
     px = x - (x @ q) @ q.T
     # The paper's A diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left ones of px.
     b, t, _ = jnp.linalg.svd(px, full_matrices=False)
     tail = b[:, -k:]
-    # q for W: the same rank, without W's own scale. B_k is known to rounding over its gap, hence the thousand.
+    # q for W: the same rank, without W's own scale. Rounding turns a zero here into a few units of it, more where the gap
+    # to B_k is small; below, X_S would not be of full rank to working precision either.
     entering = jnp.linalg.svd(q.T @ (x.T @ tail), compute_uv=False)
-    if entering[-1] <= 1e3 * p * jnp.finfo(x.dtype).eps * jnp.linalg.norm(x, 2):
+    if entering[-1] <= max(10 * p, 1000) * jnp.finfo(x.dtype).eps * jnp.linalg.norm(x, 2):
         raise ValueError(
             "W Xh B_k is singular: the directions of the real data that would be given up carry none of the model; "
             "choose other real samples or a larger m."
         )
-    target = x - tail @ (tail.T @ px)
-    return Nearest(target, labels, float(jnp.linalg.norm(t[-k:])), _condition(target))
-
-
-def _condition(a) -> float:
-    s = jnp.linalg.svd(a, compute_uv=False)
-    return float(s[0] / s[-1])
+    return Nearest(x - tail @ (tail.T @ px), labels, float(jnp.linalg.norm(t[-k:])))

@@ -103,8 +103,13 @@ def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[A
     """
     _checks.matrix("features", features)
     _checks.reg("reg", reg)
-    f = svd(features)
-    return f.with_values(f.s / (f.s**2 + reg))
+    if reg == 0:
+        f = svd(features)
+        return f.with_values(1 / f.s)
+    # Continuous in the singular values, so nothing is cut: small ones carry what a small reg lets through.
+    v, values, ut = jnp.linalg.svd(features, full_matrices=False)
+    s = np.asarray(values)
+    return Svd(v, s, ut).with_values(s / (s**2 + reg))
 
 
 def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:

@@ -63,7 +63,16 @@ class RidgeStats(eqx.Module):
         return _mirrored(stats)
 
     def __add__(self, other: Self) -> Self:
+        """Statistics of both chunks together. Raises: ValueError if they have different p or k."""
+        if self.cross.shape != other.cross.shape:
+            raise ValueError(
+                f"statistics of shapes (k, p) = {self.cross.shape} and {other.cross.shape} do not add up; they must be of one model."
+            )
         return jax.tree.map(jnp.add, self, other)
+
+    def __radd__(self, other: int) -> Self:
+        """So that `sum` works, which starts at 0."""
+        return self if other == 0 else NotImplemented
 
     def loss(self, weights: Float[Array, "k p"], reg: float = 0.0) -> Float[Array, ""]:
         """||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
@@ -193,7 +202,8 @@ class RidgeModel(eqx.Module):
         return np.argmax(np.asarray(self.scores(images)), axis=1)
 
     def accuracy(self, images, labels) -> float:
-        """Fraction of images classified as labelled."""
+        """Fraction of images classified as labelled. Raises: ValueError for labels that do not fit."""
+        _checks.labels("labels", labels, len(self.weights), len(images), every=False)
         return float(np.mean(self.predict(images) == np.asarray(labels)))
 
 
@@ -228,6 +238,10 @@ def fit(
     k = int(labels.max(initial=-1)) + 1 if classes is None else classes
     _checks.labels("labels", labels, k)
     normalisation.check(images)
+    if np.ndim(regs) != 1:
+        raise ValueError(
+            f"regs = {regs!r} is no grid; give a sequence of ridge parameters, for one value (value,)."
+        )
     if not (regs := tuple(map(float, regs))):
         raise ValueError("the grid of ridge parameters is empty; give at least one value.")
     for reg in regs:
@@ -236,6 +250,12 @@ def fit(
         raise ValueError(
             f"the feature map takes {feature_map.dim_in} inputs, but images of shape {normalisation.shape} have {normalisation.dim}."
         )
+    for leaf in jax.tree.leaves(feature_map):
+        if jnp.result_type(leaf) != normalisation.dtype:
+            raise ValueError(
+                f"the feature map is of {jnp.result_type(leaf)} and the normalisation of {normalisation.dtype}; "
+                "give both the same dtype, which is that of the whole computation."
+            )
     if not 0 <= val_fraction < 1:
         raise ValueError(f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1).")
     n_val = round(len(labels) * val_fraction)

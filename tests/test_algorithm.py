@@ -132,8 +132,41 @@ def test_nearest_points_are_nearer_than_realistic_ones(models):
     real = NORMALISATION(POOL[0][nearest.provenance["samples"]])
     distances = [float(np.linalg.norm(one.points - real)) for one in (nearest, realistic)]
     assert distances[0] < distances[1]
-    assert np.isclose(nearest.provenance["distance"], distances[0])
-    assert np.isclose(nearest.provenance["condition"], condition(nearest.points))
+    assert np.isclose(nearest.provenance["distance"], distances[0] / np.linalg.norm(real))
+    assert np.isclose(nearest.provenance["feature_distance"], distances[0] / np.linalg.norm(real))
+
+
+@pytest.mark.parametrize("start", ["real", "nearest"])
+def test_with_reg_s_points_take_the_roots_nearer_to_the_real_samples(models, start):
+    model = models["linear"]
+    plain = dl.distill(model, 9, key=KEY, start=start, pool=POOL)
+    reg_s = 0.2 * float(np.linalg.svd(plain.points, compute_uv=False)[-1]) ** 2
+    by_default, plus, minus = (
+        dl.distill(model, 9, key=KEY, start=start, pool=POOL, reg_s=reg_s, branch=branch)
+        for branch in (None, "+", "-")
+    )
+    for one in (by_default, plus, minus):
+        assert one.provenance["recovery_error"] < 1e-8
+    nearest = min(one.provenance["distance"] for one in (plus, minus))
+    assert by_default.provenance["distance"] <= nearest * (1 + 1e-9)
+
+
+def test_nothing_moves_where_the_samples_span_even_with_reg_s(models):
+    model = models["linear"]
+    p = model.weights.shape[1]
+    one = dl.distill(model, p, key=KEY, start="nearest", pool=POOL, reg_s=1.0)
+    if one.reg_s == 1.0:  # not clipped
+        assert one.provenance["distance"] < 1e-8
+
+
+@pytest.mark.parametrize("m", [6, 9])
+def test_the_nearest_set_works_in_single_precision(m):
+    normalisation = dl.Normalisation((3, 2, 2), 255.0, (0.3, 0.6), (0.2, 0.4), "float32")
+    images, labels = POOL
+    model = dl.fit(images, labels, dl.Linear(12), normalisation, key=KEY, regs=(1.0,), val_fraction=0.0)
+    one = dl.distill(model, m, key=KEY, start="nearest", pool=POOL)
+    assert one.points.dtype == np.float32
+    assert one.provenance["recovery_error"] < 1e-3
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 3.0])
@@ -286,7 +319,7 @@ def test_the_construction_is_named(models):
     assert named == {
         "noise": "Theorem 4.1/5.1 from noise",
         "real": "Corollary 4.1.1",
-        "nearest": "nearest set in data space",
+        "nearest": "nearest set in feature space",
         "labels": "Theorem 4.2",
     }
 

@@ -53,7 +53,7 @@ def test_the_model_is_what_training_on_the_set_gives():
 
 def test_images_and_picture_show_the_points():
     one = make()
-    assert np.allclose(one.normalisation(255 * one.images()), one.points)
+    assert np.allclose(one.normalisation(one.images()), one.points)
     grey = dl.DistilledSet(
         one.points,
         one.labels,

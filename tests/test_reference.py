@@ -48,6 +48,14 @@ def test_double_precision_recovers_the_model(profile):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_distilled_models_give_the_same_answers(profile):
+    values = table_3(profile)["values"]
+    agreement = {name: v["number"] for name, v in values.items() if name.endswith("_agreement_float64")}
+    assert len(agreement) >= 3
+    assert set(agreement.values()) == {100.0}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_single_precision_loses_digits_and_the_loss_is_recorded(profile):
     lost = cells(table_3(profile), quantity="relative error", method="float32")
     exact = cells(table_3(profile), quantity="relative error", method="float64")

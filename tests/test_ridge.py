@@ -166,8 +166,9 @@ def test_the_path_is_the_direct_solution_for_the_whole_grid(seed, rank):
         # The Gram matrix squares the condition number; with rank < p the grid's smallest reg is what bounds it.
         cond = (np.linalg.norm(f, 2) ** 2 + reg) / (reg if rank < P else reg + 1)
         wanted = train(f, y, reg)
-        assert close(path.weights(reg), wanted, 10 * cond)
-        assert close(stats.solve(reg), wanted, 10 * cond)
+        size = np.linalg.norm(y) * np.linalg.norm(f) / (np.linalg.norm(f, 2) ** 2 + reg)
+        assert close(path.weights(reg), wanted, 10 * cond, size)
+        assert close(stats.solve(reg), wanted, 10 * cond, size)
 
 
 @given(seeds, st.integers(0, P))
@@ -400,3 +401,12 @@ def test_bad_images_are_refused_at_prediction(call):
         getattr(model, call)(images[:, 0])
     with pytest.raises(ValueError, match="NaN or infinite"):
         getattr(model, call)(broken(images, 0, np.nan))
+
+
+def test_statistics_of_different_models_do_not_add_up_and_sum_works():
+    rng = np.random.default_rng(0)
+    parts = [dl.RidgeStats.of(rng.normal(size=(4, 3)), rng.normal(size=(4, 2))) for _ in range(3)]
+    assert np.allclose(sum(parts).gram, np.sum([part.gram for part in parts], axis=0))
+    other = dl.RidgeStats.of(rng.normal(size=(4, 3)), rng.normal(size=(4, 1)))
+    with pytest.raises(ValueError, match=r"\(2, 3\) and \(1, 3\)"):
+        parts[0] + other

@@ -16,13 +16,13 @@ from distill_lib.images import picture_grid
 class Row(NamedTuple):
     """One labelled row of pictures: images (n, h, w, c), a name on the left, a note underneath.
 
-    stretch: each image's own range is shown from black to white; otherwise [0, 1] is, and what lies outside is clipped.
+    white: the value shown as white, what lies outside is clipped; None shows each image's own range.
     """
 
     name: str
     images: np.ndarray
     note: str = ""
-    stretch: bool = False
+    white: float | None = None
 
 
 def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = ()) -> Figure:
@@ -42,7 +42,7 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
     )
     for axis, row in zip(axes[:, 0], rows, strict=True):
         side = row.images.shape[2] + 1
-        picture = picture_grid(row.images[:columns], columns, stretch=row.stretch)
+        picture = picture_grid(row.images[:columns], columns, white=row.white)
         axis.imshow(picture, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)

@@ -48,6 +48,8 @@ def load_profiles(root: Path) -> dict[str, Profile]:
         )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if empty := [name for name, entry in content.items() if not entry["notebooks"]]:
+            raise ValueError(f"{', '.join(empty)} has no notebooks")
         return {
             name: Profile(
                 name,

@@ -58,6 +58,8 @@ def needs_run(root: Path, profile: Profile) -> list[str]:
     """
     folder = reference_folder(root, profile.name)
     records = read_json(folder / RECORDS) if (folder / RECORDS).is_file() else {}
+    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
+        raise CompanionError(f"{folder / RECORDS} is not 'notebook: record': restore it from the repository")
 
     def stands(name: str) -> bool:
         made_from = records.get(name, {}).get("inputs", {})

@@ -6,7 +6,9 @@ and grey ones as (n, h, w); other arrays in it are ignored.
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 import zipfile
 import zlib
 from dataclasses import dataclass, field, replace
@@ -132,6 +134,9 @@ def _listing(entry: Entry) -> Listing:
 def _install(entry: Entry, path: Path) -> None:
     """Write a set's file from its official files, by way of a folder beside it that never remains."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.stem}-*"):  # by a process that was killed, when it is a day old
+        if time.time() - left.stat().st_mtime > 86400:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
         scratch = Path(folder)
         arrays = entry.read(official_files(entry, path.parent, scratch))

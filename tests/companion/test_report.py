@@ -159,3 +159,13 @@ def test_the_table_shows_every_cell(project, monkeypatch):
     text = console.export_text()
     for part in ("original", "86.41", "86.50", "+0.09", "reproduced", "93.44 ± 0.17", "not run"):
         assert part in text
+
+
+def test_results_without_their_origin_are_named(tmp_path):
+    from distill_lib.companion.errors import CompanionError
+    from distill_lib.companion.results import read_results
+
+    path = tmp_path / "table_3.json"
+    path.write_text('{"notebook": "table_3", "profile": "digits", "rows": [], "values": {}, "provenance": {}}')
+    with pytest.raises(CompanionError, match="lacks date, device, seconds"):
+        read_results(path)
