@@ -166,6 +166,8 @@ def test_results_without_their_origin_are_named(tmp_path):
     from distill_lib.companion.results import read_results
 
     path = tmp_path / "table_3.json"
-    path.write_text('{"notebook": "table_3", "profile": "digits", "rows": [], "values": {}, "provenance": {}}')
+    path.write_text(
+        '{"notebook": "table_3", "profile": "digits", "rows": [], "values": {}, "provenance": {}}'
+    )
     with pytest.raises(CompanionError, match="lacks date, device, seconds"):
         read_results(path)
