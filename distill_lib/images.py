@@ -84,7 +84,7 @@ def picture_grid(
         white: the value shown as white, 0 being black, clipped outside; None shows each image's own range.
         gap: pixels between images.
         zoom: each pixel becomes zoom x zoom.
-    Raises: ValueError for no images, not finite ones, or other than 1 or 3 channels.
+    Raises: ValueError for no images, not finite ones, other than 1 or 3 channels, or a white that is not above 0.
     """
     x = np.asarray(images, np.float64)
     if x.ndim != 4 or not x.size or x.shape[3] not in (1, 3) or columns < 1:
@@ -93,6 +93,10 @@ def picture_grid(
         )
     _checks.finite("images", x)
     if white is not None:
+        if not (_checks.number(white) and white > 0):
+            raise ValueError(
+                f"white = {white!r} cannot be shown as white; it must be above 0, which is black."
+            )
         x = x / white
     else:
         low, high = x.min((1, 2, 3), keepdims=True), x.max((1, 2, 3), keepdims=True)

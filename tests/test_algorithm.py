@@ -1,5 +1,6 @@
 """Algorithm 1: every start recovers the model through every feature map, repeatably, and says clearly where it cannot."""
 
+import itertools
 import json
 
 import jax
@@ -135,27 +136,26 @@ def test_nearest_points_are_nearer_than_realistic_ones(models):
     assert np.isclose(nearest.provenance["feature_distance"], distances[0] / np.linalg.norm(real))
 
 
+@pytest.mark.parametrize("label_rule", ["one-hot", "model"])
 @pytest.mark.parametrize("start", ["real", "nearest"])
-def test_with_reg_s_points_take_the_roots_nearer_to_the_real_samples(models, start):
-    model = models["linear"]
-    plain = dl.distill(model, 9, key=KEY, start=start, pool=POOL)
-    reg_s = 0.2 * float(np.linalg.svd(plain.points, compute_uv=False)[-1]) ** 2
-    by_default, plus, minus = (
-        dl.distill(model, 9, key=KEY, start=start, pool=POOL, reg_s=reg_s, branch=branch)
-        for branch in (None, "+", "-")
-    )
-    for one in (by_default, plus, minus):
-        assert one.provenance["recovery_error"] < 1e-8
-    nearest = min(one.provenance["distance"] for one in (plus, minus))
-    assert by_default.provenance["distance"] <= nearest * (1 + 1e-9)
+@pytest.mark.parametrize("kind", ["linear", "fcnn"])
+def test_with_reg_s_points_take_the_roots_nearest_to_the_real_samples(models, kind, start, label_rule):
+    def distilled(reg_s, branch=None):
+        options = {"start": start, "pool": POOL, "reg_s": reg_s, "label_rule": label_rule}
+        return dl.distill(models[kind], 3, key=KEY, branch=branch, **options)
+
+    for reg_s in 10.0 ** np.arange(-6, 3):  # clipped where it is too large
+        ours = distilled(reg_s).provenance["feature_distance"]
+        for branch in itertools.product((-1.0, 1.0), repeat=3):
+            assert ours <= distilled(reg_s, np.array(branch)).provenance["feature_distance"] * (1 + 1e-9)
 
 
 def test_nothing_moves_where_the_samples_span_even_with_reg_s(models):
     model = models["linear"]
     p = model.weights.shape[1]
     one = dl.distill(model, p, key=KEY, start="nearest", pool=POOL, reg_s=1.0)
-    if one.reg_s == 1.0:  # not clipped
-        assert one.provenance["distance"] < 1e-8
+    assert one.reg_s == 1.0  # s + lam_S / s >= 2 sqrt(lam_S), so nothing is clipped
+    assert one.provenance["distance"] < 1e-8
 
 
 @pytest.mark.parametrize("m", [6, 9])
@@ -302,6 +302,14 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
         record["recovery_error"], error(record["range_scale"] * retrained(one), models["rff"]), atol=1e-9
     )
     assert np.isclose(record["cosine"], cosine(retrained(one), models["rff"]), atol=1e-9)
+    if start != "noise":
+        samples = NORMALISATION(POOL[0][record["samples"]])
+        phi = models["rff"].feature_map
+        for name, ours, real in (
+            ("distance", one.points, samples),
+            ("feature_distance", phi(one.points), phi(samples)),
+        ):
+            assert np.isclose(record[name], np.linalg.norm(ours - real) / np.linalg.norm(real), atol=1e-12)
     assert ("noise" in record) == (start == "noise")
     assert ("samples" in record) == (start != "noise")
     assert one.label_convention == ("one-hot" if start == "noise" else "W phi_{lam_S}(Xh)")
@@ -364,6 +372,8 @@ def with_weights(model, weights):
         ({"noise": np.nan}, "noise = nan"),
         ({"noise": np.inf}, "noise = inf"),
         ({"noise": -0.1}, "noise = -0.1"),
+        *(({"m": m}, "is no number of support points") for m in (2.5, "5", None, np.nan, True, [5])),
+        ({"start": "real", "pool": POOL[0]}, "pool must be a pair"),
         *(({"start": start, "pool": POOL, "m": 2}, "m = 2 support .* k = 3") for start in STARTS),
         ({"m": 0}, "m = 0 support points"),
         ({"start": "real"}, r"start 'real' begins at real samples; give pool=\(images, labels\)"),

@@ -123,6 +123,18 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, step, monk
     assert [path.name for path in tmp_path.iterdir()] == ["set.npz"]
 
 
+class Doubled(dl.Linear):
+    """A feature map of the reader's own."""
+
+
+def test_a_feature_map_that_load_would_not_know_is_not_saved(tmp_path):
+    one = make("linear")
+    parts = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    with pytest.raises(ValueError, match=r"the feature map Doubled cannot be saved, .* known are Linear"):
+        dl.DistilledSet(**parts | {"feature_map": Doubled(12)}).save(tmp_path / "set.npz")
+    assert not list(tmp_path.iterdir())
+
+
 # Files that are no distilled sets
 
 

@@ -86,6 +86,9 @@ def test_impossible_normalisations_are_refused(arguments, message):
         (np.zeros((2, 3, 1)), r"shape \(2, 3, 1\)"),
         (np.zeros((0, 2, 3, 1)), r"shape \(0, 2, 3, 1\)"),
         (np.full((5, 2, 3, 1), np.nan), "images holds 30 entries"),
+        (np.zeros((5, 2, 3, 1)).tolist(), "an array of real numbers, not list"),
+        (np.zeros((5, 2, 3, 1), complex), "an array of real numbers"),
+        (np.zeros((5, 2, 3, 1), object), "an array of real numbers"),
     ],
 )
 def test_images_are_checked(images, message):
@@ -150,6 +153,9 @@ def test_an_image_of_one_value_stretches_to_black():
         (np.zeros((1, 2, 2, 2)), {}, r"not shape \(1, 2, 2, 2\)"),
         (np.zeros((1, 2, 2, 4)), {}, r"not shape \(1, 2, 2, 4\)"),
         (np.zeros((1, 2, 2, 1)), {"columns": 0}, "at least one column"),
+        (np.zeros((1, 2, 2, 1)), {"white": 0.0}, "white = 0.0 cannot be shown as white"),
+        (np.zeros((1, 2, 2, 1)), {"white": -1}, "white = -1 cannot"),
+        (np.zeros((1, 2, 2, 1)), {"white": np.nan}, "white = nan cannot"),
         (np.full((1, 2, 2, 1), np.nan), {}, "images holds 4 entries"),
     ],
 )

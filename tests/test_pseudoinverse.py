@@ -47,6 +47,12 @@ def test_regularised_is_the_pseudoinverse_of_the_regularised_pseudoinverse(f, ex
     assert rank(target) == len(values(f))  # zeros stay zero
 
 
+def test_a_small_reg_keeps_what_small_singular_values_carry():
+    # s / (s^2 + reg) is continuous in s; a cut at the rank would drop 5e15 here.
+    pinv_of_diagonal = regularised_pinv(np.diag([1.0, 1e-16]), 1e-32)
+    assert np.allclose(pinv_of_diagonal, np.diag([1.0, 5e15]), rtol=1e-12, atol=0)
+
+
 @given(matrices())
 def test_regularised_at_zero_is_the_features_themselves(f):
     assert np.array_equal(regularised(f, 0.0), f)

@@ -340,6 +340,7 @@ def broken(array, index, value):
         (lambda x, y: {"classes": 9}, "no sample of class 3, 4, 5, 6, 7 and more; every one of the 9"),
         (lambda x, y: {"labels": np.where(y == 1, 0, y)}, "no sample of class 1; every one of the 3"),
         (lambda x, y: {"regs": ()}, "grid of ridge parameters is empty"),
+        (lambda x, y: {"regs": 1.0}, r"regs = 1.0 is no grid; .* for one value \(value,\)"),
         (lambda x, y: {"regs": (1.0, -2.0)}, "reg = -2.0 is not a ridge parameter"),
         (lambda x, y: {"regs": (1.0, np.nan)}, "reg = nan is not a ridge parameter"),
         (
@@ -401,6 +402,31 @@ def test_bad_images_are_refused_at_prediction(call):
         getattr(model, call)(images[:, 0])
     with pytest.raises(ValueError, match="NaN or infinite"):
         getattr(model, call)(broken(images, 0, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(40, int), "labels has 40 entries for 41 images"),
+        (np.full(41, 3), "labels holds 3..3, but 3 classes"),
+        (np.zeros(41), "must be a vector of integer class indices"),
+    ],
+)
+def test_accuracy_needs_labels_that_fit(labels, message):
+    model = dl.RidgeModel(jnp.ones((K, 9)), FEATURES, NORMALISATION, 0.0, (), ())
+    with pytest.raises(ValueError, match=message):
+        model.accuracy(pictures(0)[0], labels)
+    assert (
+        model.accuracy(pictures(0)[0], np.zeros(41, int)) == 1
+    )  # equal scores: the first class, the others unseen
+
+
+@pytest.mark.parametrize(("phi_dtype", "dtype"), [("float32", "float64"), ("float64", "float32")])
+def test_two_precisions_at_once_are_refused(phi_dtype, dtype):
+    normalisation = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4), dtype)
+    phi = dl.FullyConnected.random(jax.random.key(7), (12, 9), dtype=phi_dtype)
+    with pytest.raises(ValueError, match=f"map is of {phi_dtype} and the normalisation of {dtype}"):
+        dl.fit(*pictures(0), phi, normalisation, key=jax.random.key(0))
 
 
 def test_statistics_of_different_models_do_not_add_up_and_sum_works():
