@@ -108,7 +108,7 @@ def last_seconds(root: Path, profile: str, name: str) -> float | None:
     if record is not None:
         return record["seconds"]
     reference = reference_folder(root, profile) / "results" / f"{name}.json"
-    return read_results(reference)["provenance"]["seconds"] if reference.is_file() else None
+    return read_results(reference)["provenance"].get("seconds") if reference.is_file() else None
 
 
 def expected(jobs: list[Job], processes: int) -> str:

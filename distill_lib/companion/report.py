@@ -44,7 +44,7 @@ def report(root: Path, profile: str) -> list[Cell]:
             origin = {
                 "notebook": notebook,
                 "source": source,
-                "device": _device(content["provenance"]["device"]),
+                "device": _device(content["provenance"].get("device")),
             }
             rows.setdefault(_key(row), []).append(row | origin)
     cells = [_cell(papers.get(key), row) for key, found in rows.items() for row in found or [{}]]
@@ -115,7 +115,9 @@ def _key(cell: Cell) -> tuple[Any, ...]:
     return tuple(cell[key] for key in CELL)
 
 
-def _device(device: dict[str, Any]) -> str:
+def _device(device: dict[str, Any] | None) -> str:
+    if device is None:
+        return "unknown"
     return f"cpu, {device['cpus']} cores" if device["platform"] == "cpu" else device["kind"]
 
 

@@ -153,9 +153,8 @@ def read_results(path: Path) -> dict[str, Any]:
     lacking = {"notebook", "profile", "rows", "values", "provenance"} - set(
         content if isinstance(content, dict) else ()
     )
-    if not lacking:
-        origin = content["provenance"]
-        lacking = {"date", "device", "seconds"} - set(origin if isinstance(origin, dict) else ())
+    if not lacking and not isinstance(content["provenance"], dict):
+        lacking = {"provenance"}
     if lacking:
         raise CompanionError(
             f"{path} lacks {', '.join(sorted(lacking))}: delete it and run the notebook again"

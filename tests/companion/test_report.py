@@ -167,7 +167,7 @@ def test_results_without_their_origin_are_named(tmp_path):
 
     path = tmp_path / "table_3.json"
     path.write_text(
-        '{"notebook": "table_3", "profile": "digits", "rows": [], "values": {}, "provenance": {}}'
+        '{"notebook": "table_3", "profile": "digits", "rows": [], "values": {}, "provenance": []}'
     )
-    with pytest.raises(CompanionError, match="lacks date, device, seconds"):
+    with pytest.raises(CompanionError, match="lacks provenance"):
         read_results(path)
