@@ -233,7 +233,8 @@ def test_rows_of_z_among_those_of_w_can_lose_rank(seed):
     k, p, m = 3, 8, 5
     w, y = matrix(rng, k, p), matrix(rng, m, k)
     free = np.linalg.svd(y)[0][:, k:]  # range(I - Y_S^+ Y_S)
-    z = free @ matrix(rng, m - k, k) @ w + (np.eye(m) - free @ free.T) @ matrix(rng, m, p)
+    # The second part drops out of D; it is kept small, as its rounding would fill the zeros of D.
+    z = free @ matrix(rng, m - k, k) @ w + (np.eye(m) - free @ free.T) @ matrix(rng, m, p, scale=0.1)
     assert len(values(z)) == m
     d = dl.recovery_matrix(w, y, z)
     assert len(values(d)) == k
