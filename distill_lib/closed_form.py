@@ -8,8 +8,11 @@ The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the s
 `pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
@@ -89,6 +92,76 @@ def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs =
     # From the singular values of D itself: those of a stored D^+ have lost condition(D) in accuracy.
     target = svd(d).inverse()
     return target.with_values(roots(target.s, reg_s, branch))
+
+
+class Choices(NamedTuple):
+    """What Theorem 4.1 leaves open.
+
+    Attributes:
+        z: (m, p) the free matrix Z.
+        branch: (r,) +1 or -1 for each nonzero singular value of D^+ in descending order, as `support_features` takes it.
+    """
+
+    z: Float[Array, "m p"]
+    branch: Float[np.ndarray, " r"]
+
+
+def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
+    """The Z and the roots by which Theorem 4.1 produces given support features: its "only if".
+
+    Z = phi_{reg_s}(X_S)^+ gives D = Z for any labels of rank k, and the root is "+" where s^2 >= reg_s. With the
+    W_S of any such labels, `support_features(recovery_matrix(W_S, labels, z), reg_s, branch)` are the features again.
+
+    Args:
+        features: (m, p) any support features.
+        reg_s: lam_S they are trained with.
+    Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D has a repeated singular value,
+        its decomposition is not unique, and D does not tell which of its vectors took which root.
+    """
+    _checks.matrix("features", features)
+    _checks.reg("reg_s", reg_s)
+    f = svd(features)
+    if reg_s == 0:
+        return Choices(f.with_values(1 / f.s), np.ones(len(f.s)))
+    mu = f.s + reg_s / f.s
+    order = np.argsort(-mu, kind="stable")
+    branch = np.where(f.s**2 >= reg_s, 1.0, -1.0)[order]
+    # Neighbours are enough: equal values follow each other.
+    equal = -np.diff(mu[order]) <= 1e3 * np.finfo(f.s.dtype).eps * mu.max(initial=0)
+    if (equal & (np.diff(branch) != 0)).any():
+        at = order[int(np.argmax(equal & (np.diff(branch) != 0)))]
+        raise ValueError(
+            f"the features have the singular values {f.s[at]:.6g} and reg_s / {f.s[at]:.6g} both, which have the same image; "
+            "the support set is one of Theorem 4.1, but D alone does not say which root belongs to which direction."
+        )
+    return Choices(f.with_values(1 / mu), branch)
+
+
+def support_rank(
+    weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
+) -> int:
+    """rank phi(X_S), for every lam_S and every root: rank W + rank(Q^T Z (I - W^+ W)), Q a basis of null(Y_S).
+
+    The exact version of Proposition 4.1: full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of Q^T Z that are
+    independent of each other and of them.
+
+    Args: as `recovery_matrix`. Raises: as `recovery_matrix`.
+    """
+    _checks.matrix("labels", labels)
+    m, k = labels.shape
+    _checks.matrix("weights", weights, rows=k)
+    label_svd(labels)
+    w = svd(weights)
+    if z is None or m == k:
+        return len(w.s)
+    _checks.matrix("z", z, rows=m, cols=weights.shape[1])
+    q = jnp.linalg.svd(labels)[0][:, k:]
+    free = q.T @ z
+    outside = free - (free @ w.ut.T) @ w.ut
+    # Rank relative to Q^T Z: what rounding leaves of rows inside range(W^T) is not rank.
+    s = np.linalg.svd(np.asarray(outside), compute_uv=False)
+    size = float(jnp.linalg.norm(free, 2))
+    return len(w.s) + int(np.sum(s > 10 * max(outside.shape) * np.finfo(s.dtype).eps * size))
 
 
 def max_reg(d: Float[Array, "m p"]) -> float:

@@ -87,6 +87,19 @@ def test_at_m_equal_to_k_the_points_are_the_pseudoinverse_of_w_times_the_labels(
 # Theorem 4.1 and 5.1, necessity
 
 
+@given(instances(), st.integers(0, 3), st.sampled_from((0.0, 0.3, 3.0, 30.0)))
+def test_the_choices_behind_any_support_set_give_it_back(a, rank_loss, factor):
+    x = matrix(a.rng, a.m, a.p, rank=max(1, min(a.m, a.p) - rank_loss))
+    s = values(x)
+    reg_s = factor * s.min() ** 2
+    if reg_s and (np.abs(np.subtract.outer(s, reg_s / s)) < 1e-3 * s.max()).any():
+        return  # refused when closer still: see the next test but one
+    found = closed_form.choices(x, reg_s)
+    assert close(found.z, pinv_reg(x, reg_s), condition(x) ** 2)
+    d = dl.recovery_matrix(train(x, a.y, reg_s), a.y, found.z)
+    assert close(dl.support_features(d, reg_s, found.branch), x, 1e4 * condition(a.y, x) ** 2)
+
+
 @given(instances(), st.integers(0, 3), st.sampled_from((0.0, 0.3, 3.0, 30.0)), st.booleans())
 def test_every_support_set_is_one_of_the_theorem(a, rank_loss, factor, repeated):
     """W := Y_S X^+_{lam_S}; then Z = X^+_{lam_S} and the sides of sqrt(lam_S) give back X_S."""
@@ -120,6 +133,8 @@ def test_where_s_and_its_conjugate_both_occur_the_svd_of_d_is_not_unique(seed):
     mu = np.array([4.5, 4.5, 3.0])
     assert np.allclose(1 / values(d)[::-1], mu)
     features = dl.support_features(d, reg_s, [1, -1, -1])
+    with pytest.raises(ValueError, match=r"(4|0\.5) and reg_s / (4|0\.5) both"):
+        closed_form.choices(x, reg_s)
     # Another support set with the same singular values, for the same model.
     assert np.allclose(values(features), [4, 1, 0.5])
     assert close(train(features, y, reg_s), w, 1e3)
@@ -225,6 +240,28 @@ def test_independent_rows_of_w_and_z_give_features_of_full_rank(a, fraction):
     assert len(values(np.vstack([a.w, a.z]))) == a.k + a.m
     d = dl.recovery_matrix(a.w, a.y, a.z)
     assert len(values(dl.support_features(d, fraction * bound(np.asarray(d))))) == a.m
+
+
+@given(instances(full=False), st.integers(0, 3), st.sampled_from((0.0, 0.5)))
+def test_the_rank_of_the_support_set_is_the_one_computed_beforehand(a, inside, fraction):
+    # Some of the rows of Q^T Z are put into range(W^T), where they add no rank.
+    q = np.linalg.svd(a.y)[0][:, a.k :]
+    free = q.T @ a.z
+    free[:inside] = a.rng.normal(size=free[:inside].shape[:1] + (a.k,)) @ a.w
+    z = q @ free
+    d = dl.recovery_matrix(a.w, a.y, z)
+    if np.linalg.norm(d) == 0:
+        assert closed_form.support_rank(a.w, a.y, z) == 0
+        return
+    features = dl.support_features(d, fraction * bound(np.asarray(d)))
+    assert closed_form.support_rank(a.w, a.y, z) == len(values(features))
+    assert closed_form.support_rank(a.w, a.y) == len(values(a.w))
+
+
+@given(instances())
+def test_a_generic_z_gives_full_rank_beyond_the_condition_of_the_proposition(a):
+    # k + rank Z > p for m > p - k: the row spaces meet, and the rank is full all the same.
+    assert closed_form.support_rank(a.w, a.y, a.z) == min(a.m, a.p)
 
 
 @given(seeds)

@@ -53,6 +53,47 @@ def test_a_small_reg_keeps_what_small_singular_values_carry():
     assert np.allclose(pinv_of_diagonal, np.diag([1.0, 5e15]), rtol=1e-12, atol=0)
 
 
+@given(matrices(lowest=1), st.floats(-6, 3))
+def test_the_distance_to_the_pseudoinverse_is_that_of_the_smallest_singular_value(f, exponent):
+    low = values(f)[-1]
+    reg = 10**exponent * low**2
+    gap = np.asarray(regularised_pinv(f, reg)) - pinv(f).T
+    assert np.isclose(np.linalg.norm(gap, 2), reg / (low * (low**2 + reg)), rtol=1e-6)
+
+
+@given(matrices(lowest=1), st.floats(-3, 3), seeds)
+def test_the_ridge_solution_minimises_and_has_the_least_norm(f, exponent, seed):
+    rng = np.random.default_rng(seed)
+    y, size = rng.normal(size=(len(f), 2)), np.linalg.norm(f, 2)
+    for reg in (10**exponent * size**2, 0.0):
+        w = y.T @ np.asarray(regularised_pinv(f, reg))
+
+        def objective(w, reg=reg):
+            return np.linalg.norm(f @ w.T - y) ** 2 + reg * np.linalg.norm(w) ** 2
+
+        for step in rng.normal(size=(3, *w.shape)):
+            for t in (1e-3, 1.0):
+                other = w + t * step * np.linalg.norm(w) / np.linalg.norm(step)
+                assert objective(other) >= objective(w) * (1 - 1e-12)
+    # At zero every minimiser is w + v with v F = 0, and v is orthogonal to w.
+    null = np.eye(f.shape[1]) - pinv(f) @ f
+    assert abs(np.vdot(w, rng.normal(size=w.shape) @ null)) <= 1e-10 * condition(f) * np.linalg.norm(w)
+
+
+@given(matrices(lowest=1), st.floats(-3, 3))
+def test_what_the_regularised_pseudoinverse_inverts(f, exponent):
+    reg = 10**exponent * np.linalg.norm(f, 2) ** 2
+    inverted, plus = np.asarray(regularised(f, reg)), np.asarray(regularised_pinv(f, reg))
+    assert close(inverted, f + reg * pinv(f).T, condition(f) ** 2)
+    # Rows are samples: F_lam F_lam^+ of the formulas is inverted.T @ plus here.
+    assert close(inverted.T @ plus, pinv(f) @ f, 1e3 * condition(f) ** 2, scale=1)
+    assert close(plus @ inverted.T, f @ pinv(f), 1e3 * condition(f) ** 2, scale=1)
+    assert values(inverted)[-1] >= 2 * np.sqrt(reg) * (1 - 1e-12)
+    # F F_lam^+ shrinks: it is no projector.
+    shrunk = f.T @ plus
+    assert np.linalg.norm(shrunk @ shrunk - shrunk) > 1e-5
+
+
 @given(matrices())
 def test_regularised_at_zero_is_the_features_themselves(f):
     assert np.array_equal(regularised(f, 0.0), f)
