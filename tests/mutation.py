@@ -75,6 +75,12 @@ MUTANTS = (
     Mutant("solved-without-reg", "closed_form.py", "regularised(features, reg_s) @", "features @", "closed_form"),
     Mutant("recovered-without-reg", "closed_form.py", "regularised_pinv(features, reg_s)", "regularised_pinv(features)", "closed_form"),
     Mutant("error-unscaled", "closed_form.py", "(recovered - weights) / size,", "(recovered - weights),", "closed_form"),
+    Mutant("choices-unsorted", "closed_form.py", "1.0, -1.0)[order]", "1.0, -1.0)", "closed_form"),
+    Mutant("choices-without-reg", "closed_form.py", "f.with_values(1 / mu), branch", "f.with_values(1 / f.s), branch", "closed_form"),
+    Mutant("choices-other-side", "closed_form.py", "f.s**2 >= reg_s, 1.0, -1.0", "f.s**2 >= reg_s, -1.0, 1.0", "closed_form"),
+    Mutant("choices-ambiguous", "closed_form.py", "if (equal & (np.diff(branch) != 0)).any():", "if False:", "closed_form"),
+    Mutant("rank-no-projector", "closed_form.py", "outside = free - (free @ w.ut.T) @ w.ut", "outside = free", "closed_form"),
+    Mutant("rank-other-basis", "closed_form.py", "jnp.linalg.svd(labels)[0][:, k:]", "jnp.linalg.svd(labels)[0][:, k - 1 :]", "closed_form"),
     # nearest.py
     Mutant("nearest-projector-sign", "nearest.py", "px = x - (x @ q) @ q.T", "px = x + (x @ q) @ q.T", "nearest"),
     Mutant("nearest-no-projector", "nearest.py", "px = x - (x @ q) @ q.T", "px = x", "nearest"),

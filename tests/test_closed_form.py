@@ -247,7 +247,7 @@ def test_the_rank_of_the_support_set_is_the_one_computed_beforehand(a, inside, f
     # Some of the rows of Q^T Z are put into range(W^T), where they add no rank.
     q = np.linalg.svd(a.y)[0][:, a.k :]
     free = q.T @ a.z
-    free[:inside] = a.rng.normal(size=free[:inside].shape[:1] + (a.k,)) @ a.w
+    free[:inside] = a.rng.normal(size=(*free[:inside].shape[:1], a.k)) @ a.w
     z = q @ free
     d = dl.recovery_matrix(a.w, a.y, z)
     if np.linalg.norm(d) == 0:
