@@ -45,15 +45,15 @@ def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> 
     return Moments(jnp.asarray(f.s)[:, None] * f.ut, turned, jnp.vdot(residual, residual))
 
 
-def gaussian_kernel(
-    x: Float[Array, "n d"], y: Float[Array, "m d"], variance: float
-) -> Float[Array, "n m"]:
-    """K(x, y) = exp(-||x - y||^2 / (2 variance)), strictly positive definite on distinct points: no p is large enough.
+def gaussian_kernel(x: Float[Array, "n d"], y: Float[Array, "m d"], variance: float) -> Float[Array, "n m"]:
+    """K(x, y) = exp(-||x - y||^2 / (2 variance)), strictly positive definite on distinct points, so no finite feature map has it.
 
     Raises: ValueError unless variance > 0.
     """
     if not variance > 0:
-        raise ValueError(f"variance = {variance} is no squared width of a Gaussian kernel; it must be above 0.")
+        raise ValueError(
+            f"variance = {variance} is no squared width of a Gaussian kernel; it must be above 0."
+        )
     squares = jnp.sum(x**2, 1)[:, None] + jnp.sum(y**2, 1) - 2 * x @ y.T
     return jnp.exp(-jnp.clip(squares, 0) / (2 * variance))
 

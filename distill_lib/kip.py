@@ -77,14 +77,15 @@ def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array
 def weights(support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Scalar) -> Float[Array, "k p"]:
     """W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T by Cholesky, with an m x m system or, for m > p, a p x p one.
 
-    As `closed_form.recovered_weights`, which inverts singular values instead, but to be traced. At lam_S = 0 it needs features of
-    rank min(m, p) and loses digits with the square of their condition number.
+    As `closed_form.recovered_weights`, but to be traced and differentiated. At lam_S = 0, if given as a plain number, it is Y_S phi(X_S)^+.
 
     Raises: ValueError unless there is one label row for each support point.
     """
     m, p = support.shape
     if len(labels) != m:
         raise ValueError(f"there are {len(labels)} label rows for m = {m} support points; give one for each.")
+    if isinstance(reg_s, int | float) and reg_s == 0:
+        return (jnp.linalg.pinv(support) @ labels).T
     if m <= p:
         gram = support @ support.T + reg_s * jnp.eye(m, dtype=support.dtype)
         return solve(gram, labels, assume_a="pos").T @ support
@@ -120,9 +121,7 @@ def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""
     return target.loss(coefficients(support, target).T @ support)
 
 
-def solved_labels(
-    support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0
-) -> Float[Array, "m k"]:
+def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0) -> Float[Array, "m k"]:
     """Labels Y_S = (K_SS + lam_S I) c of least loss, constant for differentiation.
 
     Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, where that inverse exists; else one of many optimal ones.
@@ -143,6 +142,7 @@ def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "
     return _least_squares(target.features @ support.T, target.labels)
 
 
+@jax.jit
 def _least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
     """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD where the first round fails.
 
