@@ -46,8 +46,8 @@ def distill(
         key: JAX random key, for the noise or the choice of real samples.
         start: "noise" (Theorem 4.1 and 5.1, Z random), "real" (Corollary 4.1.1, Z from real samples), "nearest" (the
             support features nearest to those of the real samples, with labels of their own; nearest between the data themselves
-            for the linear map at reg_s = 0, while other maps are inverted without looking at the samples), "labels" (Theorem 4.2, the
-            real samples themselves with solved labels: exact only if they span, m >= p).
+            for the linear map at reg_s = 0), "labels" (Theorem 4.2, the real samples themselves with solved labels: exact only
+            if they span, m >= p). From real samples phi is inverted near them.
         pool: (images, labels) to draw class-balanced real samples from; needed unless start is "noise".
         reg_s: lam_S wished.
         branch: which root of Theorem 4.1, see `pseudoinverse.unregularised`; None takes "+" from noise, and from real samples
@@ -123,7 +123,8 @@ def distill(
         signs = _nearer_roots(target, real, reg_s) if branch is None else branch
         features = target.with_values(roots(target.s, reg_s, signs))
         scale = phi.range_scale(features)
-        points = phi.inverse(features if scale == 1 else scale * features)
+        features = features if scale == 1 else scale * features
+        points = phi.inverse(features, near=None if real is None else samples)
         reg_s = scale**2 * reg_s
 
     features = phi(points)

@@ -1,10 +1,22 @@
 """Feature maps phi: R^d -> R^p behind one protocol, each with a right inverse where it has one."""
 
 from distill_lib.features.base import FeatureMap
+from distill_lib.features.convolution import Convolution
+from distill_lib.features.coupling import AffineCoupling
 from distill_lib.features.fourier import RandomFourier
 from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.features.linear import Linear
 
-KINDS: dict[str, type[FeatureMap]] = {kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier)}
+KINDS: dict[str, type[FeatureMap]] = {
+    kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, AffineCoupling, Convolution)
+}
 
-__all__ = ["KINDS", "FeatureMap", "FullyConnected", "Linear", "RandomFourier"]
+__all__ = [
+    "KINDS",
+    "AffineCoupling",
+    "Convolution",
+    "FeatureMap",
+    "FullyConnected",
+    "Linear",
+    "RandomFourier",
+]

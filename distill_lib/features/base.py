@@ -5,6 +5,9 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from distill_lib import _checks
+from distill_lib.pseudoinverse import least_norm
+
 
 class FeatureMap(eqx.Module):
     """A feature map phi: R^d -> R^p on samples as rows, with K(x, x') = <phi(x), phi(x')>.
@@ -28,9 +31,28 @@ class FeatureMap(eqx.Module):
         """phi of each row."""
 
     @abc.abstractmethod
-    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
-        """Points x with phi(x) == features. Raises ValueError where phi has no right inverse or the features lie outside its range."""
+    def inverse(
+        self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
+    ) -> Float[Array, "n d"]:
+        """Points x with phi(x) == features.
+
+        Args:
+            near: points to stay near, where several have the features; None for the choice that each map documents.
+        Raises: ValueError where phi has no right inverse or the features lie outside its range.
+        """
 
     def range_scale(self, features: Float[Array, "n p"]) -> float:
         """The largest c in (0, 1] for which c * features lies in the range of phi; 1 for a surjective phi."""
         return 1.0
+
+    def _check(self, features, near) -> None:
+        _checks.matrix("features", features, cols=self.dim_out)
+        if near is not None:
+            _checks.matrix("near", near, rows=len(features), cols=self.dim_in)
+
+
+def nearest_solution(
+    w: Float[Array, "out in"], rows: Float[Array, "n out"], near: Float[Array, "n in"] | None, name: str
+) -> Float[Array, "n in"]:
+    """The x with w x = row nearest to a row of `near`: x0 + W^+ (row - W x0); of least norm for None. Raises: as `least_norm`."""
+    return least_norm(w, rows, name) if near is None else near + least_norm(w, rows - near @ w.T, name)

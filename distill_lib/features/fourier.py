@@ -6,16 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib import _checks
-from distill_lib.features.base import FeatureMap
-from distill_lib.pseudoinverse import least_norm
+from distill_lib.features.base import FeatureMap, nearest_solution
 
 
 class RandomFourier(FeatureMap):
     """phi(x) = sqrt(2 / p) cos(A x + b).
 
-    Its range is the cube of features between -sqrt(2 / p) and sqrt(2 / p); there, for rank A = p <= d, a right inverse is
-    x = A^+ (arccos(sqrt(p / 2) f) - b).
+    For rank A = p <= d its range is the cube of features between -sqrt(2 / p) and sqrt(2 / p), and x = A^+ (angles - b) is a
+    right inverse for any angles +-arccos(sqrt(p / 2) f) + 2 pi j.
 
     Attributes:
         frequencies: A (p, d), rows from N(0, I / variance).
@@ -40,7 +38,7 @@ class RandomFourier(FeatureMap):
         Args:
             variance: sigma^2 of the Gaussian kernel, in squared input units.
             phase_max: phases are uniform on [0, phase_max]: 2 pi in the paper, pi in its released code. Only 2 b enters
-                E <phi(x), phi(x')>, so both give the Gaussian kernel.
+                phi(x) phi(x')^T, so both give the same kernels.
         Raises: ValueError unless dim_in, dim_out >= 1, variance > 0 and phase_max >= 0.
         """
         if dim_in < 1 or dim_out < 1 or not variance > 0 or not phase_max >= 0:
@@ -67,13 +65,16 @@ class RandomFourier(FeatureMap):
         top = math.sqrt(self.dim_out / 2) * float(jnp.abs(features).max())
         return 1.0 if top <= 1 else 1 / top
 
-    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
-        """The preimage with every angle in [0, pi], of least norm.
+    def inverse(
+        self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
+    ) -> Float[Array, "n d"]:
+        """For None the preimage of least norm with every angle in [0, pi]; else of the angles that have these cosines those nearest
+        to A near + b, and of the points with these angles the one nearest to `near`.
 
         Raises: ValueError if p > d, rank A < p, or a feature lies outside [-sqrt(2/p), sqrt(2/p)].
         """
         p, d = self.frequencies.shape
-        _checks.matrix("features", features, cols=p)
+        self._check(features, near)
         if p > d:
             raise ValueError(
                 f"random Fourier features with p = {p} > d = {d} are not surjective onto their cube and have no right inverse; "
@@ -85,5 +86,14 @@ class RandomFourier(FeatureMap):
             raise ValueError(
                 f"the features reach {top:.6g} times sqrt(2 / p), outside the range of the cosine; scale them by range_scale first."
             )
-        angles = jnp.arccos(jnp.clip(cosines, -1, 1)) - self.phases
-        return least_norm(self.frequencies, angles, "the frequencies A")
+        angles = jnp.arccos(jnp.clip(cosines, -1, 1))
+        if near is not None:
+            angles = _on_branch(angles, near @ self.frequencies.T + self.phases)
+        return nearest_solution(self.frequencies, angles - self.phases, near, "the frequencies A")
+
+
+@jax.jit
+def _on_branch(angles, wished):
+    """Of +-angle + 2 pi j the one nearest to the wished angle."""
+    up, down = (a + 2 * jnp.pi * jnp.round((wished - a) / (2 * jnp.pi)) for a in (angles, -angles))
+    return jnp.where(abs(up - wished) <= abs(down - wished), up, down)

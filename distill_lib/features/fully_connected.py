@@ -7,9 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib import _checks
-from distill_lib.features.base import FeatureMap
-from distill_lib.pseudoinverse import least_norm
+from distill_lib.features.base import FeatureMap, nearest_solution
 
 
 class FullyConnected(FeatureMap):
@@ -61,16 +59,25 @@ class FullyConnected(FeatureMap):
         return self.weights[-1].shape[0]
 
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
-        for w in self.weights:
-            x = jax.nn.leaky_relu(x @ w.T, self.slope)
-        return x
+        return self._activations(x)[-1]
 
-    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
-        """The least-norm preimage, layer by layer.
+    def _activations(self, x):
+        """x and the output of each layer."""
+        seen = [x]
+        for w in self.weights:
+            seen.append(jax.nn.leaky_relu(seen[-1] @ w.T, self.slope))
+        return seen
+
+    def inverse(
+        self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
+    ) -> Float[Array, "n d"]:
+        """From the last layer to the first, the input of the layer nearest to what the layer sees of `near`.
+
+        For None of least norm, which is the same as near = 0. Square layers leave no choice.
 
         Raises: ValueError if slope <= 0, a layer widens, or a weight matrix lacks full row rank.
         """
-        _checks.matrix("features", features, cols=self.dim_out)
+        self._check(features, near)
         if not 0 < self.slope < float("inf"):
             raise ValueError(
                 f"LeakyReLU with slope {self.slope} is not invertible; Example 5.2 needs slope > 0."
@@ -81,8 +88,9 @@ class FullyConnected(FeatureMap):
                     f"layer {layer} widens from {w.shape[1]} to {w.shape[0]}: the network is not surjective and "
                     "has no right inverse; Example 5.2 needs d >= d_1 >= ... >= d_L."
                 )
+        seen = [None] * len(self.weights) if near is None else self._activations(near)[:-1]
         x = features
-        for layer, w in reversed(list(enumerate(self.weights, start=1))):
+        for layer, (w, wished) in reversed(list(enumerate(zip(self.weights, seen, strict=True), start=1))):
             x = jnp.where(x >= 0, x, x / self.slope)
-            x = least_norm(w, x, f"the weights of layer {layer}")
+            x = nearest_solution(w, x, wished, f"the weights of layer {layer}")
         return x

@@ -3,7 +3,6 @@
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from distill_lib import _checks
 from distill_lib.features.base import FeatureMap
 
 
@@ -23,6 +22,9 @@ class Linear(FeatureMap):
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
         return x
 
-    def inverse(self, features: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        _checks.matrix("features", features, cols=self.dim)
+    def inverse(
+        self, features: Float[Array, "n d"], near: Float[Array, "n d"] | None = None
+    ) -> Float[Array, "n d"]:
+        """The features themselves, the only preimage."""
+        self._check(features, near)
         return features
