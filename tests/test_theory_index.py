@@ -45,7 +45,9 @@ def test_a_row_names_a_page_functions_and_tests_that_exist(row):
     assert named
     for file, test in named:
         tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text(encoding="utf-8"))
-        assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"{file}.{test}"
+        assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (
+            f"{file}.{test}"
+        )
 
 
 def split(name: str):
