@@ -188,8 +188,8 @@ def descend(
             report(
                 Report(count, steps, float(values[-1]), seconds[-1], seconds[-1] / count * (steps - count))
             )
-    kept = steps // every
-    return Descent(state[0], np.concatenate(losses[:kept]), np.array(seconds[:kept]), watched)
+    chunks = steps // every
+    return Descent(state[0], np.concatenate(losses[:chunks]), np.array(seconds[:chunks]), watched)
 
 
 def _chunk(adam, every):
@@ -218,12 +218,13 @@ def _identity(objective, start, key, learning_rate, every) -> str:
 
 def _save(path: Path, state, identity: str, losses, seconds, watched) -> None:
     """Whole or not at all."""
-    leaves = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays: dict[str, Any] = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays |= {"identity": identity, "losses": losses, "seconds": seconds, "watched": watched}
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, identity=identity, losses=losses, seconds=seconds, watched=watched, **leaves)
+            np.savez(file, **arrays)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -238,7 +239,7 @@ def _resume(path: Path, state, identity: str) -> tuple[Any, list[np.ndarray], li
             raise ValueError(
                 f"{path} is the checkpoint of another descent (other data, start, key or settings); remove it or name another file."
             )
-        structure = jax.tree.structure(state)
+        structure: Any = jax.tree.structure(state)
         leaves = [jnp.asarray(held[f"leaf_{i}"]) for i in range(structure.num_leaves)]
     except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
