@@ -14,9 +14,10 @@ from typing import Any
 
 from distill_lib.companion import provenance
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.files import read_json, write_json
+from distill_lib.companion.files import read_json, write_json, write_text
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 
+PROGRESS = "progress.txt"
 CELL = ("table", "dataset", "ipc", "model", "method", "quantity")  # together they name one cell of a table
 
 
@@ -106,10 +107,9 @@ class Results:
         Under the runner a finished piece is stored at once and, after an interruption, read instead of recomputed.
         """
         started = time.perf_counter()
-        if self._fingerprint is None:
+        path = self._piece(key, "json")
+        if path is None:
             return _plain(compute(*args, **kwargs))
-        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", key)[:60] + "-" + hashlib.sha256(key.encode()).hexdigest()[:10]
-        path = self._folder / "pieces" / self._fingerprint[:16] / f"{slug}.json"
         if path.is_file():
             piece = read_json(path)
             self._reused += piece["seconds"]
@@ -117,6 +117,21 @@ class Results:
         value = _plain(compute(*args, **kwargs))
         write_json(path, {"key": key, "seconds": time.perf_counter() - started, "value": value})
         return value
+
+    def checkpoint(self, key: str) -> Path | None:
+        """A file for the unfinished state of a long computation, kept until the notebook is done; None without the runner."""
+        return self._piece(key, "npz")
+
+    def progress(self, text: str) -> None:
+        """Let the runner show how far a long cell is, e.g. "mnist, IPC 10: step 3,400 of 30,000, 5 min left"."""
+        if self._fingerprint is not None:
+            write_text(self._folder / PROGRESS, text)
+
+    def _piece(self, key: str, ending: str) -> Path | None:
+        if self._fingerprint is None:
+            return None
+        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", key)[:60] + "-" + hashlib.sha256(key.encode()).hexdigest()[:10]
+        return self._folder / "pieces" / self._fingerprint[:16] / f"{slug}.{ending}"
 
     def save(self) -> Path:
         """Write the file, whole or not at all, with its provenance; returns its path."""

@@ -29,6 +29,7 @@ from distill_lib.companion.files import locked, write_json
 from distill_lib.companion.notebook import convert, count_code_cells, source_path
 from distill_lib.companion.plan import FORCED, Job, Plan, duration, expected, make_plan
 from distill_lib.companion.profiles import load_profile
+from distill_lib.companion.results import PROGRESS
 from distill_lib.companion.root import build_folder
 
 
@@ -77,9 +78,10 @@ class Run:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
             console=console,
         )
-        self.bar = self.progress.add_task("cells", total=None)
+        self.bar = self.progress.add_task("", total=None)
 
     def execute(self, processes: int) -> None:
         """Run all jobs. Raises: CompanionError if one failed, KeyboardInterrupt if stopped."""
@@ -88,7 +90,7 @@ class Run:
             _prepare(self.plan.work(job), job)
         sources = [source_path(self.plan.root, job.name) for job in jobs]
         self.progress.update(self.bar, total=sum(count_code_cells(convert(path)) for path in sources))
-        with self.progress, ThreadPoolExecutor(processes) as pool:
+        with self.progress, self.notes(), ThreadPoolExecutor(processes) as pool:
             try:
                 for future in as_completed([pool.submit(self.run_one, job) for job in jobs]):
                     future.result()
@@ -101,6 +103,25 @@ class Run:
                 f"{len(self.failed)} of {len(jobs)} notebooks failed: {', '.join(sorted(self.failed))}; "
                 "mend them and run the same command again"
             )
+
+    @contextmanager
+    def notes(self) -> Iterator[None]:
+        """Show beside the bar what the notebooks say of their long cells."""
+        ended = threading.Event()
+
+        def show() -> None:
+            while not ended.wait(1):
+                said = (_read(self.plan.work(job) / PROGRESS) for job in self.plan.to_run)
+                self.progress.update(self.bar, description="; ".join(filter(None, said)))
+
+        thread = threading.Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self.progress.update(self.bar, description="")
 
     def run_one(self, job: Job) -> None:
         """Execute a notebook in a worker process and publish what it made."""
@@ -119,6 +140,7 @@ class Run:
                     self.progress.advance(self.bar)
             code = worker.wait()
             self.workers.discard(worker)
+        (work / PROGRESS).unlink(missing_ok=True)
         seconds = time.perf_counter() - started
         if self.stopping:
             return
@@ -215,7 +237,7 @@ def _prepare(work: Path, job: Job) -> None:
     work.mkdir(parents=True, exist_ok=True)
     for folder in ("scratch", "results"):
         shutil.rmtree(work / folder, ignore_errors=True)
-    for name in ("partial.ipynb", "executed.ipynb", "log.txt"):
+    for name in ("partial.ipynb", "executed.ipynb", "log.txt", PROGRESS):
         (work / name).unlink(missing_ok=True)
     forced = job.why == FORCED
     for pieces in (work / "pieces").glob("*"):
@@ -248,6 +270,13 @@ def _announce(plan: Plan, jobs: int | None, console: Console) -> None:
     todo, count = plan.to_run, plan.processes(jobs)
     total = f"{len(todo)} to run, {count} at a time: {expected(todo, count)}" if todo else "nothing to run"
     console.print("\n".join([*lines, total]), soft_wrap=True, highlight=False, markup=False)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _ending(code: int, work: Path) -> str:

@@ -110,6 +110,16 @@ def test_a_finished_piece_is_reused_under_the_same_fingerprint_only(folder, monk
     assert len(calls) == 4
 
 
+def test_a_checkpoint_lies_among_the_pieces_of_its_fingerprint(folder, monkeypatch):
+    monkeypatch.delenv("DISTILL_FINGERPRINT", raising=False)
+    assert Results("n", "tiny").checkpoint("a/b") is None
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "f" * 64)
+    path = Results("n", "tiny").checkpoint("a/b")
+    assert path.parent == folder / "pieces" / ("f" * 16)
+    assert path.suffix == ".npz"
+    assert path != Results("n", "tiny").checkpoint("a_b")
+
+
 def test_keys_that_look_alike_in_a_file_name_are_different_pieces(folder, monkeypatch):
     monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
     results = Results("a", "tiny")

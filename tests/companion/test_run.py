@@ -82,6 +82,17 @@ def test_an_executed_notebook_is_fit_to_be_committed(executed):
     ]
 
 
+def test_a_long_cell_says_how_far_it_is(tmp_path):
+    root = make_project(tmp_path / "p", {"slow": {}})
+    speak = 'import time\nfrom distill_lib.companion.results import Results\nresults = Results("slow", profile)\n'
+    write_notebook(root, "slow", speak + 'results.progress("step 3 of 9")\ntime.sleep(2.5)')
+    terminal = StringIO()
+    run_profile(root, "tiny", [], console=Console(width=160, file=terminal, force_terminal=True))
+    assert "step 3 of 9" in terminal.getvalue()
+    assert "step 3 of 9" not in terminal.getvalue().splitlines()[-1]
+    assert not list(root.rglob("progress.txt"))
+
+
 def test_only_what_has_changed_is_run_again(executed):
     root, _ = executed
     before = ran(root)
