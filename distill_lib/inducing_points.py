@@ -23,8 +23,10 @@ import optax
 from jax.scipy.linalg import solve
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib import _checks, kip
+from distill_lib import _checks, closed_form, kip
+from distill_lib.distilled_set import DistilledSet
 from distill_lib.features import FeatureMap
+from distill_lib.images import Normalisation
 
 
 class Objective(eqx.Module):
@@ -113,6 +115,21 @@ class Descent(NamedTuple):
     losses: Float[np.ndarray, " steps"]
     seconds: Float[np.ndarray, " chunks"]
     watched: list[float]
+
+
+def support_set(
+    points: Float[Array, "m d"], target: kip.Target, feature_map: FeatureMap, normalisation: Normalisation
+) -> DistilledSet:
+    """The distilled set of given support points: their best labels, with lam_S = 1e-6 tr(K_SS) / m as in KIP.
+
+    `provenance` records L(X_S), the loss on the training set of the model that the set trains.
+    Raises: ValueError for shapes that do not fit.
+    """
+    support = feature_map(points)
+    reg_s = float(kip.relative_reg(support))
+    labels = kip.solved_labels(support, target, reg_s)
+    record = {"loss": float(target.loss(closed_form.recovered_weights(support, labels, reg_s)))}
+    return DistilledSet(points, labels, reg_s, feature_map, normalisation, "solved on the training set", "KIP", record)
 
 
 class Diverged(ArithmeticError):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib import kip
-from distill_lib.inducing_points import Diverged, FullBatch, Stochastic, descend
+from distill_lib.inducing_points import Diverged, FullBatch, Stochastic, descend, support_set
 
 KEY = jax.random.key(3)
 
@@ -158,6 +158,17 @@ def test_a_batch_has_to_fit(batch):
     _, stochastic, _ = objectives(8)
     with pytest.raises(ValueError, match=f"a batch of {batch} cannot be drawn from 40"):
         Stochastic(stochastic.feature_map, stochastic.features, stochastic.labels, batch)
+
+
+@pytest.mark.parametrize("m", [2, 6])
+def test_the_set_trains_to_the_loss_that_was_descended(m):
+    full, _, points = objectives(10, m=m, widths=(6, 6))
+    norm = dl.Normalisation((2, 3, 1), 1.0, (0.0,), (1.0,), "float64")
+    made = support_set(points, full.target, full.feature_map, norm)
+    weights = dl.recovered_weights(full.feature_map(points), made.labels, made.reg_s)
+    assert np.isclose(full.target.loss(weights) / full.count, full(points, KEY), rtol=1e-6)
+    assert np.isclose(made.provenance["loss"] / full.count, full(points, KEY), rtol=1e-6)
+    assert np.isclose(made.reg_s, 1e-6 * np.linalg.norm(full.feature_map(points)) ** 2 / m)
 
 
 def test_the_closed_form_is_the_floor():
