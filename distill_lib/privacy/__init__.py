@@ -9,7 +9,7 @@ from distill_lib.privacy.gaussian import (
     output_sensitivity,
     sensitivity,
 )
-from distill_lib.privacy.release import PrivateRidge, private_ridge
+from distill_lib.privacy.release import PrivateRidge, clipped_statistics, noisy_ridge, private_ridge
 
 __all__ = [
     "Audit",
@@ -18,9 +18,11 @@ __all__ = [
     "audit",
     "claimed_deviation",
     "claimed_release",
+    "clipped_statistics",
     "epsilon_lower",
     "last_record",
     "noise_multiplier",
+    "noisy_ridge",
     "output_sensitivity",
     "private_ridge",
     "sensitivity",

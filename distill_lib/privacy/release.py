@@ -1,7 +1,6 @@
 """A private ridge model, and distilled sets of it: whatever is made from a private release is as private."""
 
 import dataclasses
-import math
 
 import equinox as eqx
 import jax
@@ -14,7 +13,7 @@ from distill_lib.distilled_set import DistilledSet
 from distill_lib.features import FeatureMap
 from distill_lib.images import Normalisation
 from distill_lib.privacy.gaussian import StatisticsMechanism
-from distill_lib.ridge import RidgeModel, RidgePath, RidgeStats
+from distill_lib.ridge import RidgeModel, RidgeStats
 
 
 class PrivateRidge(eqx.Module):
@@ -66,9 +65,8 @@ def private_ridge(
     """W = C~ (G~_+ + lam I)^{-1} from one release of the noisy statistics of clipped features.
 
     G~_+ is G~ with its negative eigenvalues set to zero, the nearest positive semidefinite matrix, and lam is
-    `mechanism.reg(p)`. The features phi(x) min(1, B / ||phi(x)||) enter the statistics; the model uses phi itself, which gives
-    the same classes where phi(t x) = t phi(x) for t > 0 (linear maps, LeakyReLU networks without biases). For other maps choose B
-    above the norms, for random Fourier features sqrt 2.
+    `mechanism.reg(p)`. The model uses phi itself, not clipped, which gives the same classes where phi(t x) = t phi(x) for t > 0
+    (linear maps, LeakyReLU networks without biases). For other maps choose B above the norms, for random Fourier features sqrt 2.
 
     Args:
         images, labels: the private training set, read once.
@@ -79,22 +77,35 @@ def private_ridge(
     Raises: ValueError for labels out of range, images of the wrong shape or not finite, or a normalisation that is not float64;
         ImportError without dp-accounting.
     """
+    mechanism.deviation  # noqa: B018  (needs the accountant, which may be missing: before the data are read)
+    stats = clipped_statistics(images, labels, feature_map, normalisation, mechanism.bound, classes=classes)
+    rng = np.random.default_rng(None if key is None else np.asarray(jax.random.key_data(key)))
+    gram, cross = mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
+    reg = mechanism.reg(len(gram))
+    weights = jnp.asarray(noisy_ridge(gram, cross, reg))
+    return PrivateRidge(RidgeModel(weights, feature_map, normalisation, reg, (), ()), mechanism)
+
+
+def clipped_statistics(
+    images, labels, feature_map: FeatureMap, normalisation: Normalisation, bound: float, *, classes: int
+) -> RidgeStats:
+    """G and C, not private, of the features phi(x) min(1, B / ||phi(x)||) and one-hot labels.
+
+    Raises: as `private_ridge`.
+    """
     if normalisation.dtype != "float64":
         raise ValueError(
             f"the normalisation is of {normalisation.dtype}, whose rounding exceeds the margin of the noise; private statistics need float64."
         )
-    reg = mechanism.reg(feature_map.dim_out)  # first of all, since it needs the accountant
-    stats = RidgeStats.of_images(
-        images, labels, classes, _Clipped(feature_map, mechanism.bound), normalisation
-    )
-    rng = np.random.default_rng(None if key is None else np.asarray(jax.random.key_data(key)))
-    gram, cross = mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
-    # ||Y||^2 and n are no part of the release. RidgePath sets negative eigenvalues to zero.
-    path = RidgePath.of(
-        RidgeStats(jnp.asarray(gram), jnp.asarray(cross), jnp.asarray(math.nan), jnp.asarray(0))
-    )
-    model = RidgeModel(path.weights(reg), feature_map, normalisation, reg, (), ())
-    return PrivateRidge(model, mechanism)
+    return RidgeStats.of_images(images, labels, classes, _Clipped(feature_map, bound), normalisation)
+
+
+def noisy_ridge(
+    gram: Float[np.ndarray, "*trials p p"], cross: Float[np.ndarray, "*trials k p"], reg: float
+) -> Float[np.ndarray, "*trials k p"]:
+    """C (G_+ + reg I)^{-1} for a symmetric G that need not be positive semidefinite, many at once."""
+    e, v = np.linalg.eigh(gram)
+    return (cross @ v / (np.maximum(e, 0) + reg)[..., None, :]) @ v.swapaxes(-1, -2)
 
 
 class _Clipped(FeatureMap):
