@@ -33,6 +33,7 @@ from distill_lib.features import (  # noqa: E402
 )
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
 from distill_lib.nearest import nearest_set  # noqa: E402
+from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge  # noqa: E402
 from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit  # noqa: E402
 
@@ -47,16 +48,19 @@ __all__ = [
     "FullyConnected",
     "Linear",
     "Normalisation",
+    "PrivateRidge",
     "RandomFourier",
     "RidgeModel",
     "RidgePath",
     "RidgeStats",
+    "StatisticsMechanism",
     "balanced_sample",
     "cosine",
     "distill",
     "fit",
     "nearest_set",
     "picture_grid",
+    "private_ridge",
     "realistic_matrix",
     "recovered_weights",
     "recovery_error",

@@ -67,6 +67,12 @@ def reg(name: str, value: float) -> None:
         raise ValueError(f"{name} = {value!r} is not a ridge parameter; it must be finite and at least 0.")
 
 
+def positive(name: str, value: float) -> None:
+    """Raise ValueError unless a value is a finite number above 0."""
+    if not (number(value) and value > 0):
+        raise ValueError(f"{name} = {value!r} must be a finite number above 0.")
+
+
 def number(value: object) -> bool:
     """Whether a value is one finite real number."""
     array = np.asarray(value)

@@ -1,0 +1,31 @@
+"""Privacy of distilled sets: Theorem 6.2 as claimed, attacks on it, a release that is private, and an audit of both."""
+
+from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
+from distill_lib.privacy.auditing import Audit, audit, epsilon_lower
+from distill_lib.privacy.claimed import claimed_deviation, claimed_release
+from distill_lib.privacy.gaussian import (
+    StatisticsMechanism,
+    noise_multiplier,
+    output_sensitivity,
+    sensitivity,
+)
+from distill_lib.privacy.release import PrivateRidge, clipped_statistics, noisy_ridge, private_ridge
+
+__all__ = [
+    "Audit",
+    "PrivateRidge",
+    "StatisticsMechanism",
+    "audit",
+    "claimed_deviation",
+    "claimed_release",
+    "clipped_statistics",
+    "epsilon_lower",
+    "last_record",
+    "noise_multiplier",
+    "noisy_ridge",
+    "output_sensitivity",
+    "private_ridge",
+    "sensitivity",
+    "span_residual",
+    "sum_residual",
+]

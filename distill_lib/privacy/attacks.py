@@ -1,0 +1,69 @@
+"""What a distilled set gives away: two tests that tell training sets apart, and the record of an informed adversary."""
+
+import numpy as np
+from jaxtyping import Float
+
+from distill_lib import _checks
+
+
+def sum_residual(
+    features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
+) -> Float[np.ndarray, "*trials"]:
+    """||1^T phi(X_S)^+ - 1^T W|| / ||1^T W||: zero for the model of the set, whichever points carry which one-hot label.
+
+    1^T Y_S = 1^T for labels whose columns sum to 1, so Y_S D = W gives 1^T D = 1^T W whatever Z is. Needs lam_S = 0.
+    """
+    wanted = np.sum(weights, axis=0)
+    return np.linalg.norm(np.linalg.pinv(features).sum(-1) - wanted, axis=-1) / np.linalg.norm(wanted)
+
+
+def span_residual(
+    features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
+) -> Float[np.ndarray, "*trials"]:
+    """||W (I - phi(X_S) phi(X_S)^+)||_F / ||W||_F: zero for the model of the set, whatever labels and Z are.
+
+    The rows of W = Y_S D lie in the row space of D, which is the span of the points at every lam_S. Says nothing once m >= p.
+    """
+    _, s, ut = np.linalg.svd(features, full_matrices=False)
+    basis = ut * (s > 10 * max(features.shape[-2:]) * np.finfo(s.dtype).eps * s[..., :1])[..., None]
+    w = np.asarray(weights)
+    outside = w - (w @ basis.swapaxes(-1, -2)) @ basis
+    return np.linalg.norm(outside, axis=(-2, -1)) / np.linalg.norm(w)
+
+
+def last_record(
+    weights: Float[np.ndarray, "k p"],
+    gram: Float[np.ndarray, "p p"],
+    cross: Float[np.ndarray, "k p"],
+    reg: float,
+) -> tuple[Float[np.ndarray, " p"], int]:
+    """The one record that an adversary does not know, from W and the statistics of all others.
+
+    W (G + x x^T + reg I) = C + y x^T says (W x - y) x^T = C - W (G + reg I), of rank one: its right singular vector is x up to
+    a factor c, and (c W v - y) c, k equations for the one number c and the class, gives that.
+
+    Args:
+        weights: ridge model W of all records; gram, cross: G and C of all but one; reg: lam.
+    Returns: features x and class of the record; where W is not exact, a least-squares fit.
+    Raises: ValueError for shapes that do not fit, k = 1, or if C = W (G + reg I): W fits the record exactly.
+    """
+    _checks.matrix("weights", weights)
+    k, p = np.shape(weights)
+    _checks.matrix("gram", gram, rows=p, cols=p)
+    _checks.matrix("cross", cross, rows=k, cols=p)
+    _checks.reg("reg", reg)
+    if k == 1:
+        raise ValueError("k = 1 output leaves two candidates for the record; k >= 2 is needed.")
+    w = np.asarray(weights)
+    m = np.asarray(cross) - w @ (np.asarray(gram) + reg * np.eye(p))
+    if np.linalg.norm(m) <= 1e-12 * np.linalg.norm(cross):
+        raise ValueError("W fits the missing record exactly, so the statistics of the others do not show it.")
+    v = np.linalg.svd(m, full_matrices=False)[2][0]
+    a, g = w @ v, m @ v
+    fits = []
+    for label, y in enumerate(np.eye(k)):
+        # Stationary points of ||c^2 a - c y - g||^2.
+        for c in np.roots([2 * a @ a, -3 * a[label], 1 - 2 * a @ g, g[label]]).real:
+            fits.append((np.linalg.norm(c**2 * a - c * y - g), label, c))
+    _, label, c = min(fits)
+    return c * v, label

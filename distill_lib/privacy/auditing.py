@@ -1,0 +1,86 @@
+"""An audit from outside: what distinguishing attacks prove about a mechanism, with confidence."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import ArrayLike, Float, Int
+from scipy.special import betaincinv
+
+
+class Audit(NamedTuple):
+    """The outcome of an audit.
+
+    Attributes:
+        epsilon: lower bound; the mechanism is (epsilon', delta)-private for no smaller epsilon', unless chance misled the audit.
+        threshold: scores above it were taken for the second data set.
+        false_positives, false_negatives: errors among `trials` releases of the first and of the second data set each.
+    """
+
+    epsilon: float
+    threshold: float
+    false_positives: int
+    false_negatives: int
+    trials: int
+
+
+def epsilon_lower(
+    false_positives: Int[ArrayLike, "..."],
+    false_negatives: Int[ArrayLike, "..."],
+    trials: int,
+    delta: float,
+    confidence: float = 0.95,
+) -> Float[np.ndarray, "..."]:
+    """A lower confidence bound on epsilon from the errors of one fixed test, `trials` releases of each data set.
+
+    Every test of an (epsilon, delta)-private mechanism has FNR >= 1 - delta - e^epsilon FPR and the same exchanged. Both rates are
+    replaced by upper Clopper-Pearson limits, each at 1 - (1 - confidence) / 2, so that they hold together with `confidence`.
+    """
+    level = 1 - (1 - confidence) / 2
+    fpr, fnr = (_upper_limit(np.asarray(e), trials, level) for e in (false_positives, false_negatives))
+    tiny = np.finfo(float).tiny
+    powers = [np.log(np.maximum(1 - delta - b, tiny) / a) for a, b in ((fpr, fnr), (fnr, fpr))]
+    return np.maximum(np.maximum(*powers), 0)
+
+
+def audit(
+    absent: Float[ArrayLike, " t"],
+    present: Float[ArrayLike, " t"],
+    delta: float,
+    confidence: float = 0.95,
+) -> Audit:
+    """Lower bound on epsilon from an attack's scores, one per release of each of two neighbouring data sets.
+
+    The first half of the scores chooses the threshold, the second half measures its errors, so the test is fixed before it counts.
+
+    Args:
+        absent, present: scores on releases of the two data sets, higher for the second one.
+    Raises: ValueError unless both hold the same number of scores, at least 4, all finite.
+    """
+    low, high = (np.asarray(a, np.float64) for a in (absent, present))
+    if low.ndim != 1 or low.shape != high.shape or len(low) < 4:
+        raise ValueError(
+            f"an audit needs equally many scores of both data sets, at least 4 each, not shapes {low.shape} and {high.shape}."
+        )
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError("an attack's score is NaN or infinite; give a finite score for every release.")
+    half = len(low) // 2
+    tails = np.geomspace(1 / half, 0.5, 200)
+    pooled = np.concatenate([low[:half], high[:half]])
+    # Between the scores, never on one.
+    candidates = np.quantile(pooled, np.concatenate([tails, 1 - tails]), method="midpoint")
+    errors = _errors(low[:half], high[:half], candidates)
+    threshold = candidates[np.argmax(epsilon_lower(*errors, half, delta, confidence))]
+    fp, fn = _errors(low[half:], high[half:], threshold)
+    bound = epsilon_lower(fp, fn, len(low) - half, delta, confidence)
+    return Audit(float(bound), float(threshold), int(fp), int(fn), len(low) - half)
+
+
+def _errors(low, high, threshold) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.sort(low), np.sort(high)
+    return len(low) - np.searchsorted(low, threshold, "right"), np.searchsorted(high, threshold, "right")
+
+
+def _upper_limit(errors, trials, level):
+    # The Clopper-Pearson upper limit is the `level` quantile of Beta(errors + 1, trials - errors), and 1 if all failed.
+    inside = betaincinv(errors + 1, np.maximum(trials - errors, 1), level)
+    return np.where(errors < trials, inside, 1.0)

@@ -1,0 +1,67 @@
+"""Theorem 6.2 as claimed: noise in the free matrix Z of Theorem 4.1. For study; it protects nothing that `attacks` asks for."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from distill_lib import _checks
+from distill_lib.closed_form import label_svd
+from distill_lib.privacy.gaussian import check_guarantee
+
+
+def claimed_deviation(
+    labels: Float[np.ndarray, "m k"],
+    targets: Float[np.ndarray, "n k"],
+    bound: float,
+    sigma_0: float,
+    epsilon: float,
+    delta: float,
+) -> float:
+    """The deviation of Z that Theorem 6.2 asks for, infinite where a row of I - Y_S^+ Y_S is zero.
+
+    max_i 2 sqrt(ln(1.25 / delta)) B ||[Y_S^+]_i Y|| / (sigma_0^2 eps ||[I - Y_S^+ Y_S]_i||).
+
+    Args:
+        labels: Y_S of rank k; targets: Y of the training set.
+        bound: B >= ||phi(x_i)||; sigma_0: below the smallest singular value of phi(X).
+    Raises: ValueError unless rank(Y_S) = k, the shapes fit, bound, sigma_0 and epsilon are above 0 and 0 < delta < 1.
+    """
+    _checks.matrix("labels", labels)
+    _checks.matrix("targets", targets, cols=labels.shape[1])
+    check_guarantee(epsilon, delta)
+    _checks.positive("bound", bound)
+    _checks.positive("sigma_0", sigma_0)
+    left, rest = _split(labels)
+    signal, mask = np.linalg.norm(left @ np.asarray(targets).T, axis=1), np.linalg.norm(rest, axis=1)
+    if (mask <= 1e-12).any():
+        return math.inf
+    scale = 2 * math.sqrt(math.log(1.25 / delta)) * bound / (sigma_0**2 * epsilon)
+    return float(scale * np.max(signal / mask))
+
+
+def claimed_release(
+    weights: Float[np.ndarray, "k p"],
+    labels: Float[np.ndarray, "m k"],
+    deviation: float,
+    rng: np.random.Generator,
+    trials: tuple[int, ...] = (),
+) -> Float[np.ndarray, "*trials m p"]:
+    """phi(X_S) = D^+ at lam_S = 0 with D = Y_S^+ W + (I - Y_S^+ Y_S) Z, Z ~ N(0, deviation^2) entrywise, many draws at once.
+
+    Raises: ValueError unless rank(Y_S) = k and the shapes fit.
+    """
+    _checks.matrix("labels", labels)
+    _checks.matrix("weights", weights, rows=labels.shape[1])
+    left, rest = _split(labels)
+    z = deviation * rng.standard_normal((*trials, len(labels), np.shape(weights)[1]))
+    return np.linalg.pinv(left @ np.asarray(weights) + rest @ z).swapaxes(-1, -2)
+
+
+def _split(labels):
+    # Y_S^+ and I - Y_S^+ Y_S; at m = k the projector is zero, not its rounding.
+    y = label_svd(jnp.asarray(labels))
+    left = np.asarray(y.with_values(1 / y.s))
+    m, k = left.shape
+    return left, np.eye(m) - left @ np.asarray(labels).T if m > k else np.zeros((m, m))

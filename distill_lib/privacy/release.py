@@ -1,0 +1,131 @@
+"""A private ridge model, and distilled sets of it: whatever is made from a private release is as private."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from distill_lib.algorithm import distill
+from distill_lib.distilled_set import DistilledSet
+from distill_lib.features import FeatureMap
+from distill_lib.images import Normalisation
+from distill_lib.privacy.gaussian import StatisticsMechanism
+from distill_lib.ridge import RidgeModel, RidgeStats
+
+
+class PrivateRidge(eqx.Module):
+    """A differentially private ridge model.
+
+    Attributes:
+        model: W from noisy statistics; all that may be published.
+        mechanism: the guarantee that it carries.
+    """
+
+    model: RidgeModel
+    mechanism: StatisticsMechanism = eqx.field(static=True)
+
+    def distill(
+        self, m: int, *, key: PRNGKeyArray, start: str = "noise", public_pool=None, **options
+    ) -> DistilledSet:
+        """A set of m points that carries the private model, and with it the guarantee (post-processing).
+
+        Args:
+            key: of the noise start, recorded in the set; not that of `private_ridge`.
+            start, options: as `distill_lib.distill`.
+            public_pool: (images, labels) for the starts that begin at images. They shine through, so none may be private.
+        Raises: ValueError for a start from images without a public pool, or a pool by its other name; else as `distill`.
+        """
+        if "pool" in options:
+            raise ValueError(
+                "a private model takes no pool; give images that are no secret as public_pool=(images, labels)."
+            )
+        if start != "noise" and public_pool is None:
+            raise ValueError(
+                f"start '{start}' begins at images, which show in the set; give public_pool=(images, labels), "
+                "none of them private, or start from noise."
+            )
+        made = distill(self.model, m, key=key, start=start, pool=public_pool, **options)  # type: ignore[arg-type]
+        record = made.provenance | {"privacy": dataclasses.asdict(self.mechanism)}
+        return dataclasses.replace(made, provenance=record)
+
+
+def private_ridge(
+    images,
+    labels,
+    feature_map: FeatureMap,
+    normalisation: Normalisation,
+    mechanism: StatisticsMechanism,
+    *,
+    classes: int,
+    key: PRNGKeyArray | None = None,
+) -> PrivateRidge:
+    """W = C~ (G~_+ + lam I)^{-1} from one release of the noisy statistics of clipped features.
+
+    G~_+ is G~ with its negative eigenvalues set to zero, the nearest positive semidefinite matrix, and lam is
+    `mechanism.reg(p)`. The model uses phi itself, not clipped, which gives the same classes where phi(t x) = t phi(x) for t > 0
+    (linear maps, LeakyReLU networks without biases). For other maps choose B above the norms, for random Fourier features sqrt 2.
+
+    Args:
+        images, labels: the private training set, read once.
+        feature_map, normalisation: chosen without looking at it; so a mean and deviation of its own pixels will not do.
+        classes: k, public.
+        key: None draws the noise from the operating system's entropy. A key repeats an experiment; who knows it can take the noise
+            off again, so nothing made with one is private.
+    Raises: ValueError for labels out of range, images of the wrong shape or not finite, or a normalisation that is not float64;
+        ImportError without dp-accounting.
+    """
+    mechanism.deviation  # noqa: B018  (needs the accountant, which may be missing: before the data are read)
+    stats = clipped_statistics(images, labels, feature_map, normalisation, mechanism.bound, classes=classes)
+    rng = np.random.default_rng(None if key is None else np.asarray(jax.random.key_data(key)))
+    gram, cross = mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
+    reg = mechanism.reg(len(gram))
+    weights = jnp.asarray(noisy_ridge(gram, cross, reg))
+    return PrivateRidge(RidgeModel(weights, feature_map, normalisation, reg, (), ()), mechanism)
+
+
+def clipped_statistics(
+    images, labels, feature_map: FeatureMap, normalisation: Normalisation, bound: float, *, classes: int
+) -> RidgeStats:
+    """G and C, not private, of the features phi(x) min(1, B / ||phi(x)||) and one-hot labels.
+
+    Raises: as `private_ridge`.
+    """
+    if normalisation.dtype != "float64":
+        raise ValueError(
+            f"the normalisation is of {normalisation.dtype}, whose rounding exceeds the margin of the noise; private statistics need float64."
+        )
+    return RidgeStats.of_images(images, labels, classes, _Clipped(feature_map, bound), normalisation)
+
+
+def noisy_ridge(
+    gram: Float[np.ndarray, "*trials p p"], cross: Float[np.ndarray, "*trials k p"], reg: float
+) -> Float[np.ndarray, "*trials k p"]:
+    """C (G_+ + reg I)^{-1} for a symmetric G that need not be positive semidefinite, many at once."""
+    e, v = np.linalg.eigh(gram)
+    return (cross @ v / (np.maximum(e, 0) + reg)[..., None, :]) @ v.swapaxes(-1, -2)
+
+
+class _Clipped(FeatureMap):
+    """phi(x) min(1, B / ||phi(x)||)."""
+
+    phi: FeatureMap
+    bound: float = eqx.field(static=True)
+
+    @property
+    def dim_in(self) -> int:
+        return self.phi.dim_in
+
+    @property
+    def dim_out(self) -> int:
+        return self.phi.dim_out
+
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
+        f = self.phi(x)
+        size = jnp.linalg.norm(f, axis=1, keepdims=True)
+        return f * jnp.minimum(1, self.bound / jnp.where(size > 0, size, self.bound))
+
+    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
+        raise ValueError("clipped features are for training a private model; distil the model itself.")
