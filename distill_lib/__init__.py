@@ -23,7 +23,7 @@ from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before t
     support_features,
 )
 from distill_lib.distilled_set import DistilledSet  # noqa: E402
-from distill_lib.features import FeatureMap, FullyConnected, Linear, RandomFourier  # noqa: E402
+from distill_lib.features import DeepLinear, FeatureMap, FullyConnected, Linear, RandomFourier  # noqa: E402
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
 from distill_lib.nearest import nearest_set  # noqa: E402
 from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GRID",
+    "DeepLinear",
     "DistilledSet",
     "FeatureMap",
     "FullyConnected",

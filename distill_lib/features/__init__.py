@@ -1,10 +1,11 @@
 """Feature maps phi: R^d -> R^p behind one protocol, each with a right inverse where it has one."""
 
 from distill_lib.features.base import FeatureMap
+from distill_lib.features.deep_linear import DeepLinear
 from distill_lib.features.fourier import RandomFourier
 from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.features.linear import Linear
 
-KINDS: dict[str, type[FeatureMap]] = {kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier)}
+KINDS: dict[str, type[FeatureMap]] = {kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, DeepLinear)}
 
-__all__ = ["KINDS", "FeatureMap", "FullyConnected", "Linear", "RandomFourier"]
+__all__ = ["KINDS", "DeepLinear", "FeatureMap", "FullyConnected", "Linear", "RandomFourier"]
