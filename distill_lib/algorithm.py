@@ -131,7 +131,9 @@ def distill(
     recovered = closed_form.recovered_weights(features, labels, reg_s)
     record |= {
         "range_scale": scale,
-        "recovery_error": closed_form.recovery_error(model.weights, recovered if scale == 1 else scale * recovered),
+        "recovery_error": closed_form.recovery_error(
+            model.weights, recovered if scale == 1 else scale * recovered
+        ),
         "cosine": closed_form.cosine(model.weights, recovered),
         "reg": model.reg,
     }

@@ -43,9 +43,7 @@ def _layers(phi, features):
     """From the last layer down: its number, its input W_l^+ sigma^{-1}(f), and the share of sigma^{-1}(f) outside range(W_l)."""
     _checks.matrix("features", features, cols=phi.dim_out)
     if not 0 < phi.slope < float("inf"):
-        raise ValueError(
-            f"LeakyReLU with slope {phi.slope} is not invertible; Theorem 5.2 needs slope > 0."
-        )
+        raise ValueError(f"LeakyReLU with slope {phi.slope} is not invertible; Theorem 5.2 needs slope > 0.")
     x = jnp.asarray(features)
     for layer, w in reversed(list(enumerate(phi.weights, start=1))):
         factors = svd(w)
@@ -75,7 +73,7 @@ def theorem_5_3_block(phi: DeepLinear, weights: Float[Array, "k p"]) -> Float[np
     if first.shape[0] != p:
         raise ValueError(f"the first layer has width {first.shape[0]}; Theorem 5.3 needs d_1 = p = {p}.")
     h = np.hstack([np.asarray(phi.matrix) @ np.linalg.pinv(first), np.linalg.pinv(w) @ w - np.eye(p)])
-    if (r := rank(h)) < p:
+    if (r := rank(jnp.asarray(h))) < p:
         raise ValueError(f"H has rank {r}; Theorem 5.3, part 2, needs full rank p = {p}.")
     return np.linalg.svd(h)[2].T[p:, p:]
 
@@ -112,7 +110,9 @@ def free_layer(
     _positive(reg_s, c)
     f, outputs = svd(features), features @ weights.T
     if (r := len(f.s)) < len(features):
-        raise ValueError(f"the features have rank {r} < m = {len(features)}; choose points with independent features.")
+        raise ValueError(
+            f"the features have rank {r} < m = {len(features)}; choose points with independent features."
+        )
     y = svd(outputs)
     if len(y.s) < len(weights):
         raise ValueError(f"W phi(X_S) has rank {len(y.s)} < k = {len(weights)}; choose other points.")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import distill_lib as dl
 from distill_lib.features.deep_linear import DeepLinear
 
-# d, d_1, ..., d_L: widening; to a square layer; narrowing; a bottleneck; widening, then narrowing to full row rank
-WIDTHS = ((4, 9), (5, 9, 9), (6, 3), (6, 4, 9), (5, 9, 5))
-N, K = 4, 3
+# d, d_1, ..., d_L: widening to a square layer; narrowing; a bottleneck
+WIDTHS = ((5, 9, 9), (6, 3), (6, 4, 9))
+N, K, D = 4, 3, 12
 
 
 @st.composite
@@ -78,7 +78,7 @@ def test_the_preimage_nearest_to_given_points(net):
     assert np.allclose(phi.inverse(near @ g.T, near=near), near)
 
 
-@given(networks(((4, 9), (5, 9, 9), (6, 4, 9))), st.sampled_from((1e-6, 1e-2, 1.0)))
+@given(networks(((5, 9, 9), (6, 4, 9))), st.sampled_from((1e-6, 1e-2, 1.0)))
 def test_features_outside_the_range_are_refused_with_their_share(net, share):
     phi, g, rng = net
     inside, outside = projector(g), rng.normal(size=(N, phi.dim_out))
@@ -101,12 +101,12 @@ def test_zero_features_have_the_origin():
 
 
 def test_shapes_are_checked():
-    phi = DeepLinear.random(jax.random.key(0), (3, 5, 4))
-    assert [w.shape for w in phi.weights] == [(5, 3), (4, 5)]
+    phi = DeepLinear.random(jax.random.key(0), (D, 7, 20))
+    assert [w.shape for w in phi.weights] == [(7, D), (20, 7)]
     with pytest.raises(ValueError, match=r"features has shape \(2, 3\)"):
         phi.inverse(jnp.ones((2, 3)))
-    with pytest.raises(ValueError, match=r"near has shape \(1, 3\)"):
-        phi.inverse(phi(jnp.ones((2, 3))), near=jnp.ones((1, 3)))
+    with pytest.raises(ValueError, match=r"near has shape \(1, 12\)"):
+        phi.inverse(jnp.zeros((2, 20)), near=jnp.ones((1, D)))
     with pytest.raises(ValueError, match="widths"):
         DeepLinear.random(jax.random.key(0), (3,))
 
@@ -184,7 +184,7 @@ def test_every_set_that_carries_a_model_is_one_of_the_theorem(net, reg_s):
 
 @given(networks(((5, 9, 9),)), st.sampled_from((0.0, 1e-3, 10.0)), st.sampled_from((3, 20)))
 def test_training_never_leaves_the_range(net, reg, n):
-    phi, g, rng = net
+    _, g, rng = net
     features = rng.normal(size=(n, 5)) @ g.T / np.linalg.norm(g)
     w = train(features, rng.normal(size=(n, K)), reg)
     assert np.linalg.norm(w - w @ projector(g)) <= 1e-10 * np.linalg.norm(w)
@@ -192,7 +192,7 @@ def test_training_never_leaves_the_range(net, reg, n):
 
 # Algorithm 1
 
-SHAPE, D = (3, 2, 2), 12
+SHAPE = (3, 2, 2)
 NORMALISATION = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
 KEY = jax.random.key(5)
 
@@ -208,14 +208,14 @@ def pictures(n=90):
 POOL = pictures()
 
 
-@pytest.fixture(scope="module", params=[(D, 20, 20), (D, 7, 20)])
-def model(request):
-    phi = DeepLinear.random(jax.random.key(1), request.param)
+@pytest.fixture(scope="module")
+def model():
+    phi = DeepLinear.random(jax.random.key(1), (D, 7, 20))
     return dl.fit(*POOL, phi, NORMALISATION, key=KEY, regs=(1.0,), val_fraction=0)
 
 
 @pytest.mark.parametrize("start", ["noise", "real", "nearest"])
-@pytest.mark.parametrize(("m", "reg_s"), [(3, 0.0), (6, 1e-3), (15, 0.0)])
+@pytest.mark.parametrize(("m", "reg_s"), [(3, 1e-3), (9, 0.0)])
 def test_every_start_distils_a_trained_model(model, start, m, reg_s):
     one = dl.distill(model, m, key=KEY, start=start, pool=POOL, reg_s=reg_s)
     w = train(one.feature_map(one.points), one.labels, one.reg_s)
@@ -225,7 +225,7 @@ def test_every_start_distils_a_trained_model(model, start, m, reg_s):
 
 def test_real_samples_that_span_more_than_the_range_are_kept(model):
     """Then only the labels change: Theorem 4.2."""
-    one = dl.distill(model, 15, key=KEY, start="nearest", pool=POOL)
+    one = dl.distill(model, 9, key=KEY, start="nearest", pool=POOL)
     assert one.provenance["feature_distance"] < 1e-12
 
 
@@ -237,17 +237,17 @@ def test_a_model_outside_the_range_is_refused_with_its_share(model):
     outside *= 0.75 * np.linalg.norm(model.weights) / np.linalg.norm(outside)
     other = eqx.tree_at(lambda a: a.weights, model, model.weights + outside)
     assert np.allclose(other.scores(POOL[0]), model.scores(POOL[0]))
-    with pytest.raises(ValueError, match="by 0.6 of its norm, so no support set carries it"):
-        dl.distill(other, 6, key=KEY)
+    with pytest.raises(ValueError, match=r"by 0\.6 of its norm, so no support set carries it"):
+        dl.distill(other, 9, key=KEY)
     inside = eqx.tree_at(lambda a: a.weights, other, model.feature_map.onto_span(other.weights))
-    assert dl.distill(inside, 6, key=KEY).provenance["recovery_error"] < 1e-10
+    assert dl.distill(inside, 9, key=KEY).provenance["recovery_error"] < 1e-10
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_rounding_of_the_gram_matrix_does_not_take_a_model_out_of_the_range(dtype):
-    """Without the projection a small lam divides G's rounding: in single precision most of W would lie outside."""
+def test_rounding_of_the_gram_matrix_does_not_take_a_model_out_of_the_range():
+    """A small lam divides that rounding: without the projection, in single precision most of W would lie outside."""
+    dtype = "float32"
     norm = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4), dtype)
-    phi = DeepLinear.random(jax.random.key(1), (D, 20, 20), jnp.dtype(dtype))
+    phi = DeepLinear.random(jax.random.key(1), (D, 7, 20), jnp.dtype(dtype))
     kwargs = {"key": KEY, "regs": (1e-7,), "val_fraction": 0}
     fitted = dl.fit(*POOL, phi, norm, **kwargs)
     eps = np.finfo(dtype).eps
@@ -257,4 +257,3 @@ def test_rounding_of_the_gram_matrix_does_not_take_a_model_out_of_the_range(dtyp
     raw = dl.RidgePath.of(dl.RidgeStats.of_images(*POOL, K, phi, norm)).weights(1e-7)
     raw = np.asarray(raw, np.float64)
     assert np.linalg.norm(raw - raw @ inside) > 1e5 * eps * np.linalg.norm(raw)
-    assert dl.distill(fitted, 6, key=KEY).provenance["recovery_error"] < 1e4 * eps

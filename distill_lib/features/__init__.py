@@ -6,6 +6,8 @@ from distill_lib.features.fourier import RandomFourier
 from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.features.linear import Linear
 
-KINDS: dict[str, type[FeatureMap]] = {kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, DeepLinear)}
+KINDS: dict[str, type[FeatureMap]] = {
+    kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, DeepLinear)
+}
 
 __all__ = ["KINDS", "DeepLinear", "FeatureMap", "FullyConnected", "Linear", "RandomFourier"]
