@@ -59,10 +59,10 @@ def distill(
         then W_S = W / c, with the same predictions. `provenance` records c, the reg_s asked for, and how exactly the set carries
         W in its own arithmetic; from real samples also the relative distances to them, in feature and in data space.
     Raises: ValueError if m < k, W or Y_S is rank-deficient, reg_s is too large and to be refused, the pool is missing or
-        unfit, phi has no right inverse, or an argument is unknown.
+        unfit, phi has no right inverse, W leaves the span of phi's features, or an argument is unknown.
     """
-    weights = model.weights
-    k, phi = weights.shape[0], model.feature_map
+    weights, phi = model.weights, model.feature_map
+    k = weights.shape[0]
     if start not in _NEEDS:
         raise ValueError(f"start is '{start}'; it must be one of {', '.join(_NEEDS)}.")
     if label_rule not in ("auto", "one-hot", "model"):
@@ -86,6 +86,7 @@ def distill(
             f"the model W has rank {r} < k = {k}: an output is zero or repeats others; drop that class, or use "
             "closed_form.recovery_matrix, which needs only labels of rank k."
         )
+    weights = _within_span(weights, phi)
     one_hot = jnp.asarray(np.eye(k, dtype=weights.dtype)[np.arange(m) % k])
     record: dict = {
         "start": start,
@@ -98,7 +99,7 @@ def distill(
         smallest = closed_form.recovery_matrix(weights, labels)
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
         z = noise * float(np.std(np.asarray(smallest))) * rng.standard_normal(smallest.shape)
-        d = closed_form.recovery_matrix(weights, labels, jnp.asarray(z, weights.dtype))
+        d = closed_form.recovery_matrix(weights, labels, phi.onto_span(jnp.asarray(z, weights.dtype)))
         target = svd(d).inverse()
         record["noise"] = noise
     else:
@@ -131,8 +132,10 @@ def distill(
     recovered = closed_form.recovered_weights(features, labels, reg_s)
     record |= {
         "range_scale": scale,
-        "recovery_error": closed_form.recovery_error(weights, recovered if scale == 1 else scale * recovered),
-        "cosine": closed_form.cosine(weights, recovered),
+        "recovery_error": closed_form.recovery_error(
+            model.weights, recovered if scale == 1 else scale * recovered
+        ),
+        "cosine": closed_form.cosine(model.weights, recovered),
         "reg": model.reg,
     }
     if real is not None:
@@ -143,6 +146,17 @@ def distill(
     return DistilledSet(
         points, labels, float(reg_s), phi, model.normalisation, convention, _NEEDS[start], record
     )
+
+
+def _within_span(weights, phi):
+    """W with its rows in the span of phi's features, as those of D have to be; what Z adds is projected likewise."""
+    inside = phi.onto_span(weights)
+    if (outside := closed_form.recovery_error(weights, inside)) > np.sqrt(np.finfo(weights.dtype).eps):
+        raise ValueError(
+            f"the model W leaves the span of phi's features by {outside:.3g} of its norm, so no support set carries it "
+            "(Theorem 5.3); distil phi.onto_span(W), which answers the same on every input."
+        )
+    return inside
 
 
 def _real_points(model, m, key, pool, start):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
-from distill_lib.pseudoinverse import rank, regularised
+from distill_lib.pseudoinverse import rank, regularised, svd
 
 
 class Nearest(NamedTuple):
@@ -38,9 +38,9 @@ def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: 
 
     Args:
         weights: (k, p) original model W of rank k.
-        real: (m, p) real features, k <= m, of rank min(m, p).
-    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below min(m, p), or W Xh B_k singular,
-        so that range(W^T) does not enter the span.
+        real: (m, p) real features, k <= m, of rank min(m, p), or of a span that holds range(W^T).
+    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below min(m, p)
+        without range(W^T) in the span, or W Xh B_k singular, so that range(W^T) does not enter the span.
     """
     _checks.matrix("weights", weights)
     k, p = weights.shape
@@ -53,14 +53,14 @@ def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: 
         )
     if (r := rank(weights)) < k:
         raise ValueError(f"the model W has rank {r}; the nearest set needs rank k = {k}.")
-    if (r := rank(real)) < min(m, p):
+    x = regularised(real, reg_s)
+    labels = x @ weights.T
+    if (r := rank(real)) == p or (r < m and _within(weights, real)):  # the span holds W already: Theorem 4.2
+        return Nearest(x, labels, 0.0)
+    if r < m:
         raise ValueError(
             f"the real features have rank {r}, below min(m, p) = {min(m, p)}; choose samples without repetition."
         )
-    x = regularised(real, reg_s)
-    labels = x @ weights.T
-    if m >= p:  # the span is everything already: Theorem 4.2
-        return Nearest(x, labels, 0.0)
     q = jnp.linalg.qr(weights.T)[0]  # orthonormal basis of range(W^T), so P = I - q q^T
     px = x - (x @ q) @ q.T
     # The paper's A diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left ones of px.
@@ -75,3 +75,10 @@ def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: 
             "choose other real samples or a larger m."
         )
     return Nearest(x - tail @ (tail.T @ px), labels, float(jnp.linalg.norm(t[-k:])))
+
+
+def _within(weights, real):
+    """Whether range(W^T) lies in the span of the real features."""
+    ut = svd(real).ut
+    outside = jnp.linalg.norm(weights - (weights @ ut.T) @ ut)
+    return outside <= jnp.sqrt(jnp.finfo(weights.dtype).eps) * jnp.linalg.norm(weights)

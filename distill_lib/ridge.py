@@ -281,7 +281,9 @@ def fit(
             path = RidgePath.of(
                 stats + RidgeStats.of(features, jax.nn.one_hot(truth, k, dtype=features.dtype))
             )
-    return RidgeModel(path.weights(best), feature_map, normalisation, best, regs, validation)
+    # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more through.
+    weights = feature_map.onto_span(path.weights(best))
+    return RidgeModel(weights, feature_map, normalisation, best, regs, validation)
 
 
 def scores(

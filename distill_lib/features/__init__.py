@@ -3,6 +3,7 @@
 from distill_lib.features.base import FeatureMap
 from distill_lib.features.convolution import Convolution
 from distill_lib.features.coupling import AffineCoupling
+from distill_lib.features.deep_linear import DeepLinear
 from distill_lib.features.fourier import RandomFourier
 from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.features.linear import Linear
@@ -20,3 +21,7 @@ __all__ = [
     "Linear",
     "RandomFourier",
 ]
+    kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, DeepLinear)
+}
+
+__all__ = ["KINDS", "DeepLinear", "FeatureMap", "FullyConnected", "Linear", "RandomFourier"]

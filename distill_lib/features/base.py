@@ -41,6 +41,10 @@ class FeatureMap(eqx.Module):
         Raises: ValueError where phi has no right inverse or the features lie outside its range.
         """
 
+    def onto_span(self, rows: Float[Array, "n p"]) -> Float[Array, "n p"]:
+        """Rows projected onto the span of phi's range, where every trained W has its own; by default that is R^p."""
+        return rows
+
     def range_scale(self, features: Float[Array, "n p"]) -> float:
         """The largest c in (0, 1] for which c * features lies in the range of phi; 1 for a surjective phi."""
         return 1.0
