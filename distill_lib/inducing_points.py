@@ -129,7 +129,9 @@ def support_set(
     reg_s = float(kip.relative_reg(support))
     labels = kip.solved_labels(support, target, reg_s)
     record = {"loss": float(target.loss(closed_form.recovered_weights(support, labels, reg_s)))}
-    return DistilledSet(points, labels, reg_s, feature_map, normalisation, "solved on the training set", "KIP", record)
+    return DistilledSet(
+        points, labels, reg_s, feature_map, normalisation, "solved on the training set", "KIP", record
+    )
 
 
 class Diverged(ArithmeticError):

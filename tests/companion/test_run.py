@@ -84,7 +84,9 @@ def test_an_executed_notebook_is_fit_to_be_committed(executed):
 
 def test_a_long_cell_says_how_far_it_is(tmp_path):
     root = make_project(tmp_path / "p", {"slow": {}})
-    speak = 'import time\nfrom distill_lib.companion.results import Results\nresults = Results("slow", profile)\n'
+    speak = (
+        'import time\nfrom distill_lib.companion.results import Results\nresults = Results("slow", profile)\n'
+    )
     write_notebook(root, "slow", speak + 'results.progress("step 3 of 9")\ntime.sleep(2.5)')
     terminal = StringIO()
     run_profile(root, "tiny", [], console=Console(width=160, file=terminal, force_terminal=True))
