@@ -26,12 +26,12 @@ from distill_lib.distilled_set import DistilledSet  # noqa: E402
 from distill_lib.features import (  # noqa: E402
     AffineCoupling,
     Convolution,
+    DeepLinear,
     FeatureMap,
     FullyConnected,
     Linear,
     RandomFourier,
 )
-from distill_lib.features import DeepLinear, FeatureMap, FullyConnected, Linear, RandomFourier  # noqa: E402
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
 from distill_lib.nearest import nearest_set  # noqa: E402
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge  # noqa: E402

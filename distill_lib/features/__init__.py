@@ -9,19 +9,17 @@ from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.features.linear import Linear
 
 KINDS: dict[str, type[FeatureMap]] = {
-    kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, AffineCoupling, Convolution)
+    kind.__name__: kind
+    for kind in (Linear, FullyConnected, RandomFourier, AffineCoupling, Convolution, DeepLinear)
 }
 
 __all__ = [
     "KINDS",
     "AffineCoupling",
     "Convolution",
+    "DeepLinear",
     "FeatureMap",
     "FullyConnected",
     "Linear",
     "RandomFourier",
 ]
-    kind.__name__: kind for kind in (Linear, FullyConnected, RandomFourier, DeepLinear)
-}
-
-__all__ = ["KINDS", "DeepLinear", "FeatureMap", "FullyConnected", "Linear", "RandomFourier"]

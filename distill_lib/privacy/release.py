@@ -127,5 +127,7 @@ class _Clipped(FeatureMap):
         size = jnp.linalg.norm(f, axis=1, keepdims=True)
         return f * jnp.minimum(1, self.bound / jnp.where(size > 0, size, self.bound))
 
-    def inverse(self, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
+    def inverse(
+        self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
+    ) -> Float[Array, "n d"]:
         raise ValueError("clipped features are for training a private model; distil the model itself.")
