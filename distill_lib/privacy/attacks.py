@@ -9,12 +9,15 @@ from distill_lib import _checks
 def sum_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
-    """||1^T phi(X_S)^+ - 1^T W|| / ||1^T W||: zero for the model of the set, whichever points carry which one-hot label.
+    """Zero for the model of the set if its labels are one-hot, whichever points carry which: 1^T phi(X_S)^+ = 1^T W.
 
-    1^T Y_S = 1^T for labels whose columns sum to 1, so Y_S D = W gives 1^T D = 1^T W whatever Z is. Needs lam_S = 0.
+    1^T Y_S = 1^T for labels whose columns sum to 1, so Y_S D = W gives 1^T D = 1^T W whatever Z is. Measured where rounding is small, on
+    the points: ||1^T Q - 1^T W phi(X_S)|| / ||1^T Q|| with the projector Q = phi(X_S)^+ phi(X_S), for m <= p the identity. Needs lam_S = 0.
     """
-    wanted = np.sum(weights, axis=0)
-    return np.linalg.norm(np.linalg.pinv(features).sum(-1) - wanted, axis=-1) / np.linalg.norm(wanted)
+    rows, _ = _bases(features)
+    ones = (rows @ rows.swapaxes(-1, -2)).sum(-1)
+    sums = (features @ np.sum(weights, axis=0)[:, None])[..., 0]
+    return np.linalg.norm(ones - sums, axis=-1) / np.linalg.norm(ones, axis=-1)
 
 
 def span_residual(
@@ -24,8 +27,7 @@ def span_residual(
 
     The rows of W = Y_S D lie in the row space of D, which is the span of the points at every lam_S. Says nothing once m >= p.
     """
-    _, s, ut = np.linalg.svd(features, full_matrices=False)
-    basis = ut * (s > 10 * max(features.shape[-2:]) * np.finfo(s.dtype).eps * s[..., :1])[..., None]
+    _, basis = _bases(features)
     w = np.asarray(weights)
     outside = w - (w @ basis.swapaxes(-1, -2)) @ basis
     return np.linalg.norm(outside, axis=(-2, -1)) / np.linalg.norm(w)
@@ -67,3 +69,10 @@ def last_record(
             fits.append((np.linalg.norm(c**2 * a - c * y - g), label, c))
     _, label, c = min(fits)
     return c * v, label
+
+
+def _bases(features):
+    """Orthonormal bases of the column and the row space, filled up with zeros."""
+    v, s, ut = np.linalg.svd(features, full_matrices=False)
+    kept = s > 10 * max(features.shape[-2:]) * np.finfo(s.dtype).eps * s[..., :1]
+    return v * kept[..., None, :], ut * kept[..., None]
