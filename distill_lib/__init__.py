@@ -25,8 +25,10 @@ from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before t
 from distill_lib.distilled_set import DistilledSet  # noqa: E402
 from distill_lib.features import FeatureMap, FullyConnected, Linear, RandomFourier  # noqa: E402
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
-from distill_lib.nearest import nearest_set  # noqa: E402
+from distill_lib.nearest import nearest_set, robust_set  # noqa: E402
+from distill_lib.perturbation import error_bounds  # noqa: E402
 from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
+from distill_lib.quantise import quantise, restore  # noqa: E402
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit  # noqa: E402
 
 __version__ = "0.1.0"
@@ -45,15 +47,19 @@ __all__ = [
     "balanced_sample",
     "cosine",
     "distill",
+    "error_bounds",
     "fit",
     "nearest_set",
     "picture_grid",
+    "quantise",
     "realistic_matrix",
     "recovered_weights",
     "recovery_error",
     "recovery_matrix",
     "regularised",
     "regularised_pinv",
+    "restore",
+    "robust_set",
     "save_picture",
     "solved_labels",
     "support_features",
