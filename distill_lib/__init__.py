@@ -35,7 +35,10 @@ from distill_lib.features import (  # noqa: E402
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
 from distill_lib.nearest import nearest_set  # noqa: E402
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge  # noqa: E402
+from distill_lib.nearest import nearest_set, robust_set  # noqa: E402
+from distill_lib.perturbation import error_bounds  # noqa: E402
 from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
+from distill_lib.quantise import quantise, restore  # noqa: E402
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit  # noqa: E402
 
 __version__ = "0.1.0"
@@ -59,16 +62,20 @@ __all__ = [
     "balanced_sample",
     "cosine",
     "distill",
+    "error_bounds",
     "fit",
     "nearest_set",
     "picture_grid",
     "private_ridge",
+    "quantise",
     "realistic_matrix",
     "recovered_weights",
     "recovery_error",
     "recovery_matrix",
     "regularised",
     "regularised_pinv",
+    "restore",
+    "robust_set",
     "save_picture",
     "solved_labels",
     "support_features",

@@ -46,13 +46,15 @@ def distill(
         key: JAX random key, for the noise or the choice of real samples.
         start: "noise" (Theorem 4.1 and 5.1, Z random), "real" (Corollary 4.1.1, Z from real samples), "nearest" (the
             support features nearest to those of the real samples, with labels of their own; nearest between the data themselves
-            for the linear map at reg_s = 0), "labels" (Theorem 4.2, the real samples themselves with solved labels: exact only
-            if they span, m >= p). From real samples phi is inverted near them.
+            for the linear map), "labels" (Theorem 4.2, the real samples themselves with solved labels: exact only where
+            they span the rows of W). From real samples phi is inverted near them.
         pool: (images, labels) to draw class-balanced real samples from; needed unless start is "noise".
         reg_s: lam_S wished.
         branch: which root of Theorem 4.1, see `pseudoinverse.unregularised`; None takes "+" from noise, and from real samples
-            for each singular value the root nearer to theirs, so that a large reg_s does not drive the set away from them.
-        too_large: whether a reg_s above 1 / (4 s_1^2) is lowered to it, as Algorithm 1 does, or refused.
+            for each singular value the root nearer to theirs, so that a large reg_s does not drive the set away from them. Unused
+            by "nearest" and "labels", whose points do not depend on reg_s.
+        too_large: whether a reg_s above 1 / (4 s_1^2) is lowered to it, as Algorithm 1 does, or refused; "nearest" and "labels" have
+            no such bound.
         label_rule: for start "real": "one-hot", "model" (Y_S = W phi_{lam_S}(Xh)), or "auto": "model" if that has rank k.
         noise: standard deviation of Z in units of the standard deviation of Y_S^+ W's entries.
     Returns: the set. Features outside phi's range (random Fourier features) are scaled into it by c, and reg_s by c^2;
@@ -109,20 +111,19 @@ def distill(
             convention, labels = _labels(weights, real, reg_s, label_rule, one_hot)
             target = svd(closed_form.realistic_matrix(weights, labels, real, reg_s)).inverse()
         else:
-            convention = "W phi_{lam_S}(Xh)"
+            convention = "W phi_{lam_S}(X_S)"
         if start == "nearest":
-            found = nearest_set(weights, real, reg_s)
-            target, labels = svd(found.target), found.labels
+            features, labels, _ = nearest_set(weights, real, reg_s)
         if start == "labels":
             labels = closed_form.solved_labels(weights, real, reg_s)
 
     scale = 1.0
-    if start != "labels":
-        # From here every construction is the same: invert lam_S, enter phi's range, invert phi.
+    if start in ("noise", "real"):  # D is there: undo its lam_S
         if too_large == "clip" and reg_s > 0:
             reg_s = min(reg_s, largest_reg(target.s))
         signs = _nearer_roots(target, real, reg_s) if branch is None else branch
         features = target.with_values(roots(target.s, reg_s, signs))
+    if start != "labels":
         scale = phi.range_scale(features)
         features = features if scale == 1 else scale * features
         points = phi.inverse(features, near=None if real is None else samples)

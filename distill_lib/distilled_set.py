@@ -30,7 +30,7 @@ class DistilledSet(eqx.Module):
         reg_s: lam_S, the ridge parameter to train with.
         feature_map: phi.
         normalisation: from images to network inputs; its inverse shows the points as images.
-        label_convention: what the labels are, in words ("one-hot", "W phi_{lam_S}(Xh)").
+        label_convention: what the labels are, in words ("one-hot", "W phi_{lam_S}(Xh)", "W phi_{lam_S}(X_S)").
         construction: which theorem made the set.
         provenance: how it was made and how exactly it carries its model, as plain JSON values.
     """

@@ -1,9 +1,8 @@
-r"""The distilled set nearest to real data, measured between the data themselves.
+r"""Distilled sets near real data, measured between the data themselves.
 
-Corollary 4.1.1 minimises a distance between pseudoinverses. Minimised between the sets, with the labels free, the
-problem is a truncated SVD: let P = I - W^+ W project onto the null space of W. A support set carries W exactly iff
-range(W^T) lies in the span of its points, which forces P X_S to lose k ranks; by Eckart and Young the nearest way to lose
-them is to drop the k smallest singular directions of P Xh.
+Points carry W, for labels of their own and every lam_S, iff their span contains range(W^T): training gives
+W X_{lam_S} X_{lam_S}^+ = W Pi, and the projector Pi onto the span does not know lam_S. So the question is how little real samples have to
+move until their span contains k given directions; `nearest_set` moves them least, `robust_set` so that rounding does not undo it.
 """
 
 from typing import NamedTuple
@@ -12,19 +11,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
-from distill_lib.pseudoinverse import rank, regularised, svd
+from distill_lib.closed_form import solved_labels
+from distill_lib.pseudoinverse import rank, regularised_pinv, svd
 
 
 class Nearest(NamedTuple):
-    """A nearest distilled set.
+    """A distilled set near real features.
 
     Attributes:
-        target: (m, p) phi_{lam_S}(X_S); at lam_S = 0 the support features themselves.
-        labels: (m, k) Y_S = W phi_{lam_S}(Xh).
-        distance: Frobenius distance from the target to phi_{lam_S}(Xh), the least possible.
+        features: (m, p) phi(X_S), the same for every lam_S.
+        labels: (m, k) Y_S = W phi_{lam_S}(X_S).
+        distance: Frobenius distance from the features to the real ones.
     """
 
-    target: Float[Array, "m p"]
+    features: Float[Array, "m p"]
     labels: Float[Array, "m k"]
     distance: float
 
@@ -32,53 +32,86 @@ class Nearest(NamedTuple):
 def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
     """The features nearest to real ones among all that carry W exactly, with labels of their own.
 
-    With P Xh = A diag(t_1 >= ... >= t_m) B^T and B_k the last k columns of B, X_S = Xh - P Xh B_k B_k^T and Y_S = W Xh lie at
-    distance sqrt(t_{m-k+1}^2 + ... + t_m^2). At m = k this is X_S = W^+ W Xh; at m = p nothing moves and it is Theorem 4.2. For
-    reg_s > 0 the same is done to phi_{reg_s}(Xh), and `pseudoinverse.unregularised` leads back to features where its bound allows.
+    With P Xh = J diag(t_1 >= ... >= t_m) B^T, P = I - W^+ W, and B_k the last k columns of B, X_S = Xh - P Xh B_k B_k^T lies at the least
+    distance, sqrt(t_{m-k+1}^2 + ... + t_m^2). At m = k this is X_S = W^+ W Xh; samples that span everything do not move (Theorem 4.2).
+    Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r directions of their row space.
 
     Args:
         weights: (k, p) original model W of rank k.
-        real: (m, p) real features, k <= m, of rank min(m, p), or of a span that holds range(W^T).
-    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below min(m, p)
-        without range(W^T) in the span, or W Xh B_k singular, so that range(W^T) does not enter the span.
+        real: (m, p) real features of rank at least k.
+        reg_s: lam_S of the labels.
+    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh B_k singular, so that no set
+        attains the distance.
     """
-    _checks.matrix("weights", weights)
+    _check(weights, real, reg_s)
     k, p = weights.shape
-    _checks.matrix("real", real, cols=p)
-    _checks.reg("reg_s", reg_s)
-    m = real.shape[0]
-    if m < k:
+    x = svd(real)
+    if len(x.s) < k:
         raise ValueError(
-            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+            f"the real features have rank {len(x.s)}, below k = {k}; choose more samples, or other ones."
         )
-    if (r := rank(weights)) < k:
-        raise ValueError(f"the model W has rank {r}; the nearest set needs rank k = {k}.")
-    x = regularised(real, reg_s)
-    labels = x @ weights.T
-    if (r := rank(real)) == p or (r < m and _within(weights, real)):  # the span holds W already: Theorem 4.2
-        return Nearest(x, labels, 0.0)
-    if r < m:
-        raise ValueError(
-            f"the real features have rank {r}, below min(m, p) = {min(m, p)}; choose samples without repetition."
-        )
-    q = jnp.linalg.qr(weights.T)[0]  # orthonormal basis of range(W^T), so P = I - q q^T
-    px = x - (x @ q) @ q.T
-    # The paper's A diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left ones of px.
-    b, t, _ = jnp.linalg.svd(px, full_matrices=False)
-    tail = b[:, -k:]
+    if len(x.s) == p:
+        return Nearest(real, solved_labels(weights, real, reg_s), 0.0)
+    q = _row_basis(weights)
+    px = real - (real @ q) @ q.T
+    # The book's J diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left ones of px.
+    b, t, _ = jnp.linalg.svd(x.v.T @ px, full_matrices=False)
+    tail = x.v @ b[:, -k:]
     # q for W: the same rank, without W's own scale. Rounding turns a zero here into a few units of it, more where the gap
     # to B_k is small; below, X_S would not be of full rank to working precision either.
-    entering = jnp.linalg.svd(q.T @ (x.T @ tail), compute_uv=False)
-    if entering[-1] <= max(10 * p, 1000) * jnp.finfo(x.dtype).eps * jnp.linalg.norm(x, 2):
+    entering = jnp.linalg.svd(q.T @ (real.T @ tail), compute_uv=False)
+    if entering[-1] <= max(10 * p, 1000) * jnp.finfo(real.dtype).eps * x.s[0]:
         raise ValueError(
             "W Xh B_k is singular: the directions of the real data that would be given up carry none of the model; "
             "choose other real samples or a larger m."
         )
-    return Nearest(x - tail @ (tail.T @ px), labels, float(jnp.linalg.norm(t[-k:])))
+    features = real - tail @ (tail.T @ px)
+    return Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t[-k:])))
 
 
-def _within(weights, real):
-    """Whether range(W^T) lies in the span of the real features."""
-    ut = svd(real).ut
-    outside = jnp.linalg.norm(weights - (weights @ ut.T) @ ut)
-    return outside <= jnp.sqrt(jnp.finfo(weights.dtype).eps) * jnp.linalg.norm(weights)
+def robust_set(
+    weights: Float[Array, "k p"], real: Float[Array, "m p"], penalty: float, reg_s: float = 0.0
+) -> Nearest:
+    """Features near real ones that carry W with small coefficients, so that it survives rounding.
+
+    With orthonormal rows Q^T of W's row space, C = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the samples combine to the model's rows, by
+    ridge regression, and X_S = Xh - (Xh C - Q) C^+ the nearest set for which they do it exactly, X_S C = Q. When the points are rounded by
+    E and the labels solved again, the relative recovery error is at most ||E||_2 ||C||_2 <= ||E||_2 / (2 sqrt(penalty)). The set of penalty
+    0 is the limit of Corollary 4.1.1 with Y_S = W Xh_{lam_S} as lam_S grows.
+
+    Args:
+        weights: (k, p) original model W of rank k.
+        real: (m, p) real features with W Xh of rank k; they may repeat.
+        penalty: at least 0; more of it, smaller C and a larger distance.
+        reg_s: lam_S of the labels.
+    Raises: ValueError if m < k, rank(W) < k or rank(W Xh) < k.
+    """
+    _check(weights, real, reg_s)
+    _checks.reg("penalty", penalty)
+    k = len(weights)
+    q = _row_basis(weights)
+    c = svd(regularised_pinv(real, penalty) @ q)
+    if len(c.s) < k:
+        raise ValueError(
+            f"the model's outputs W Xh on the real samples have rank {len(c.s)}, below k = {k}; choose other samples."
+        )
+    step = c.with_values(1 / c.s) @ (c.with_values(c.s).T @ real - q.T)
+    features = real - step
+    return Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(step)))
+
+
+def _row_basis(weights):
+    return jnp.linalg.qr(weights.T)[0]  # Q, so that P = I - Q Q^T
+
+
+def _check(weights, real, reg_s):
+    _checks.matrix("weights", weights)
+    k, p = weights.shape
+    _checks.matrix("real", real, cols=p)
+    _checks.reg("reg_s", reg_s)
+    if len(real) < k:
+        raise ValueError(
+            f"m = {len(real)} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+        )
+    if (r := rank(weights)) < k:
+        raise ValueError(f"the model W has rank {r}; a set near real data needs rank k = {k}.")

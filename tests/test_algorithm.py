@@ -112,15 +112,20 @@ def test_realistic_points_are_those_of_the_corollary(models):
         assert close(train(one.points, np.eye(5), reg_s), d, 1e3 * condition(one.points) ** 2)
 
 
-def test_nearest_points_are_those_nearest_to_the_regularised_samples(models):
-    model, reg_s = models["linear"], 1e-3
-    one = dl.distill(model, 5, key=KEY, start="nearest", pool=POOL, reg_s=reg_s)
-    wished = dl.regularised(NORMALISATION(POOL[0][one.provenance["samples"]]), reg_s)
-    assert one.reg_s == reg_s
-    assert close(one.labels, wished @ model.weights.T, 1e3)
-    distance = np.linalg.norm(dl.regularised(one.points, reg_s) - wished)
-    px = np.asarray(wished) @ (np.eye(D) - np.linalg.pinv(model.weights) @ model.weights)
-    assert np.isclose(distance, np.linalg.norm(np.linalg.svd(px, compute_uv=False)[-K:]), rtol=1e-9)
+@pytest.mark.parametrize("kind", MAPS)
+def test_nearest_points_are_the_same_for_every_reg(models, kind):
+    model = models[kind]
+    plain = dl.distill(model, 5, key=KEY, start="nearest", pool=POOL)
+    scale = plain.provenance["range_scale"]
+    real = np.asarray(model.feature_map(NORMALISATION(POOL[0][plain.provenance["samples"]])))
+    px = real @ (np.eye(len(real.T)) - np.linalg.pinv(model.weights) @ model.weights)
+    distance = np.linalg.norm(np.asarray(model.feature_map(plain.points)) / scale - real)
+    assert np.isclose(distance, np.linalg.norm(np.linalg.svd(px, compute_uv=False)[5 - K :]), rtol=1e-7)
+    for reg_s in (1e-3, 1e6):
+        one = dl.distill(model, 5, key=KEY, start="nearest", pool=POOL, reg_s=reg_s, too_large="refuse")
+        assert one.reg_s == pytest.approx(scale**2 * reg_s)
+        assert np.array_equal(one.points, plain.points)
+        assert error(scale * retrained(one), model) < 1e-9
 
 
 def test_nearest_points_are_nearer_than_realistic_ones(models):
@@ -137,11 +142,10 @@ def test_nearest_points_are_nearer_than_realistic_ones(models):
 
 
 @pytest.mark.parametrize("label_rule", ["one-hot", "model"])
-@pytest.mark.parametrize("start", ["real", "nearest"])
 @pytest.mark.parametrize("kind", ["linear", "fcnn"])
-def test_with_reg_s_points_take_the_roots_nearest_to_the_real_samples(models, kind, start, label_rule):
+def test_with_reg_s_points_take_the_roots_nearest_to_the_real_samples(models, kind, label_rule):
     def distilled(reg_s, branch=None):
-        options = {"start": start, "pool": POOL, "reg_s": reg_s, "label_rule": label_rule}
+        options = {"start": "real", "pool": POOL, "reg_s": reg_s, "label_rule": label_rule}
         return dl.distill(models[kind], 3, key=KEY, branch=branch, **options)
 
     for reg_s in 10.0 ** np.arange(-6, 3):  # clipped where it is too large
@@ -154,8 +158,8 @@ def test_nothing_moves_where_the_samples_span_even_with_reg_s(models):
     model = models["linear"]
     p = model.weights.shape[1]
     one = dl.distill(model, p, key=KEY, start="nearest", pool=POOL, reg_s=1.0)
-    assert one.reg_s == 1.0  # s + lam_S / s >= 2 sqrt(lam_S), so nothing is clipped
-    assert one.provenance["distance"] < 1e-8
+    assert one.reg_s == 1.0
+    assert one.provenance["distance"] == 0
 
 
 @pytest.mark.parametrize("m", [6, 9])
@@ -192,11 +196,10 @@ def largest(one):
     return 1 / (4 * np.linalg.norm(d, 2) ** 2)
 
 
-@pytest.mark.parametrize("start", ["noise", "real", "nearest"])
+@pytest.mark.parametrize("start", ["noise", "real"])
 @pytest.mark.parametrize("kind", MAPS)
 def test_a_reg_too_large_is_clipped_to_the_bound_or_refused(models, kind, start):
     model, refusals = models[kind], 0
-    # W phi_{lam_S}(Xh), the labels of "nearest", grow with lam_S, so that large ones become feasible again.
     for wished in 10.0 ** np.arange(-11, 4, 2):
         options = {"start": start, "pool": POOL, "reg_s": wished, "label_rule": "one-hot"}
         one = dl.distill(model, 5, key=KEY, **options)
@@ -312,7 +315,8 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
             assert np.isclose(record[name], np.linalg.norm(ours - real) / np.linalg.norm(real), atol=1e-12)
     assert ("noise" in record) == (start == "noise")
     assert ("samples" in record) == (start != "noise")
-    assert one.label_convention == ("one-hot" if start == "noise" else "W phi_{lam_S}(Xh)")
+    conventions = {"noise": "one-hot", "real": "W phi_{lam_S}(Xh)"}
+    assert one.label_convention == conventions.get(start, "W phi_{lam_S}(X_S)")
     assert type(one.reg_s) is float
     one.save(tmp_path / "set.npz")
     assert dl.DistilledSet.load(tmp_path / "set.npz").provenance == record

@@ -357,6 +357,64 @@ def test_solved_labels_are_exact_just_when_the_points_span(a, factor):
         assert error > 1e-3 * np.sqrt((a.p - a.m) / a.p)
 
 
+@given(instances(full=False), st.sampled_from((0.01, 1.0, 100.0)))
+def test_the_ridge_does_not_turn_the_projector(a, factor):
+    """X_{lam_S} X_{lam_S}^+ is the projector onto range(X_S) for every lam_S."""
+    x = matrix(a.rng, a.m, a.p, rank=min(a.m, a.p, 2))
+    reg_s = factor * values(x)[-1] ** 2
+    product = np.asarray(dl.regularised(x, reg_s)).T @ np.asarray(dl.regularised_pinv(x, reg_s))
+    assert close(product, pinv(x) @ x, 1e2 * condition(x) ** 2 * max(factor, 1 / factor), 1.0)
+
+
+@given(instances(shapes=[s for s in SHAPES if s[2] < s[1]]), st.sampled_from((0.0, 0.1, 10.0)))
+def test_fewer_points_than_dimensions_suffice_where_their_span_holds_the_rows_of_the_model(a, factor):
+    """Exact iff the rows of W lie in the row space of X_{lam_S}^+, whatever m is; all other models keep an error."""
+    reg_s = factor * np.linalg.norm(a.real, 2) ** 2
+    inside = matrix(a.rng, a.k, a.m) @ a.real
+    for share in (0.0, 1e-3, 1.0):
+        outside = a.w @ (np.eye(a.p) - pinv(a.real) @ a.real)
+        w = inside + share * np.linalg.norm(inside) / np.linalg.norm(outside) * outside
+        trained = train(a.real, dl.solved_labels(w, a.real, reg_s), reg_s)
+        error = np.linalg.norm(trained - w) / np.linalg.norm(w)
+        left = share / np.hypot(1, share)
+        assert abs(error - left) <= 1e-11 * condition(a.real) ** 2
+
+
+@given(instances(shapes=[s for s in SHAPES if s[2] > 1]), st.sampled_from((0.0, 0.1)))
+def test_repeated_points_count_once(a, factor):
+    """m >= p does not suffice: the rank of the points does."""
+    reg_s = factor * np.linalg.norm(a.real, 2) ** 2
+    distinct = a.real[: min(a.m, a.p) - 1]
+    x = distinct[np.arange(2 * a.p) % len(distinct)]
+    error = np.linalg.norm(train(x, dl.solved_labels(a.w, x, reg_s), reg_s) - a.w)
+    left = np.linalg.norm(a.w - a.w @ pinv(distinct) @ distinct)
+    assert np.isclose(error, left, rtol=1e-6, atol=1e-9 * np.linalg.norm(a.w))
+    assert error > 1e-6 * np.linalg.norm(a.w)
+
+
+@given(instances(), st.sampled_from((0.0, 0.1)), st.sampled_from((2, "nuc", "fro")), scales)
+def test_solved_labels_are_best_in_every_unitarily_invariant_norm_and_row_by_row(a, factor, norm, step):
+    reg_s = factor * np.linalg.norm(a.real, 2) ** 2
+    y = np.asarray(dl.solved_labels(a.w, a.real, reg_s))
+    other = y + step * np.linalg.norm(y) * a.rng.normal(size=y.shape)
+    best, worse = (train(a.real, labels, reg_s) - a.w for labels in (y, other))
+    slack = 1e-10 * condition(a.real) * np.linalg.norm(a.w)
+    assert np.linalg.norm(best, norm) <= np.linalg.norm(worse, norm) + slack
+    assert (np.linalg.norm(best, axis=1) <= np.linalg.norm(worse, axis=1) + slack).all()
+
+
+def test_random_points_leave_on_average_the_share_of_dimensions_they_lack():
+    """E ||W (Pi - I)||^2 = (1 - m / p) ||W||^2 for points whose distribution no rotation changes."""
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(3, 8))
+    for m in (3, 5):
+        squares = []
+        for _ in range(400):
+            x = rng.normal(size=(m, 8)) * rng.exponential(size=(m, 1))  # lengths do not matter
+            squares.append(dl.recovery_error(w, dl.recovered_weights(x, dl.solved_labels(w, x))) ** 2)
+        assert abs(np.mean(squares) - (1 - m / 8)) < 4 * np.std(squares) / np.sqrt(400)
+
+
 # The measures
 
 
