@@ -33,10 +33,7 @@ from distill_lib.features import (  # noqa: E402
     RandomFourier,
 )
 from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
-from distill_lib.nearest import (
-    nearest_set,
-    robust_set,
-)
+from distill_lib.nearest import nearest_set, robust_set  # noqa: E402
 from distill_lib.perturbation import error_bounds  # noqa: E402
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge  # noqa: E402
 from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
