@@ -93,6 +93,28 @@ def test_the_noise_of_a_row_is_that_of_its_projector():
     assert np.allclose(rows.std((0, 2)), 3 * np.linalg.norm(np.eye(5) - pinv(y.T) @ y.T, axis=1), rtol=0.02)
 
 
+@given(st.sampled_from((6, 7)), seeds)
+def test_more_noise_leaves_less_of_it_in_the_points(m, seed):
+    """X_S = A Y_S + B N^T with A free of sigma and B proportional to 1 / sigma (m <= p)."""
+    rng = np.random.default_rng(seed)
+    w, y = matrix(rng, 3, 7), matrix(rng, m, 3)
+    small, large = (
+        privacy.claimed_release(w, y, sigma, np.random.default_rng(seed)) for sigma in (1.0, 100.0)
+    )
+    null = np.eye(m) - pinv(y.T) @ y.T
+    cond = condition(small, y) * condition(large)
+    assert close(pinv(y) @ small, pinv(y) @ large, cond)
+    assert close(null @ small, 100 * null @ large, cond, np.linalg.norm(small))
+
+
+@given(st.sampled_from((0.0, 1.0, 1e3)), st.floats(1, 2), seeds)
+def test_a_single_row_can_give_the_record_away(deviation, first, seed):
+    w = np.eye(2)[[0, 1, 1, 1, 1]].T / np.array([first, 1, 1, 1, 1])
+    labels = np.eye(2)[[0, 1, 0, 1]]
+    released = privacy.claimed_release(w, labels, deviation, np.random.default_rng(seed))
+    assert np.allclose(released[:, 0], first * labels[:, 0], rtol=0, atol=1e-8)
+
+
 # The attacks
 
 
