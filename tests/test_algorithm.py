@@ -172,6 +172,41 @@ def test_the_nearest_set_works_in_single_precision(m):
     assert one.provenance["recovery_error"] < 1e-3
 
 
+@pytest.mark.parametrize("kind", ["fcnn", "rff"])
+def test_from_real_samples_points_are_the_preimages_near_them_and_from_noise_the_smallest(models, kind):
+    model = models[kind]
+    phi = model.feature_map
+    for start, reg_s in (("real", 0.0), ("nearest", 0.0), ("nearest", 1e-3)):
+        one = dl.distill(model, 9, key=KEY, start=start, pool=POOL, reg_s=reg_s)
+        features = phi(one.points)
+        samples = NORMALISATION(POOL[0][one.provenance["samples"]])
+        small = 1e-7 * np.linalg.norm(samples)  # the arccosine loses half the digits at the faces of the cube
+        assert np.linalg.norm(one.points - phi.inverse(features, samples)) < small
+        if kind == "rff":  # several layers are nearest one by one, which promises nothing of the whole
+            least = np.linalg.norm(phi.inverse(features) - samples) / np.linalg.norm(samples)
+            assert one.provenance["distance"] < 0.5 * least
+    noise = dl.distill(model, 9, key=KEY)
+    least = np.asarray(phi.inverse(phi(noise.points)))
+    assert np.linalg.norm(noise.points - least) < 1e-7 * np.linalg.norm(least)
+
+
+@pytest.mark.parametrize("start", ["noise", "real", "nearest"])
+@pytest.mark.parametrize(
+    "phi",
+    [
+        dl.AffineCoupling.random(KEY, D, 2, 4),
+        dl.Convolution.random(KEY, SHAPE, (4,), size=2, stride=2),
+        dl.Convolution.random(KEY, SHAPE, (2,), size=2, padding="VALID", slope=0.5),
+    ],
+    ids=["coupling", "convolution with a stride", "convolution without padding"],
+)
+def test_the_maps_of_examples_5_1_and_5_3_carry_their_models(phi, start):
+    model = dl.fit(*POOL, phi, NORMALISATION, key=KEY, regs=(1.0,), val_fraction=0)
+    one = dl.distill(model, 3, key=KEY, start=start, pool=POOL, reg_s=1e-4)
+    assert error(retrained(one), model) < 1e-9
+    assert np.array_equal(one.predict(POOL[0]), model.predict(POOL[0]))
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.1, 3.0])
 def test_noise_is_in_units_of_the_smallest_matrix(models, noise):
     model = models["linear"]
@@ -420,6 +455,7 @@ def test_models_that_cannot_be_distilled_are_refused(models, start):
         (dl.FullyConnected.random(KEY, (D, 15)), "layer 1 widens from 12 to 15"),
         (dl.FullyConnected.random(KEY, (D, 8), slope=0.0), "slope 0.0 is not invertible"),
         (dl.RandomFourier.random(KEY, D, 15), "p = 15 > d = 12 are not surjective"),
+        (dl.Convolution.random(KEY, SHAPE, (3,)), "layer 1 widens from 12 to 18"),
     ],
 )
 def test_maps_without_a_right_inverse_are_refused_where_points_are_built(phi, message):

@@ -11,7 +11,7 @@ from helpers import condition, matrix, scales, seeds
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill_lib import FullyConnected, Linear, RandomFourier
+from distill_lib import AffineCoupling, Convolution, FullyConnected, Linear, RandomFourier
 from distill_lib.features import KINDS
 
 WIDTHS = ((6, 4), (6, 6), (1, 1), (7, 5, 3), (6, 5, 5, 2))
@@ -77,7 +77,7 @@ def test_linear_is_the_identity():
 
 def test_every_kind_is_listed_under_its_name():
     assert {kind: cls.__name__ for kind, cls in KINDS.items()} == {kind: kind for kind in KINDS}
-    assert set(KINDS.values()) >= {Linear, FullyConnected, RandomFourier}
+    assert set(KINDS.values()) >= {Linear, FullyConnected, RandomFourier, AffineCoupling, Convolution}
 
 
 # Right inverses
@@ -137,6 +137,101 @@ def test_range_scale_brings_features_just_inside_the_cube(features, scale):
     if c < 1:
         with pytest.raises(ValueError, match=r"the features reach .* times sqrt\(2 / p\)"):
             phi.inverse(c * f * (1 + 1e-9))
+
+
+# Near given points
+
+
+@given(networks(), scales)
+def test_fully_connected_inverse_is_the_nearest_in_each_layer(net, scale):
+    phi, layers, slope, rng = net
+    near, f = scale * rng.normal(size=(N, phi.dim_in)), scale * rng.normal(size=(N, phi.dim_out))
+    x = np.asarray(phi.inverse(f, near))
+    steep, size = max(slope, 1 / slope) ** len(layers), np.linalg.norm(f) + np.linalg.norm(near)
+    tolerance = 1e-13 * condition(*layers) * steep * size
+    assert np.linalg.norm(network(layers, slope, x) - f) <= tolerance
+    # Backwards, each layer's input moves from what it sees of `near` within the row space of its weights.
+    wished = f
+    for depth in reversed(range(len(layers))):
+        seen, w = network(layers[:depth], slope, near), layers[depth]
+        wished = np.where(wished >= 0, wished, wished / slope)
+        wished = seen + (wished - seen @ w.T) @ np.linalg.pinv(w).T
+    assert np.linalg.norm(x - wished) <= 10 * tolerance * condition(*layers)
+    assert np.allclose(phi.inverse(f, 0 * near), phi.inverse(f), rtol=0, atol=tolerance * condition(*layers))
+    again = phi.inverse(phi(near), near)
+    assert np.linalg.norm(again - near) <= tolerance * condition(*layers)
+
+
+@given(networks())
+def test_one_layers_nearest_preimage_is_the_nearest_of_all(net):
+    phi, layers, _, rng = net
+    if len(layers) == 1:
+        near, f = rng.normal(size=(N, phi.dim_in)), rng.normal(size=(N, phi.dim_out))
+        x = np.asarray(phi.inverse(f, near))
+        null = np.eye(phi.dim_in) - np.linalg.pinv(layers[0]) @ layers[0]
+        other = x + rng.normal(size=x.shape) @ null
+        assert (np.linalg.norm(x - near, axis=1) <= np.linalg.norm(other - near, axis=1) * (1 + 1e-9)).all()
+
+
+@given(fouriers(), st.floats(0.1, 100))
+def test_random_fourier_inverse_takes_the_branch_of_the_given_points(features, reach):
+    phi, a, b, rng = features
+    p, slack = len(a), 1e-13 * condition(a) * (1 + reach)
+    near = reach * rng.normal(size=(N, a.shape[1])) / np.linalg.norm(a, 2)
+    f = math.sqrt(2 / p) * rng.uniform(-1, 1, (N, p))
+    x = np.asarray(phi.inverse(f, near))
+    assert np.allclose(math.sqrt(2 / p) * np.cos(x @ a.T + b), f, rtol=0, atol=10 * slack)
+    # No angle with this cosine is nearer.
+    wished, angles = near @ a.T + b, np.arccos(math.sqrt(p / 2) * f)
+    turns = 2 * math.pi * np.arange(-200, 201)[:, None, None]
+    least = np.minimum(*(np.abs(sign * angles + turns - wished).min(axis=0) for sign in (1, -1)))
+    assert np.allclose(np.abs(x @ a.T + b - wished), least, rtol=0, atol=100 * slack)
+    # What A does not see is left alone.
+    rest = np.eye(a.shape[1]) - np.linalg.pinv(a) @ a
+    assert np.linalg.norm((x - near) @ rest) <= 1e-12 * condition(a) * (
+        np.linalg.norm(x) + np.linalg.norm(near)
+    )
+
+
+@given(fouriers(), st.floats(0.1, 30))
+def test_random_fourier_finds_the_points_that_have_the_features(features, reach):
+    phi, a, b, rng = features
+    near = reach * rng.normal(size=(N, a.shape[1])) / np.linalg.norm(a, 2)
+    # Where the sine is small, the arccosine loses up to half the digits.
+    flat = np.abs(np.sin(near @ a.T + b)).min()
+    error = (1e-15 / flat + 1e-14 * (1 + reach)) * 10 * len(a) * condition(a) / np.linalg.norm(a, 2)
+    assert np.allclose(phi.inverse(phi(near), near), near, rtol=0, atol=error)
+
+
+def test_the_other_branch_is_taken_below_zero():
+    phi = RandomFourier(jnp.eye(1), jnp.zeros(1))
+    f = phi(np.array([[-0.3]]))
+    assert np.allclose(phi.inverse(f), 0.3)
+    for start, wanted in ((-0.1, -0.3), (0.1, 0.3), (6.0, 2 * math.pi - 0.3), (-6.5, -2 * math.pi - 0.3)):
+        assert np.allclose(phi.inverse(f, np.array([[start]])), wanted)
+
+
+def test_features_scaled_into_the_cube_are_met_near_points_too():
+    rng = np.random.default_rng(0)
+    phi = RandomFourier.random(jax.random.key(0), 6, 4, 2.0)
+    near = rng.normal(size=(N, 6))
+    wished = phi(near) + 0.3 * rng.normal(size=(N, 4))
+    c = phi.range_scale(wished)
+    assert c < 1
+    assert np.allclose(phi(phi.inverse(c * wished, near)), c * wished, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "phi", [Linear(4), FullyConnected((jnp.eye(4, 5),)), RandomFourier(jnp.eye(4, 5), jnp.zeros(4))]
+)
+def test_points_to_stay_near_must_fit(phi):
+    for near, message in (
+        (np.ones((N, 3)), rf"near has shape \(3, 3\), .* \(3, {phi.dim_in}\)"),
+        (np.ones((N - 1, phi.dim_in)), rf"near has shape \(2, {phi.dim_in}\)"),
+        (np.full((N, phi.dim_in), np.nan), "near holds"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            phi.inverse(np.full((N, 4), 0.1), near)
 
 
 # Random maps
@@ -201,9 +296,10 @@ def test_precision_is_that_of_the_map(dtype):
         RandomFourier.random(key, 6, 4, dtype=dtype),
     ):
         f = jnp.linspace(-0.5, 0.5, 8, dtype=dtype).reshape(2, 4)
-        x = phi.inverse(f)
-        assert x.dtype == phi(x).dtype == dtype
-        assert np.allclose(phi(x), f, atol=tolerance)
+        for near in (None, jnp.ones((2, phi.dim_in), dtype)):
+            x = phi.inverse(f, near)
+            assert x.dtype == phi(x).dtype == dtype
+            assert np.allclose(phi(x), f, atol=tolerance)
 
 
 # Where there is no inverse
