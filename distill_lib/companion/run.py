@@ -160,6 +160,10 @@ class Run:
             "DISTILL_RESULTS": str(work),
             "DISTILL_FINGERPRINT": job.fingerprint,
             "DISTILL_PARAMETERS": json.dumps(job.parameters),
+            # Most compiled functions are the same in many notebooks.
+            "JAX_COMPILATION_CACHE_DIR": str(self.plan.root / "_build" / "cache" / "jax"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
             "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one that the user has installed elsewhere
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning about frozen modules in every kernel's log
         }
