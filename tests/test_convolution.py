@@ -244,6 +244,18 @@ def test_the_mean_filter_is_singular_every_third_size(side, singular):
         assert np.allclose(phi(phi.inverse(f)), f)
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_the_units_of_a_kernel_do_not_matter(scale):
+    regular, singular = (
+        Convolution((jnp.asarray(scale * kernel),), (8, 8, 2), 1, "VALID")
+        for kernel in (PAIR, SINGULAR["proportional channels"][0])
+    )
+    f = scale * np.ones((N, regular.dim_out))
+    assert np.allclose(regular(regular.inverse(f)), f, rtol=1e-12)
+    with pytest.raises(ValueError, match="lacks full row rank"):
+        singular.inverse(f)
+
+
 def test_a_truncation_may_be_too_ill_conditioned():
     """Determinant 1, smallest singular value at most 2^-(n-1)."""
     a = convolution_matrix(np.array([[[[0.0, 1.0, 2.0]]]]), 1, 45).toarray()

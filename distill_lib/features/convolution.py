@@ -187,7 +187,7 @@ def _outputs(n, size, stride, padding):
 def _taps(n, size, tap, stride, padding):
     """R_a for rows, C_b for columns: entry (i, stride i + tap - zeros before the image) is 1 where it is in the image."""
     out = _outputs(n, size, stride, padding)
-    before = max((out - 1) * stride + size - n, 0) // 2 if padding == "SAME" else 0
+    before = max((out - 1) * stride + size - n, 0) // 2  # 0 for VALID
     i = np.arange(out)
     seen = stride * i + tap - before
     inside = (seen >= 0) & (seen < n)
