@@ -11,26 +11,29 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib import _checks
 from distill_lib.pseudoinverse import svd
 
 
 class Bounds(NamedTuple):
-    """Upper bounds on the relative recovery error ||W_q - W||_F / ||W||_F.
+    """Upper bounds on the relative recovery error ||W_q - W||_F / ||W||_F, shaped like the sizes asked for.
 
     Attributes:
         solved: with the labels solved again on the moved points, at any lam_S; at most 1.
         kept: with the labels kept; infinite where a change of this size may lower the rank of the points at lam_S = 0.
     """
 
-    solved: float
-    kept: float
+    solved: Float[np.ndarray, "..."]
+    kept: Float[np.ndarray, "..."]
 
 
 def error_bounds(
-    weights: Float[Array, "k p"], features: Float[Array, "m p"], size: float, reg_s: float = 0.0
+    weights: Float[Array, "k p"],
+    features: Float[Array, "m p"],
+    sizes: Float[ArrayLike, "..."],
+    reg_s: float = 0.0,
 ) -> Bounds:
     """What a change E of the features can do to the model, for every E with ||E||_2 <= size.
 
@@ -40,20 +43,22 @@ def error_bounds(
     Args:
         weights: (k, p) model W.
         features: (m, p) phi(X_S), with labels W phi_{lam_S}(X_S); where the points are independent no other labels carry W.
-        size: of E, in the spectral norm.
+        sizes: of E, in the spectral norm; one or several.
         reg_s: lam_S of the training.
     Raises: ValueError for shapes that do not fit, entries that are not finite, or a negative size or reg_s.
     """
     _checks.matrix("features", features)
     _checks.matrix("weights", weights, cols=features.shape[1])
     _checks.reg("reg_s", reg_s)
-    if not (_checks.number(size) and size >= 0):
-        raise ValueError(f"size = {size!r} is no size of a change; it must be finite and at least 0.")
+    size = np.asarray(sizes, np.float64)
+    if not (np.isfinite(size).all() and (size >= 0).all()):
+        raise ValueError(f"sizes = {sizes!r} are no sizes of a change; they must be finite and at least 0.")
     f = svd(features)
     # ||T||_F = ||W U diag(1 / s)||_F
-    solved = float(size * jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))
+    solved = size * float(jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))
     smallest = float(f.s[-1]) if len(f.s) == min(features.shape) else 0.0
     # h(s) = s / (s^2 + lam_S) rises until s = sqrt(lam_S) and falls after it.
-    peak = max(smallest - size, float(np.sqrt(reg_s)))
-    amplified = peak / (peak**2 + reg_s) if peak > 0 else float("inf")
-    return Bounds(min(solved, 1.0), solved + size * amplified)
+    peak = np.maximum(smallest - size, np.sqrt(reg_s))
+    bounded = peak > 0
+    amplified = np.where(bounded, peak / np.where(bounded, peak**2 + reg_s, 1), np.inf)
+    return Bounds(np.minimum(solved, 1), solved + size * amplified)

@@ -95,6 +95,19 @@ def test_the_bounds_are_attained():
     assert np.isclose(kept, bounds.kept - bounds.solved, rtol=1e-6)
 
 
+def test_several_sizes_at_once():
+    rng = np.random.default_rng(0)
+    w, x = matrix(rng, 2, 6), matrix(rng, 5, 6)
+    sizes = np.array([[0.0, 1e-3], [1.0, 1e3]])
+    for reg_s in (0.0, 0.5):
+        together = error_bounds(w, x, sizes, reg_s)
+        for index, size in np.ndenumerate(sizes):
+            alone = error_bounds(w, x, size, reg_s)
+            assert (together.solved[index], together.kept[index]) == (alone.solved, alone.kept)
+    assert error_bounds(w, x, 0.0).kept == 0
+    assert np.isinf(error_bounds(w, x, 1e3).kept)
+
+
 def test_dependent_points_have_no_bound_without_a_ridge():
     rng = np.random.default_rng(0)
     w, x = matrix(rng, 2, 6), matrix(rng, 5, 6, rank=4)
@@ -168,8 +181,8 @@ def test_a_stored_set_keeps_the_model_within_the_bound(a, b):
     ("call", "message"),
     [
         (lambda x: error_bounds(x[:2], x[:, :3], 1.0), r"weights has shape \(2, 4\), .* \(any, 3\)"),
-        (lambda x: error_bounds(x[:2], x, -1.0), "size = -1.0 is no size of a change"),
-        (lambda x: error_bounds(x[:2], x, np.nan), "size = nan is no size of a change"),
+        (lambda x: error_bounds(x[:2], x, -1.0), "sizes = -1.0 are no sizes of a change"),
+        (lambda x: error_bounds(x[:2], x, np.nan), "sizes = nan are no sizes of a change"),
         (lambda x: error_bounds(x[:2], x, 1.0, -1.0), "reg_s = -1.0 is not a ridge parameter"),
         (lambda x: error_bounds(x[:2], x * np.inf, 1.0), "features holds 12 entries"),
     ],
