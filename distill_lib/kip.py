@@ -4,13 +4,13 @@ The model that a support set trains has the weights W_S, and its loss on the tra
 
 .. math:: L(X_S) = \|Y_S (K_{SS} + \lambda_S I)^{-1} K(X_S, X) - Y\|_F^2 = \|W_S\,\phi(X) - Y\|_F^2 .
 
-Turning the n samples by an orthogonal matrix leaves L alone. Turned so that all but r = rank phi(X) of them have no features,
-they are r rows R with labels T, R^T R = G and R^T T = C^T, and
+An orthogonal matrix that mixes the n samples leaves L alone. One exists that leaves features to r = rank phi(X) samples only:
+phi(X) Q = [R, 0] and Y Q = [T, E], so that R R^T = G, T R^T = C and
 
-.. math:: L(X_S) = \|W_S R^\top - T^\top\|_F^2 + L_{\min},
+.. math:: L(X_S) = \|W_S R - T\|_F^2 + \|E\|_F^2,
 
-where the rest is the least loss of any weights. Everything below works on a `Target`, samples or turned samples alike, and
-is pure: it can be jitted, and differentiated with respect to support points x through `support = phi(x)`.
+where ||E||^2 is the least loss of any weights. Everything below takes a `Target`, which is a training set, a batch or the reduced
+pair (R, T); it is pure, can be jitted, and is differentiated with respect to support points x through `support = phi(x)`.
 """
 
 from typing import Self
@@ -28,14 +28,14 @@ Scalar = Float[Array, ""] | float
 
 
 class Target(eqx.Module):
-    """What a support set is judged on: the loss ||W R^T - T^T||_F^2 + rest of the weights that it trains.
+    """What a support set is judged on: the loss ||W R - T||_F^2 + rest of the weights W that it trains.
 
-    `Target(features, labels)` is a training set or a batch of it, one row a sample.
+    `Target(features, labels)` is a training set or a batch of it.
 
     Attributes:
-        features: (r, p) R.
-        labels: (r, k) T.
-        rest: loss that no weights can change.
+        features: (r, p) one row a sample: phi(X), or R of the reduced set.
+        labels: (r, k) one row a sample: Y, or T.
+        rest: the loss that no weights can change, 0 for samples as they are.
     """
 
     features: Float[Array, "r p"]
@@ -44,7 +44,7 @@ class Target(eqx.Module):
 
     @classmethod
     def reduced(cls, stats: RidgeStats) -> Self:
-        """A training set of any size as p rows, from its statistics: R = diag(e)^{1/2} V^T and T = R^{-T} C^T, G = V diag(e) V^T.
+        """A training set of any size as p rows, from its statistics: with G = V diag(e) V^T, R = V diag(e)^{1/2} and T = C V diag(e)^{-1/2}.
 
         Eigenvalues within rounding of zero count as zero, so singular values of phi(X) below about sqrt(p eps) of the
         largest are lost: give statistics in float64, or turn the samples themselves with `baselines.same_moments`.
@@ -59,7 +59,7 @@ class Target(eqx.Module):
         return cls(root[:, None] * path.vectors.T, labels, rest)
 
     def loss(self, weights: Float[Array, "k p"]) -> Float[Array, ""]:
-        """||W R^T - T^T||_F^2 + rest."""
+        """||W R - T||_F^2 + rest."""
         residual = self.features @ weights.T - self.labels
         return jnp.vdot(residual, residual) + self.rest
 
@@ -122,7 +122,7 @@ def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""
 
 
 def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0) -> Float[Array, "m k"]:
-    """Labels Y_S = (K_SS + lam_S I) c of least loss, constant for differentiation.
+    """Labels Y_S = c (K_SS + lam_S I) of least loss, with c of `coefficients`; constant for differentiation.
 
     Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, where that inverse exists; else one of many optimal ones.
 
@@ -133,7 +133,7 @@ def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 
 
 
 def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "m k"]:
-    """The c of least norm for which W_S = c^T phi(X_S)^T has least loss, constant for differentiation.
+    """The c of least norm for which W_S = c phi(X_S)^T, c stored transposed, has least loss; constant for differentiation.
 
     Raises: ValueError for shapes that do not fit.
     """
