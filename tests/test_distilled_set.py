@@ -21,6 +21,7 @@ MAPS = {
     "linear": lambda dtype: dl.Linear(12),
     "fully connected": lambda dtype: dl.FullyConnected.random(jax.random.key(1), (12, 10, 8), 0.3, dtype),
     "fourier": lambda dtype: dl.RandomFourier.random(jax.random.key(1), 12, 9, 50.0, dtype=dtype),
+    "deep linear": lambda dtype: dl.DeepLinear.random(jax.random.key(1), (12, 7, 9), dtype),
 }
 
 
