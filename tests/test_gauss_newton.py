@@ -107,6 +107,15 @@ def test_no_steps_are_taken_when_none_are_allowed():
     assert one.error > 0.1
 
 
+def test_no_step_makes_it_worse():
+    """With the labels W phi(X_S) the error is ||W Q|| / ||W||, which the descent lowers."""
+    rng, phi = np.random.default_rng(1), MAPS["fourier"](0)
+    w, start = matrix(rng, K, P), 3 * rng.normal(size=(4, D))
+    errors = [solve_points(phi, w, start, steps=n).error for n in range(25)]
+    assert (np.diff(errors) <= 1e-12).all()
+    assert errors[-1] < errors[0]
+
+
 def test_precision_is_that_of_the_model():
     rng = np.random.default_rng(0)
     phi = dl.FullyConnected.random(jax.random.key(0), (D, P), dtype=jnp.float32)
