@@ -21,14 +21,11 @@ MAPS = {
     "linear": lambda dtype: dl.Linear(12),
     "fully connected": lambda dtype: dl.FullyConnected.random(jax.random.key(1), (12, 10, 8), 0.3, dtype),
     "fourier": lambda dtype: dl.RandomFourier.random(jax.random.key(1), 12, 9, 50.0, dtype=dtype),
-<<<<<<< HEAD
     "coupling": lambda dtype: dl.AffineCoupling.random(jax.random.key(1), 12, 2, 3, 0.7, dtype),
     "convolution": lambda dtype: dl.Convolution.random(
         jax.random.key(1), SHAPE, (3, 1), 2, 2, "SAME", 0.3, dtype
     ),
-=======
     "deep linear": lambda dtype: dl.DeepLinear.random(jax.random.key(1), (12, 7, 9), dtype),
->>>>>>> 8ab1a5543f5b3b69d96db9bfde09ff332cf6e5dc
 }
 
 
