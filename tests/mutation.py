@@ -220,7 +220,7 @@ MUTANTS = (
     Mutant("convolution-slope-unchecked", "features/convolution.py", "if not 0 < self.slope <", "if not -1 < self.slope <", "convolution"),
     Mutant("convolution-widening", "features/convolution.py", "if math.prod(out) > math.prod(size):", "if False:", "convolution"),
     Mutant("convolution-rank-unchecked", "features/convolution.py", "if not smallest > 1e-11:", "if False:", "convolution"),
-    Mutant("convolution-squared", "features/convolution.py", "alpha, delta = np.sqrt(eps) * norm, eps * norm", "alpha, delta = norm, eps * norm", "convolution"),
+    Mutant("convolution-squared", "features/convolution.py", "gamma, delta = np.sqrt(eps) * norm, eps * norm", "gamma, delta = norm, eps * norm", "convolution"),
     Mutant("convolution-unrefined", "features/convolution.py", "for _ in range(3):", "for _ in range(0):", "convolution"),
     Mutant("convolution-norm-squared", "features/convolution.py", "float(np.sqrt(abs(a).sum(0).max() * abs(a).sum(1).max()))", "float(abs(a).sum(0).max() * abs(a).sum(1).max())", "convolution"),
     Mutant("convolution-kernel-unfitted", "features/convolution.py", "if kernel.shape[1] != size[0] or min(out) < 1:", "if False:", "convolution"),

@@ -197,12 +197,12 @@ def _taps(n, size, tap, stride, padding):
 def _nearest_solution(a, rows, near, name):
     r"""The x with A x = row nearest to a row of `near`, of least norm for None, by a sparse LU of
 
-    .. math:: \begin{pmatrix} \alpha I & A^\top \\ A & -\delta I \end{pmatrix}
+    .. math:: \begin{pmatrix} \gamma I & A^\top \\ A & -\delta I \end{pmatrix}
               \begin{pmatrix} x \\ \nu \end{pmatrix} = \begin{pmatrix} 0 \\ y \end{pmatrix},
-              \qquad \alpha = \sqrt{\epsilon}\,\|A\|, \quad \delta = \epsilon\,\|A\| .
+              \qquad \gamma = \sqrt{\epsilon}\,\|A\|, \quad \delta = \epsilon\,\|A\| .
 
-    It is never singular, and with so small an alpha its condition is not that of A squared; delta shifts a squared singular value s^2
-    of A to s^2 + alpha delta, which refinement takes back where s^2 is larger.
+    It is never singular, and with so small an gamma its condition is not that of A squared; delta shifts a squared singular value s^2
+    of A to s^2 + gamma delta, which refinement takes back where s^2 is larger.
 
     Raises: ValueError if the smallest singular value of A is at most 1e-11 of its norm.
     """
@@ -210,8 +210,8 @@ def _nearest_solution(a, rows, near, name):
     eps = np.finfo(np.float64).eps
     # ||A|| <= sqrt(||A||_1 ||A||_inf), seldom more than twice as large.
     norm = float(np.sqrt(abs(a).sum(0).max() * abs(a).sum(1).max())) or 1.0
-    alpha, delta = np.sqrt(eps) * norm, eps * norm
-    system = sp.block_array([[alpha * sp.eye_array(size), a.T], [a, None]], format="csc")
+    gamma, delta = np.sqrt(eps) * norm, eps * norm
+    system = sp.block_array([[gamma * sp.eye_array(size), a.T], [a, None]], format="csc")
     # SuperLU must not meet an exactly singular matrix: it may end the process.
     lu = splu(system - sp.diags_array(np.repeat((0.0, delta), (size, out)), format="csc"))
 
@@ -223,11 +223,11 @@ def _nearest_solution(a, rows, near, name):
             z = z + lu.solve(b - system @ z)
         return z[:size], z[size:]
 
-    # nu = -alpha (A A^T)^{-1} v: a few steps of the power method.
+    # nu = -gamma (A A^T)^{-1} v: a few steps of the power method.
     v = np.random.default_rng(0).normal(size=(out, 1))
     for _ in range(8):
         v = solve(v / np.linalg.norm(v))[1]
-    smallest = float(np.sqrt(alpha / np.linalg.norm(v))) / norm
+    smallest = float(np.sqrt(gamma / np.linalg.norm(v))) / norm
     if not smallest > 1e-11:
         raise ValueError(
             f"{name} ({out} x {size}) lacks full row rank: its smallest singular value is at most {smallest:.1g} of its norm, "
