@@ -127,7 +127,7 @@ def test_the_nearest_set_is_one_of_these(a):
     """Z' = Xh (I - B_k B_k^T) loses just the k ranks that the condition asks for."""
     near = dl.nearest_set(a.w, a.real)
     p, _ = projectors(a)
-    target = np.asarray(near.target)
+    target = np.asarray(near.features)
     again = direct.interpolating_target(a.w, near.labels, target)
     assert close(again, target, condition(a.w))
     free = target @ p
