@@ -83,9 +83,8 @@ def _linearised(phi, w, x):
     m = len(x)
     q, r = np.linalg.qr(features.T, mode="complete")
     inside, outside = q[:, :m], q[:, m:]
-    c = np.linalg.lstsq(r[: inside.shape[1]], (w @ inside).T, rcond=None)[
-        0
-    ].T  # C phi(X_S)^T = W in least squares
+    # C phi(X_S)^T = W in least squares
+    c = np.linalg.lstsq(r[: inside.shape[1]], (w @ inside).T, rcond=None)[0].T
     slope = np.einsum("km,mqd->kqmd", c, outside.T @ derivative)
     return (w @ outside).ravel(), slope.reshape(-1, x.size)
 

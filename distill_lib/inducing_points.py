@@ -169,8 +169,7 @@ def descend(
     _checks.matrix("start", start, cols=objective.feature_map.dim_in)
     if steps < 1 or every < 1 or steps % every:
         raise ValueError(f"steps = {steps} must be a positive multiple of every = {every}.")
-    if not (_checks.number(learning_rate) and learning_rate > 0):
-        raise ValueError(f"learning_rate = {learning_rate!r} must be a positive number.")
+    _checks.positive("learning_rate", learning_rate)
     adam = optax.adam(learning_rate)
     start = jnp.asarray(start)
     state = (start, adam.init(start))

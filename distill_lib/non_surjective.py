@@ -88,7 +88,8 @@ def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Fl
     Raises: ValueError unless reg_s > 0 and c > 0.
     """
     _checks.matrix("features", features)
-    _positive(reg_s, c)
+    _checks.positive("reg_s", reg_s)
+    _checks.positive("c", c)
     f = svd(features)
     return (f.ut.T * (np.sqrt(reg_s * c) / f.s)) @ f.ut
 
@@ -107,7 +108,8 @@ def free_layer(
     """
     _checks.matrix("features", features)
     _checks.matrix("weights", weights, cols=features.shape[1])
-    _positive(reg_s, c)
+    _checks.positive("reg_s", reg_s)
+    _checks.positive("c", c)
     f, outputs = svd(features), features @ weights.T
     if (r := len(f.s)) < len(features):
         raise ValueError(
@@ -119,9 +121,3 @@ def free_layer(
     outside = weights - (weights @ f.ut.T) @ f.ut
     layer = f.with_values(1 / f.s) + y.with_values(1 / y.s) @ outside
     return np.sqrt(reg_s * c) * layer, (c + 1) / c * outputs
-
-
-def _positive(reg_s, c):
-    for name, value in (("reg_s", reg_s), ("c", c)):
-        if not (_checks.number(value) and value > 0):
-            raise ValueError(f"{name} = {value!r}; Theorem D.1 needs a positive number.")

@@ -142,7 +142,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path)
     [
         ({"steps": 3}, "steps = 3 must be a positive multiple of every = 2"),
         ({"steps": 0}, "steps = 0 must be"),
-        ({"learning_rate": 0}, "learning_rate = 0 must be a positive number"),
+        ({"learning_rate": 0}, "learning_rate = 0 must be a finite number above 0"),
         ({"start": jnp.ones((4, 5))}, r"start has shape \(4, 5\), .* \(any, 6\)"),
         ({"start": jnp.full((4, 6), jnp.nan)}, "start holds 24 entries"),
     ],

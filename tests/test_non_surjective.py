@@ -210,9 +210,9 @@ def test_a_free_layer_carries_any_model_on_any_points(seed, m, reg_s, c):
 def test_the_layers_check_what_they_are_given():
     f, w = np.eye(4, P), np.eye(K, P)
     for reg_s, c in ((0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0), (1.0, 0.0)):
-        with pytest.raises(ValueError, match="needs a positive number"):
+        with pytest.raises(ValueError, match="must be a finite number above 0"):
             non_surjective.whitening_layer(f, reg_s, c)
-        with pytest.raises(ValueError, match="needs a positive number"):
+        with pytest.raises(ValueError, match="must be a finite number above 0"):
             non_surjective.free_layer(w, f, reg_s, c)
     with pytest.raises(ValueError, match="rank 1 < m = 4"):
         non_surjective.free_layer(w, np.ones((4, P)), 1.0)

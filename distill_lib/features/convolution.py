@@ -201,7 +201,7 @@ def _nearest_solution(a, rows, near, name):
               \begin{pmatrix} x \\ \nu \end{pmatrix} = \begin{pmatrix} 0 \\ y \end{pmatrix},
               \qquad \gamma = \sqrt{\epsilon}\,\|A\|, \quad \delta = \epsilon\,\|A\| .
 
-    It is never singular, and with so small an gamma its condition is not that of A squared; delta shifts a squared singular value s^2
+    It is never singular, and with so small a gamma its condition is not that of A squared; delta shifts a squared singular value s^2
     of A to s^2 + gamma delta, which refinement takes back where s^2 is larger.
 
     Raises: ValueError if the smallest singular value of A is at most 1e-11 of its norm.

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib import _checks
 from distill_lib.features.base import FeatureMap
 from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.pseudoinverse import svd
@@ -70,7 +69,7 @@ class DeepLinear(FeatureMap):
 
         Raises: ValueError if more than a share sqrt(eps) of the features' norm lies outside range(G); the message gives it.
         """
-        _checks.matrix("features", features, cols=self.dim_out)
+        self._check(features, near)
         g = svd(self.matrix)
         inside = features @ g.v
         size, outside = jnp.linalg.norm(features), jnp.linalg.norm(features - inside @ g.v.T)
@@ -81,5 +80,4 @@ class DeepLinear(FeatureMap):
             )
         if near is None:
             return (inside / g.s) @ g.ut
-        _checks.matrix("near", near, rows=len(features), cols=self.dim_in)
         return near + ((inside - (near @ g.ut.T) * g.s) / g.s) @ g.ut
