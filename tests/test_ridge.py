@@ -81,15 +81,22 @@ def test_statistics_add_up_over_any_partition(seed, sizes):
     assert whole.count == 16
 
 
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])  # by BLAS, and as on an accelerator
 @pytest.mark.parametrize("strip", [1, 2, 3, 4, 100])
-def test_the_strips_make_the_whole_gram_matrix(strip, monkeypatch):
+def test_the_strips_make_the_whole_gram_matrix(strip, backend, monkeypatch):
     f, y, _ = rows(0, n=7)
     monkeypatch.setattr(ridge, "_STRIP", strip)
-    ridge._add_chunk.clear_cache()
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    ridge._plus_on_device.clear_cache()
     try:
-        assert close(dl.RidgeStats.of(f, y).gram, f.T @ f)
+        made = dl.RidgeStats.of(f, y)
     finally:
-        ridge._add_chunk.clear_cache()
+        ridge._plus_on_device.clear_cache()
+    assert close(made.gram, f.T @ f)
+    assert close(made.cross, y.T @ f)
+    assert np.isclose(made.label_sq, np.sum(np.square(y)))
+    assert made.count == 7
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(made))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])

@@ -16,9 +16,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse as sp
+import scipy  # loads its parts when they are first used
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy.sparse.linalg import splu
 
 from distill_lib.features.base import FeatureMap
 
@@ -162,7 +161,7 @@ def convolution_matrix(
     width: int,
     stride: int = 1,
     padding: Padding = "SAME",
-) -> sp.csc_array:
+) -> "scipy.sparse.csc_array":
     """The matrix of a convolution layer on images flattened channel first (Example 5.3).
 
     Args:
@@ -175,8 +174,12 @@ def convolution_matrix(
         [_taps(n, size, tap, stride, padding) for tap in range(size)]
         for n, size in zip((height, width), k.shape[2:], strict=True)
     )
-    return sp.csc_array(
-        sum(sp.kron(k[:, :, a, b], sp.kron(r, c)) for a, r in enumerate(rows) for b, c in enumerate(cols))
+    return scipy.sparse.csc_array(
+        sum(
+            scipy.sparse.kron(k[:, :, a, b], scipy.sparse.kron(r, c))
+            for a, r in enumerate(rows)
+            for b, c in enumerate(cols)
+        )
     )
 
 
@@ -191,7 +194,7 @@ def _taps(n, size, tap, stride, padding):
     i = np.arange(out)
     seen = stride * i + tap - before
     inside = (seen >= 0) & (seen < n)
-    return sp.csr_array((np.ones(inside.sum()), (i[inside], seen[inside])), shape=(out, n))
+    return scipy.sparse.csr_array((np.ones(inside.sum()), (i[inside], seen[inside])), shape=(out, n))
 
 
 def _nearest_solution(a, rows, near, name):
@@ -211,9 +214,11 @@ def _nearest_solution(a, rows, near, name):
     # ||A|| <= sqrt(||A||_1 ||A||_inf), seldom more than twice as large.
     norm = float(np.sqrt(abs(a).sum(0).max() * abs(a).sum(1).max())) or 1.0
     gamma, delta = np.sqrt(eps) * norm, eps * norm
-    system = sp.block_array([[gamma * sp.eye_array(size), a.T], [a, None]], format="csc")
+    system = scipy.sparse.block_array([[gamma * scipy.sparse.eye_array(size), a.T], [a, None]], format="csc")
     # SuperLU must not meet an exactly singular matrix: it may end the process.
-    lu = splu(system - sp.diags_array(np.repeat((0.0, delta), (size, out)), format="csc"))
+    lu = scipy.sparse.linalg.splu(
+        system - scipy.sparse.diags_array(np.repeat((0.0, delta), (size, out)), format="csc")
+    )
 
     def solve(right):
         """x and nu, right being (out, n)."""
