@@ -21,7 +21,7 @@ report: install
 	$(BIN)/distill report --profile $(PROFILE)
 
 test: install
-	DISTILL_PROFILE=$(PROFILE) DISTILL_REQUIRE_SITE=1 $(BIN)/python -m pytest
+	DISTILL_PROFILE=$(PROFILE) DISTILL_REQUIRE_SITE=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from distill_lib import _checks
+from distill_lib._files import replacing
 from distill_lib.closed_form import recovered_weights
 from distill_lib.features import KINDS, FeatureMap
 from distill_lib.images import Normalisation, picture_grid
@@ -88,16 +87,8 @@ class DistilledSet(eqx.Module):
         }
         arrays |= {"points": np.asarray(self.points), "labels": np.asarray(self.labels)}
         arrays["header"] = np.array(json.dumps(header))
-        path = Path(path)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]  # names are free, numpy's stub thinks of its flags
-            os.chmod(partial, 0o644)  # temporary files are for their owner alone
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        with replacing(Path(path)) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # names are free, numpy's stub thinks of its flags
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -7,8 +7,6 @@ statistics (`kip.Target`): exact, and of a cost that does not depend on n.
 
 import abc
 import hashlib
-import os
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -24,6 +22,7 @@ from jax.scipy.linalg import solve
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib import _checks, closed_form, kip
+from distill_lib._files import replacing
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.features import FeatureMap
 from distill_lib.images import Normalisation
@@ -239,14 +238,8 @@ def _save(path: Path, state, identity: str, losses, seconds, watched) -> None:
     arrays: dict[str, Any] = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
     arrays |= {"identity": identity, "losses": losses, "seconds": seconds, "watched": watched}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        np.savez(file, **arrays)
 
 
 def _resume(path: Path, state, identity: str) -> tuple[Any, list[np.ndarray], list[float], list[float]]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import close, condition, train
+from helpers import close, condition, pictures, train
 
 import distill_lib as dl
 
@@ -18,15 +18,7 @@ KEY = jax.random.key(5)
 STARTS = ("noise", "real", "nearest", "labels")
 
 
-def pictures(n=90):
-    rng = np.random.default_rng(0)
-    labels = (np.arange(n) % K).astype(np.int32)
-    images = rng.integers(0, 200, (n, *SHAPE))
-    images[np.arange(n), labels] += 55
-    return images.astype(np.uint8), labels
-
-
-POOL = pictures()
+POOL = pictures(K, SHAPE)
 MAPS = {
     "linear": lambda dtype=np.float64: dl.Linear(D),
     "fcnn": lambda dtype=np.float64: dl.FullyConnected.random(jax.random.key(1), (D, 11, 10), dtype=dtype),

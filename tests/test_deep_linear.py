@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import close, condition, matrix, pinv, pinv_reg, seeds, train, values
+from helpers import close, condition, matrix, pictures, pinv, pinv_reg, seeds, train, values
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -197,15 +197,7 @@ NORMALISATION = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
 KEY = jax.random.key(5)
 
 
-def pictures(n=90):
-    rng = np.random.default_rng(0)
-    labels = (np.arange(n) % K).astype(np.int32)
-    images = rng.integers(0, 200, (n, *SHAPE))
-    images[np.arange(n), labels] += 55
-    return images.astype(np.uint8), labels
-
-
-POOL = pictures()
+POOL = pictures(K, SHAPE)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pickle
 import zipfile
 
@@ -14,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import distill_lib as dl
-from distill_lib import distilled_set
 
 SHAPE = (2, 3, 2)
 MAPS = {
@@ -120,7 +120,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, step, monk
                 file.write(b"half")
             raise KeyboardInterrupt
 
-        owner = np if step == "savez" else distilled_set.os
+        owner = np if step == "savez" else os
         monkeypatch.setattr(owner, step, interrupted)
     with pytest.raises(error):
         broken.save(tmp_path / "set.npz")

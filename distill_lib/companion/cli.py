@@ -20,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")]
 Profile = Annotated[str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")]
 Jobs = Annotated[
     int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time (default: by the cores).")
@@ -43,9 +44,7 @@ def common(
 
 @app.command()
 def run(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")
-    ] = None,
+    names: Names = None,
     profile: Profile = "digits",
     jobs: Jobs = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
@@ -100,17 +99,18 @@ def report(
 
 @app.command()
 def reference(
+    names: Names = None,
     profile: Profile = "digits",
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Even if the sources were not committed.")
     ] = False,
 ) -> None:
-    """Keep a complete, up-to-date run as the one that is committed with the book."""
+    """Keep an up-to-date run, whole or of the named notebooks, as the one that is committed with the book."""
     from distill_lib.companion.reference import commit_reference
 
     root = project_root()
     print(
-        f"{commit_reference(root, profile, allow_dirty=allow_dirty).relative_to(root)} is ready to be committed"
+        f"{commit_reference(root, profile, names or [], allow_dirty=allow_dirty).relative_to(root)} is ready to be committed"
     )
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked, read_json, write_json
@@ -16,34 +17,42 @@ from distill_lib.companion.root import build_folder, reference_folder
 RECORDS = "records.json"  # notebook -> what its committed run was made from
 
 
-def commit_reference(root: Path, profile: str, *, allow_dirty: bool = False) -> Path:
-    """Copy a profile's complete, up-to-date run to `book/reference/<profile>`, which it replaces; returns that folder.
+def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty: bool = False) -> Path:
+    """Copy up-to-date runs of the named notebooks (all if none is named) to `book/reference/<profile>`; returns that folder.
 
-    Raises: CompanionError if a notebook of the profile is not up to date, or was run with uncommitted changes of the
-    sources or outside a repository, unless `allow_dirty`.
+    The committed runs of other notebooks of the profile stay.
+
+    Raises: CompanionError for an unknown name, or if one of the notebooks is not up to date, or was run with uncommitted
+    changes of the sources or outside a repository, unless `allow_dirty`.
     """
-    chosen, build, target = (
+    settings, build, target = (
         load_profile(root, profile),
         build_folder(root, profile),
         reference_folder(root, profile),
     )
+    chosen = settings.select(names)
     with locked(build / "state" / "run.lock", f"profile {profile} is being run: wait for it"):
-        stale = [job.name for job in make_plan(root, chosen, []).jobs if job.why]
+        stale = [job.name for job in make_plan(root, settings, chosen).jobs if job.why]
         if stale:
             raise CompanionError(
-                f"not up to date in _build/{profile}: {', '.join(stale)}; run 'distill run --profile {profile}' first"
+                f"not up to date in _build/{profile}: {', '.join(stale)}; run 'distill run --profile {profile} "
+                f"{' '.join(stale)}' first"
             )
         if not allow_dirty:
-            _check_clean(build, chosen)
+            _check_clean(build, profile, chosen)
+        records = _records(target) | {name: read_record(root, profile, name) for name in chosen}
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{profile}-", dir=target.parent) as folder:
             part = Path(folder) / "new"
-            for name in chosen.notebooks:
+            for name in settings.notebooks:
+                source = build if name in chosen else target
                 for path in (Path("notebooks") / f"{name}.ipynb", Path("results") / f"{name}.json"):
-                    if (build / path).is_file():
+                    if (source / path).is_file():
                         (part / path.parent).mkdir(parents=True, exist_ok=True)
-                        shutil.copyfile(build / path, part / path)
-            write_json(part / RECORDS, {name: read_record(root, profile, name) for name in chosen.notebooks})
+                        shutil.copyfile(source / path, part / path)
+            write_json(
+                part / RECORDS, {name: records[name] for name in settings.notebooks if name in records}
+            )
             if target.exists():
                 os.replace(target, Path(folder) / "old")
             os.replace(part, target)
@@ -57,9 +66,7 @@ def needs_run(root: Path, profile: Profile) -> list[str]:
     since the reference run; or it lacks them.
     """
     folder = reference_folder(root, profile.name)
-    records = read_json(folder / RECORDS) if (folder / RECORDS).is_file() else {}
-    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
-        raise CompanionError(f"{folder / RECORDS} is not 'notebook: record': restore it from the repository")
+    records = _records(folder)
 
     def stands(name: str) -> bool:
         made_from = records.get(name, {}).get("inputs", {})
@@ -73,13 +80,20 @@ def needs_run(root: Path, profile: Profile) -> list[str]:
     return [name for name in profile.notebooks if not stands(name)]
 
 
-def _check_clean(build: Path, profile: Profile) -> None:
-    for name in profile.notebooks:
+def _records(folder: Path) -> dict[str, dict[str, Any]]:
+    records = read_json(folder / RECORDS) if (folder / RECORDS).is_file() else {}
+    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
+        raise CompanionError(f"{folder / RECORDS} is not 'notebook: record': restore it from the repository")
+    return records
+
+
+def _check_clean(build: Path, profile: str, names: list[str]) -> None:
+    for name in names:
         path = build / "results" / f"{name}.json"
         made = read_results(path)["provenance"] if path.is_file() else {"commit": "", "dirty": False}
         if made["commit"] is None or made["dirty"]:
             what = "uncommitted changes of the sources" if made["dirty"] else "no git commit to name"
             raise CompanionError(
-                f"{name} was run with {what}: commit and run it again ('distill run --profile {profile.name} --force "
+                f"{name} was run with {what}: commit and run it again ('distill run --profile {profile} --force "
                 f"{name}'), or pass --allow-dirty"
             )

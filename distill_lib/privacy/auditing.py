@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 from jaxtyping import ArrayLike, Float, Int
-from scipy.special import betaincinv
 
 
 class Audit(NamedTuple):
@@ -82,5 +82,5 @@ def _errors(low, high, threshold) -> tuple[np.ndarray, np.ndarray]:
 
 def _upper_limit(errors, trials, level):
     # The Clopper-Pearson upper limit is the `level` quantile of Beta(errors + 1, trials - errors), and 1 if all failed.
-    inside = betaincinv(errors + 1, np.maximum(trials - errors, 1), level)
+    inside = scipy.special.betaincinv(errors + 1, np.maximum(trials - errors, 1), level)
     return np.where(errors < trials, inside, 1.0)

@@ -122,8 +122,8 @@ def test_the_reference_run_stands_until_a_notebook_changes(executed, monkeypatch
     run(root)
     write_results(root, "a", commit=None)
     with pytest.raises(CompanionError, match="no git commit to name"):
-        commit_reference(root, "tiny")
-    folder = commit_reference(root, "tiny", allow_dirty=True)
+        commit_reference(root, "tiny", [])
+    folder = commit_reference(root, "tiny", [], allow_dirty=True)
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == [
         "notebooks/a.ipynb",
         "notebooks/b.ipynb",
@@ -131,6 +131,13 @@ def test_the_reference_run_stands_until_a_notebook_changes(executed, monkeypatch
         "results/a.json",
     ]
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]  # nothing half-made remains
+    for path in folder.glob("notebooks/*"):
+        path.write_text("kept")
+    commit_reference(root, "tiny", ["a"], allow_dirty=True)
+    assert (folder / "notebooks" / "b.ipynb").read_text() == "kept"
+    assert (folder / "notebooks" / "a.ipynb").read_text() != "kept"
+    with pytest.raises(CompanionError, match="'c'"):
+        commit_reference(root, "tiny", ["c"])
     profile = load_profile(root, "tiny")
     assert needs_run(root, profile) == ["a", "b"]  # run here, so kept up to date here
     (root / "_build" / "tiny").rename(root / "_build" / "away")
@@ -138,7 +145,7 @@ def test_the_reference_run_stands_until_a_notebook_changes(executed, monkeypatch
     write_notebook(root, "a", "print('edited')")
     assert needs_run(root, profile) == ["a"]
     with pytest.raises(CompanionError, match="not up to date in _build/tiny: a, b; run"):
-        commit_reference(root, "tiny", allow_dirty=True)
+        commit_reference(root, "tiny", [], allow_dirty=True)
 
 
 def write_results(root, name, commit):
