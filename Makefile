@@ -30,7 +30,8 @@ lint: install
 
 install: $(VENV)/installed
 
-# Made again when the lock changes. uv is used where it is; everything comes hashed from the lock, the build backend too.
+# Made again when the lock changes. uv is used where it is; everything comes hashed from the lock, the build backend too. Compiled
+# once here, as pip does, so that no kernel has to where Python is told not to write bytecode.
 $(VENV)/installed: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
 	  { echo "make: $(PYTHON) is missing or not Python 3.11 to 3.13; name one, for example: make PYTHON=python3.12 book" >&2; exit 1; }
@@ -39,7 +40,7 @@ $(VENV)/installed: $(LOCK) pyproject.toml
 	@rm -f $@
 	@if command -v uv >/dev/null; then \
 	  { [ -x $(BIN)/python ] || uv venv -q --python "$$(command -v $(PYTHON))" $(VENV); } && \
-	  uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r $(LOCK) && \
+	  uv pip install -q --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r $(LOCK) && \
 	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 	  { [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } && \
