@@ -1,0 +1,15 @@
+"""The mutants of mutation.py, which runs for half an hour, still fit the library."""
+
+import pytest
+from mutation import MUTANTS, ROOT
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_changes_a_text_of_the_library(mutant):
+    assert mutant.old in (ROOT / "distill_lib" / mutant.file).read_text()
+    assert mutant.new != mutant.old
+    assert (ROOT / "tests" / f"test_{mutant.tests}.py").is_file()
+
+
+def test_mutants_have_names_of_their_own():
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
