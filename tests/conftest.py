@@ -4,9 +4,6 @@ import os
 
 from hypothesis import Phase, settings
 
-# Compiling takes most of the tests' time, for shapes that are used a few times only: half of it goes into making that code fast.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0")
-
 settings.register_profile("fixed", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 # For tests/mutation.py: a first failure is all it asks.
