@@ -1,4 +1,4 @@
-"""The mutants of mutation.py, which runs for half an hour, still fit the library."""
+"""The mutants of mutation.py, which is not run with the tests, still fit the library."""
 
 import pytest
 from mutation import MUTANTS, ROOT
