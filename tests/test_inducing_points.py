@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib import kip
-from distill_lib.inducing_points import Diverged, FullBatch, Stochastic, descend, support_set
+from distill_lib.descent import Diverged
+from distill_lib.inducing_points import FullBatch, Stochastic, descend, support_set
 
 KEY = jax.random.key(3)
 

@@ -1,0 +1,253 @@
+"""One loop for everything that is descended: compiled chunks of steps, a checkpoint after each, the same steps after an interruption."""
+
+import hashlib
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from distill_lib import _checks
+from distill_lib._files import replacing
+
+Objective = Callable[[Any, PRNGKeyArray], Float[Array, ""]]
+
+
+class Report(NamedTuple):
+    """How far a descent is: steps done and in all, the last loss, seconds spent and expected still."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+    left: float
+
+
+class Descent(NamedTuple):
+    """What a descent found.
+
+    Attributes:
+        points: what was descended, after the last step.
+        losses: (steps,) the objective before each step.
+        seconds: (chunks,) seconds spent until the end of each chunk of steps, without compiling and watching.
+        watched: what `watch` returned at the start and after each chunk.
+        best: the points of the highest watched number, the earliest of several; None where nothing was watched.
+    """
+
+    points: Any
+    losses: Float[np.ndarray, " steps"]
+    seconds: Float[np.ndarray, " chunks"]
+    watched: list[float]
+    best: Any = None
+
+
+class Diverged(ArithmeticError):
+    """The loss is NaN or infinite; the last good checkpoint is kept."""
+
+
+class OutOfMemory(MemoryError):
+    """The device has not the memory for a step; the last good checkpoint is kept."""
+
+
+class _State(NamedTuple):
+    points: Any
+    moments: Any
+    best: Any
+
+
+def descend(
+    objective: Objective,
+    start: PyTree,
+    steps: int,
+    *,
+    key: PRNGKeyArray,
+    learning_rate: float | PyTree = 0.01,
+    rule: Callable[[float], optax.GradientTransformation] = optax.adam,
+    every: int = 100,
+    patience: int | None = None,
+    checkpoint: Path | None = None,
+    report: Callable[[Report], None] | None = None,
+    watch: Callable[[Any], float] | None = None,
+) -> Descent:
+    """Gradient steps on `start` (an array, or a pytree of arrays).
+
+    The steps run in compiled chunks. Step i draws its randomness with `fold_in(key, i)`, so a descent that was interrupted and goes
+    on from its checkpoint takes the same steps as one that was not, bit for bit on the same device.
+
+    Args:
+        objective: objective(points, key), a scalar; a pytree itself (an Equinox module), so that its data are not compiled in.
+        start: what is descended.
+        steps: a multiple of `every`.
+        learning_rate: a number, or for a dict `start` a dict with one for each of its entries.
+        rule: an optax optimiser of a learning rate: Adam in KIP, AdaBelief in RFAD.
+        every: steps in a chunk; after each a checkpoint is written, and `report` and `watch` are called.
+        patience: stop once that many steps brought no higher watched number; None never stops early.
+        checkpoint: a file to write to and to go on from; it belongs to this very descent.
+        report: called with the progress after each chunk.
+        watch: a number to follow, higher is better, e.g. a validation accuracy; its time is not counted.
+    Raises: ValueError for arguments that do not fit, or a checkpoint of another descent. Diverged if the loss is no
+        longer finite, OutOfMemory if a step does not fit; the checkpoint then holds the last good chunk.
+    """
+    if steps < 1 or every < 1 or steps % every:
+        raise ValueError(f"steps = {steps} must be a positive multiple of every = {every}.")
+    if patience is not None and (watch is None or patience < 1):
+        raise ValueError(f"patience = {patience} needs a number to watch and to be at least 1.")
+    rates = _rates(learning_rate, start)
+    optimiser = (
+        rule(rates[""])
+        if set(rates) == {""}
+        else optax.partition(
+            {name: rule(rate) for name, rate in rates.items()}, {name: name for name in rates}
+        )
+    )
+    start = jax.tree.map(jnp.asarray, start)
+    state = _State(start, optimiser.init(start), start)
+    identity = _identity(objective, start, key, (sorted(rates.items()), rule.__name__, every, patience))
+    losses: list[np.ndarray] = []
+    seconds: list[float] = []
+    watched: list[float] = []
+    if checkpoint is not None and checkpoint.is_file():
+        state, losses, seconds, watched = _resume(checkpoint, state, identity)
+    elif watch is not None:
+        watched.append(float(watch(start)))
+
+    def kept() -> str:
+        return (
+            f"; {checkpoint} holds the state after step {len(losses) * every}"
+            if checkpoint and losses
+            else ""
+        )
+
+    def finished() -> bool:
+        return len(losses) * every >= steps or (
+            patience is not None and (len(watched) - 1 - int(np.argmax(watched))) * every >= patience
+        )
+
+    chunk = None
+    while not finished():
+        try:
+            if chunk is None:
+                chunk = _chunk(optimiser, every).lower(state[:2], objective, key, 0).compile()
+            began = time.perf_counter()
+            new, values = chunk(state[:2], objective, key, jnp.asarray(len(losses) * every))
+            values = np.asarray(values)  # waits for the device
+            spent = time.perf_counter() - began
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            raise OutOfMemory(
+                f"a step does not fit into the memory of {jax.devices()[0].device_kind}: take a smaller batch, fewer support points, or "
+                f"narrower or fewer networks{kept()}."
+            ) from error
+        if not (
+            np.isfinite(values).all()
+            and all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))
+        ):
+            first = len(losses) * every + int(np.argmin(np.isfinite(values)))
+            raise Diverged(
+                f"the loss is not finite at step {first}: lower the learning rate ({_shown(rates)}), regularise more, or compute "
+                f"in float64{kept()}."
+            )
+        losses.append(values)
+        seconds.append(spent + (seconds[-1] if seconds else 0.0))
+        best = state.best
+        if watch is not None:
+            watched.append(float(watch(new[0])))
+            best = new[0] if np.argmax(watched) == len(watched) - 1 else best
+        points, moments = new
+        state = _State(points, moments, best)
+        if checkpoint is not None:
+            _save(checkpoint, state, identity, losses, seconds, watched)
+        if report is not None:
+            count = len(losses) * every
+            report(
+                Report(count, steps, float(values[-1]), seconds[-1], seconds[-1] / count * (steps - count))
+            )
+    chunks = steps // every
+    return Descent(
+        state.points,
+        np.concatenate(losses[:chunks]),
+        np.array(seconds[:chunks]),
+        watched,
+        None if watch is None else state.best,
+    )
+
+
+def _rates(learning_rate, start) -> dict[str, float]:
+    if not isinstance(learning_rate, dict):
+        _checks.positive("learning_rate", learning_rate)
+        return {"": learning_rate}
+    if not isinstance(start, dict) or set(start) != set(learning_rate):
+        raise ValueError(
+            f"learning rates are given for {', '.join(sorted(learning_rate))}; start must be a dict with the same entries."
+        )
+    for name, rate in learning_rate.items():
+        _checks.positive(f"learning_rate of {name}", rate)
+    return learning_rate
+
+
+def _shown(rates: dict[str, float]) -> str:
+    return ", ".join(f"{name} {rate:g}".strip() for name, rate in rates.items())
+
+
+def _chunk(optimiser, every):
+    @jax.jit
+    def run(state, objective, key, first):
+        def step(state, i):
+            points, moments = state
+            loss, gradient = jax.value_and_grad(objective)(points, jax.random.fold_in(key, i))
+            change, moments = optimiser.update(gradient, moments, points)
+            return (optax.apply_updates(points, change), moments), loss
+
+        return jax.lax.scan(step, state, first + jnp.arange(every))
+
+    return run
+
+
+def _identity(objective, start, key, settings) -> str:
+    """What a checkpoint must have been made with: the objective with its data, the start, the key and the settings."""
+    digest = hashlib.sha256(repr((str(jax.tree.structure(objective)), settings)).encode())
+    for leaf in jax.tree.leaves((objective, start, jax.random.key_data(key))):
+        array = np.ascontiguousarray(leaf)
+        digest.update(repr((array.shape, str(array.dtype))).encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _save(path: Path, state: _State, identity: str, losses, seconds, watched) -> None:
+    """Whole or not at all."""
+    arrays: dict[str, Any] = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays |= {"identity": identity, "losses": losses, "seconds": seconds, "watched": watched}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        np.savez(file, **arrays)
+
+
+def _resume(
+    path: Path, state: _State, identity: str
+) -> tuple[_State, list[np.ndarray], list[float], list[float]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            held = dict(file)
+        if str(held["identity"]) != identity:
+            raise ValueError(
+                f"{path} is the checkpoint of another descent (other data, start, key or settings); remove it or name another file."
+            )
+        structure: Any = jax.tree.structure(state)
+        leaves = [jnp.asarray(held[f"leaf_{i}"]) for i in range(structure.num_leaves)]
+    except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is no checkpoint of a descent ({error}); remove it and start again."
+        ) from None
+    return (
+        jax.tree.unflatten(structure, leaves),
+        list(held["losses"]),
+        held["seconds"].tolist(),
+        held["watched"].tolist(),
+    )
