@@ -274,18 +274,13 @@ def fit(
                 f"the feature map is of {jnp.result_type(leaf)} and the normalisation of {normalisation.dtype}; "
                 "give both the same dtype, which is that of the whole computation."
             )
-    if not 0 <= val_fraction < 1:
-        raise ValueError(f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1).")
-    n_val = round(len(labels) * val_fraction)
-    if n_val == len(labels) or (n_val == 0 and len(regs) > 1):
+    train, val = split(len(labels), key, val_fraction)
+    n_val = len(val)
+    if n_val == 0 and len(regs) > 1:
         raise ValueError(
-            f"val_fraction = {val_fraction} of {len(labels)} samples leaves {n_val} to validate on and "
-            f"{len(labels) - n_val} to train on; both parts need samples when lam is to be chosen."
+            f"val_fraction = {val_fraction} of {len(labels)} samples leaves none to validate on; that part needs samples "
+            "when lam is to be chosen."
         )
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    order = rng.permutation(len(labels))
-    # Sorted, so that batches read the images in order.
-    train, val = np.sort(order[n_val:]), np.sort(order[:n_val])
     stats = RidgeStats._of_rows(_Rows(images, train), labels[train], k, feature_map, normalisation)
     path = RidgePath.of(stats)
     best, validation = regs[0], ()
@@ -302,6 +297,23 @@ def fit(
     # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more through.
     weights = feature_map.onto_span(path.weights(best))
     return RidgeModel(weights, feature_map, normalisation, best, regs, validation)
+
+
+def split(
+    n: int, key: PRNGKeyArray, val_fraction: float
+) -> tuple[Int[np.ndarray, " n_train"], Int[np.ndarray, " n_val"]]:
+    """Random indices of the samples to train on and of those held out, each ascending, so that batches read in order.
+
+    Raises: ValueError for a share outside [0, 1), or one that leaves nothing to train on.
+    """
+    if not 0 <= val_fraction < 1:
+        raise ValueError(f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1).")
+    if (n_val := round(n * val_fraction)) == n:
+        raise ValueError(
+            f"val_fraction = {val_fraction} of {n} samples leaves 0 to train on; that part needs samples too."
+        )
+    order = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(n)
+    return np.sort(order[n_val:]), np.sort(order[:n_val])
 
 
 def scores(

@@ -353,10 +353,10 @@ def broken(array, index, value):
         (lambda x, y: {"regs": (1.0, np.nan)}, "reg = nan is not a ridge parameter"),
         (
             lambda x, y: {"val_fraction": 0.0},
-            "val_fraction = 0.0 of 41 samples leaves 0 to validate on and 41",
+            "val_fraction = 0.0 of 41 samples leaves none to validate on",
         ),
-        (lambda x, y: {"val_fraction": 0.01}, "val_fraction = 0.01 of 41 samples leaves 0"),
-        (lambda x, y: {"val_fraction": 0.999}, "val_fraction = 0.999 of 41 samples leaves 41"),
+        (lambda x, y: {"val_fraction": 0.01}, "val_fraction = 0.01 of 41 samples leaves none to validate on"),
+        (lambda x, y: {"val_fraction": 0.999}, "val_fraction = 0.999 of 41 samples leaves 0 to train on"),
         (lambda x, y: {"val_fraction": 1.0}, r"val_fraction = 1.0 is no share .* \[0, 1\)"),
         (lambda x, y: {"val_fraction": -0.1}, "val_fraction = -0.1"),
         (lambda x, y: {"val_fraction": np.nan}, "val_fraction = nan"),
