@@ -11,7 +11,7 @@ from distill_lib import _checks, closed_form
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.images import balanced_sample
 from distill_lib.nearest import nearest_set
-from distill_lib.pseudoinverse import Signs, largest_reg, rank, regularised, roots, svd
+from distill_lib.pseudoinverse import Signs, largest_reg, pinv, rank, regularised, roots, svd
 from distill_lib.ridge import RidgeModel
 
 Start = Literal["noise", "real", "nearest", "labels"]
@@ -102,14 +102,13 @@ def distill(
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
         z = noise * float(np.std(np.asarray(smallest))) * rng.standard_normal(smallest.shape)
         d = closed_form.recovery_matrix(weights, labels, phi.onto_span(jnp.asarray(z, weights.dtype)))
-        target = svd(d).inverse()
         record["noise"] = noise
     else:
         samples, record["samples"] = _real_points(model, m, key, pool, start)
         points, real = samples, phi(samples)
         if start == "real":
             convention, labels = _labels(weights, real, reg_s, label_rule, one_hot)
-            target = svd(closed_form.realistic_matrix(weights, labels, real, reg_s)).inverse()
+            d = closed_form.realistic_matrix(weights, labels, real, reg_s)
         else:
             convention = "W phi_{lam_S}(X_S)"
         if start == "nearest":
@@ -118,11 +117,15 @@ def distill(
             labels = closed_form.solved_labels(weights, real, reg_s)
 
     scale = 1.0
-    if start in ("noise", "real"):  # D is there: undo its lam_S
-        if too_large == "clip" and reg_s > 0:
-            reg_s = min(reg_s, largest_reg(target.s))
-        signs = _nearer_roots(target, real, reg_s) if branch is None else branch
-        features = target.with_values(roots(target.s, reg_s, signs))
+    if start in ("noise", "real"):  # phi_{lam_S}(X_S)^+ = D
+        if reg_s == 0 and branch is None:
+            features = pinv(d)
+        else:
+            target = svd(d).inverse()
+            if too_large == "clip" and reg_s > 0:
+                reg_s = min(reg_s, largest_reg(target.s))
+            signs = _nearer_roots(target, real, reg_s) if branch is None else branch
+            features = target.with_values(roots(target.s, reg_s, signs))
     if start != "labels":
         scale = phi.range_scale(features)
         features = features if scale == 1 else scale * features
@@ -177,7 +180,7 @@ def _real_points(model, m, key, pool, start):
 
 def _nearer_roots(target, real, reg_s):
     """The root nearer to the real features' extent along each singular direction; they are symmetric about mu / 2."""
-    if real is None or reg_s == 0:
+    if real is None:
         return "+"
     extent = np.asarray(jnp.einsum("mr,mp,rp->r", target.v, real, target.ut))
     return np.where(extent >= target.s / 2, 1.0, -1.0)

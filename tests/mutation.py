@@ -58,6 +58,9 @@ MUTANTS = (
     Mutant("least-norm-transposed", "pseudoinverse.py", "rows.T, trans=1)", "rows.T)", "pseudoinverse"),
     Mutant("least-norm-unchecked", "pseudoinverse.py", "< w.shape[0]:\n            raise", "< 0:\n            raise", "pseudoinverse"),
     Mutant("least-norm-widening", "pseudoinverse.py", "if w.shape[0] > w.shape[1]:", "if False:", "pseudoinverse"),
+    Mutant("pinv-never-cut", "pseudoinverse.py", "if condition * 10 *", "if True or condition * 10 *", "pseudoinverse"),
+    Mutant("pinv-wide-as-it-is", "pseudoinverse.py", "return pinv(a.T).T", "return pinv(a.T)", "pseudoinverse"),
+    Mutant("pinv-rounded-rank", "pseudoinverse.py", "if condition * 10 * max(a.shape) *", "if condition *", "pseudoinverse"),
     Mutant("any-branch", "pseudoinverse.py", " or not np.isin(signs, (-1, 1)).all()", "", "pseudoinverse"),
     Mutant("pinv-cut", "pseudoinverse.py", "Svd(v, s, ut).with_values(s / (s**2 + reg))", "svd(features).with_values(svd(features).s / (svd(features).s**2 + reg))", "pseudoinverse"),
     # closed_form.py
@@ -318,7 +321,7 @@ MUTANTS = (
     Mutant("branch-forgotten", "algorithm.py", "else branch\n", 'else "+"\n', "algorithm"),
     Mutant("noise-without-key", "algorithm.py", "rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))", "rng = np.random.default_rng(0)", "algorithm"),
     Mutant("noise-unscaled", "algorithm.py", "z = noise * float(np.std(np.asarray(smallest))) *", "z = noise *", "algorithm"),
-    Mutant("realistic-is-noise", "algorithm.py", "labels, real, reg_s)).inverse()", "labels, 0 * real, reg_s)).inverse()", "algorithm"),
+    Mutant("realistic-is-noise", "algorithm.py", "labels, real, reg_s)\n        else", "labels, 0 * real, reg_s)\n        else", "algorithm"),
     Mutant("real-with-reg-forgotten", "algorithm.py", "closed_form.realistic_matrix(weights, labels, real, reg_s)", "closed_form.realistic_matrix(weights, labels, real)", "algorithm"),
     Mutant("nearest-with-reg-forgotten", "algorithm.py", "nearest_set(weights, real, reg_s)", "nearest_set(weights, real)", "algorithm"),
     Mutant("labels-with-reg-forgotten", "algorithm.py", "closed_form.solved_labels(weights, real, reg_s)", "closed_form.solved_labels(weights, real)", "algorithm"),
@@ -332,7 +335,7 @@ MUTANTS = (
     Mutant("pool-unchecked", "algorithm.py", "    model.normalisation.check(chosen)\n", "", "algorithm"),
     Mutant("farther-roots", "algorithm.py", "extent >= target.s / 2, 1.0, -1.0", "extent >= target.s / 2, -1.0, 1.0", "algorithm"),
     Mutant("nearer-roots-by-reg", "algorithm.py", "extent >= target.s / 2", "extent >= np.sqrt(reg_s)", "algorithm"),
-    Mutant("always-the-large-root", "algorithm.py", "if real is None or reg_s == 0:", "if True:", "algorithm"),
+    Mutant("always-the-large-root", "algorithm.py", "    if real is None:\n        return", "    if True:\n        return", "algorithm"),
     Mutant("m-not-whole", "algorithm.py", "_checks.number(m) and m == int(m)", "_checks.number(m)", "algorithm"),
     Mutant("distance-to-nothing", "algorithm.py", '"distance": closed_form.recovery_error(samples, points)', '"distance": closed_form.recovery_error(real, features)', "algorithm"),
     # privacy/

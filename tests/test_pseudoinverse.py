@@ -36,6 +36,24 @@ def test_without_a_ridge_it_is_the_pseudoinverse(f):
     assert close(regularised_pinv(f), pinv(f).T, condition(f))
 
 
+@given(st.sampled_from(SIZES), seeds, st.floats(-4, 4), st.sampled_from((np.float32, np.float64)))
+def test_what_the_factorisation_does_not_cut_the_rank_keeps(size, seed, exponent, dtype):
+    # The smallest singular value lies around the cut, 10 max(m, p) eps s_1: either side is the SVD's.
+    rng, r = np.random.default_rng(seed), min(size)
+    left, right = (np.linalg.qr(rng.normal(size=(n, n)))[0][:, :r] for n in size)
+    cut = 10 * max(size) * np.finfo(dtype).eps
+    s = np.ones(r)
+    if r > 1:
+        s[-1] = 10.0**exponent * cut
+    a = jnp.asarray((left * s) @ right.T, dtype)
+    f = svd(a)
+    by_svd = f.with_values(1 / f.s)
+    if abs(exponent) > 0.5 or r == 1:  # at the cut, rounding decides
+        assert len(f.s) == r - (r > 1 and exponent < 0)
+        error = np.abs(np.asarray(regularised_pinv(a) - by_svd)).max() / np.abs(np.asarray(by_svd)).max()
+        assert error < 1e2 * np.finfo(dtype).eps / max(s[-1] if exponent > 0 else 1, cut)
+
+
 @given(matrices(), st.floats(-3, 3))
 def test_regularised_is_the_pseudoinverse_of_the_regularised_pseudoinverse(f, exponent):
     reg = 10**exponent * np.linalg.norm(f, 2) ** 2
