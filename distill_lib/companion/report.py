@@ -1,5 +1,6 @@
 """Paper | ours | difference | verdict, cell by cell."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,44 @@ Cell = dict[str, Any]
 COLOURS = {"reproduced": "green", "differs": "red", "estimated": "yellow"}
 
 
-def verdict(paper: Cell | None, measured: float | None) -> str:
+def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -> str:
     """What a measurement says of a published cell.
 
-    Returns: "not run" (by us), "no published number", "estimated" (the paper's number is no measurement), "not compared"
+    Args:
+        how: how our number came about; one that begins with "estimated" is no measurement.
+    Returns: "not run" (by us), "no published number", "estimated" (one of the two numbers is no measurement), "not compared"
     (it depends on the device), "reproduced" (|measured - value| <= tolerance) or "differs".
     """
     if measured is None:
         return "not run"
     if paper is None or paper["value"] is None:
         return "no published number"
-    if paper["status"] == "estimated":
+    if paper["status"] == "estimated" or how.startswith("estimated"):
         return "estimated"
     if paper["tolerance"] is None:
         return "not compared"
     # Both numbers are decimals: 1e-9 forgives their binary rounding.
     return "reproduced" if abs(measured - paper["value"]) <= paper["tolerance"] + 1e-9 else "differs"
+
+
+def reason(cell: Cell) -> str:
+    """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the verdict says by itself."""
+    known = json.loads((Path(__file__).parent / "reasons.json").read_text(encoding="utf-8"))
+    for entry in known:
+        if entry["verdict"] == cell["verdict"] and all(
+            cell[key] == value for key, value in entry["cells"].items()
+        ):
+            return entry["reason"]
+    estimates = [
+        *(["the paper's number is extrapolated"] if cell["status"] == "estimated" else []),
+        *(["ours is extrapolated"] if str(cell["how"]).startswith("estimated") else []),
+    ]
+    return {
+        "reproduced": f"within {cell['tolerance']:g} points" if cell["tolerance"] else "",
+        "no published number": "not run in the paper" if cell["status"] else "not in the paper",
+        "estimated": " and ".join(estimates),
+        "not compared": "depends on the device",
+    }.get(cell["verdict"], "")
 
 
 def report(root: Path, profile: str) -> list[Cell]:
@@ -72,20 +95,33 @@ def render(cells: list[Cell]) -> Table:
     for column in ("paper", "ours", "difference"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
+    table.add_column("because")
     for cell in cells:
         colour = COLOURS.get(cell["verdict"])
-        table.add_row(
-            cell["table"],
-            cell["dataset"],
-            "original" if cell["ipc"] is None else str(cell["ipc"]),
-            ", ".join(part for part in (cell["model"], cell["method"]) if part),
-            cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
-            ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
-            _number(cell, "measured", "spread"),
-            "" if cell["difference"] is None else _text(cell, cell["difference"], "+"),
-            f"[{colour}]{cell['verdict']}[/]" if colour else cell["verdict"],
-        )
+        *texts, judged, because = _texts(cell)
+        table.add_row(cell["table"], *texts, f"[{colour}]{judged}[/]" if colour else judged, because)
     return table
+
+
+def markdown(cells: list[Cell]) -> str:
+    """The report as a table for the book."""
+    heads = ("data set", "IPC", "model", "quantity", "paper", "ours", "difference", "verdict", "because")
+    lines = [heads, ["---", "---:", "---", "---", "---:", "---:", "---:", "---", "---"], *map(_texts, cells)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _texts(cell: Cell) -> list[str]:
+    return [
+        cell["dataset"],
+        "original" if cell["ipc"] is None else str(cell["ipc"]),
+        ", ".join(part for part in (cell["model"], cell["method"]) if part),
+        cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
+        ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
+        ("~" if str(cell["how"]).startswith("estimated") else "") + _number(cell, "measured", "spread"),
+        "" if cell["difference"] is None else _text(cell, cell["difference"], "+"),
+        cell["verdict"],
+        cell["reason"],
+    ]
 
 
 def _sources(root: Path, profile: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -100,15 +136,16 @@ def _sources(root: Path, profile: str) -> dict[str, tuple[str, dict[str, Any]]]:
 def _cell(paper: Cell | None, row: Cell) -> Cell:
     known = paper or {}
     value, measured = known.get("value"), row.get("measured")
-    return {
+    cell = {
         **{key: (row or known)[key] for key in (*CELL, "unit")},
         "published": value,
         **{key: known.get(key) for key in ("uncertainty", "status", "tolerance")},
         "measured": measured,
-        **{key: row.get(key) for key in ("spread", "seeds", "device", "notebook", "source")},
+        **{key: row.get(key) for key in ("spread", "seeds", "how", "device", "notebook", "source")},
         "difference": None if value is None or measured is None else measured - value,
-        "verdict": verdict(paper, measured),
+        "verdict": verdict(paper, measured, row.get("how") or "measured"),
     }
+    return cell | {"reason": reason(cell)}
 
 
 def _key(cell: Cell) -> tuple[Any, ...]:

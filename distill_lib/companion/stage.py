@@ -3,6 +3,7 @@
 import os
 import posixpath
 import re
+from collections import Counter
 from datetime import datetime
 from html import escape
 from importlib.metadata import version
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.profiles import load_profiles
+from distill_lib.companion.report import markdown, origin, report
 from distill_lib.companion.results import load_profile_results, load_results
 from distill_lib.companion.root import build_folder, reference_folder
 
@@ -64,12 +67,27 @@ def page_source(root: Path, profile: str, page: str) -> Path | None:
 
 
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
-    """The prose's numbers, {{ this.notebook.name }} of this profile and {{ profile.notebook.name }} of a committed run."""
+    """The prose's numbers: {{ this.notebook.name }} of this profile, {{ profile.notebook.name }} of a committed run, and
+    {{ report.table_3 }}, the published cells of a table beside ours, from the paper's profile."""
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
     fresh = load_profile_results(root, profile, fresh=True)
-    return {**numbers, "this": {**numbers.get(profile, {}), **fresh}}
+    published = {"report": _report(root)} if "paper" in load_profiles(root) else {}
+    return {**numbers, "this": {**numbers.get(profile, {}), **fresh}, **published}
+
+
+def _report(root: Path) -> dict[str, str]:
+    cells = [cell for cell in report(root, "paper") if cell["status"]]  # those of the paper
+    tables: dict[str, list[Any]] = {}
+    for cell in cells:
+        tables.setdefault(f"table_{cell['table']}", []).append(cell)
+    verdicts = Counter(cell["verdict"] for cell in cells)
+    return {name: markdown(rows) for name, rows in tables.items()} | {
+        "cells": str(len(cells)),
+        "verdicts": ", ".join(f"{count} {name}" for name, count in verdicts.most_common()),
+        "origin": origin(cells, "paper"),
+    }
 
 
 def footer(root: Path, profile: str) -> str:

@@ -66,6 +66,7 @@ def make_book(root: Path) -> Path:
     (root / "book" / "bibliography.md").write_text("# Bibliography\n\n```{bibliography}\n```\n")
     (root / "book" / "references.bib").write_text(BIB)
     (root / "notebooks" / "demo.md").write_text("# Demo\n")
+    (root / "notebooks" / "profiles.yml").write_text("tiny: {description: small, notebooks: {demo: {}}}\n")
     for folder, text in ((root / "_build" / "tiny", "0.2"), (root / "book" / "reference" / "tiny", "0.3")):
         write_notebook(folder, text)
         write_results(folder, text)
@@ -127,6 +128,37 @@ def test_numbers_of_this_run_go_before_the_committed_ones(project):
         "tiny": {"demo": {"ratio": "0.3"}},
     }
     assert stage.substitutions(project, "other")["this"] == {}
+
+
+def test_the_papers_cells_are_there_for_the_prose(project):
+    folder = project / "book" / "reference" / "paper" / "results"
+    folder.mkdir(parents=True)
+    row = {
+        "table": "3",
+        "dataset": "mnist",
+        "ipc": 1,
+        "model": "linear",
+        "method": None,
+        "quantity": "accuracy",
+    }
+    row |= {"measured": 86.4, "spread": None, "seeds": 1, "unit": "%"}
+    source = {
+        "commit": "abc",
+        "dirty": False,
+        "device": {"kind": "cpu", "platform": "cpu", "cpus": 2},
+        "date": "2026-02-03",
+    }
+    content = {"notebook": "demo", "profile": "paper", "rows": [row], "values": {}, "provenance": source}
+    folder.joinpath("demo.json").write_text(json.dumps(content))
+    with open(project / "notebooks" / "profiles.yml", "a") as file:
+        file.write("paper: {description: large, notebooks: {demo: {datasets: [mnist]}}}\n")
+    told = stage.substitutions(project, "tiny")["report"]
+    assert (
+        "| mnist | 1 | linear | accuracy (%) | 86.41 | 86.40 | -0.01 | reproduced | within 0.15 points |"
+        in told["table_3"]
+    )
+    assert "1 reproduced" in told["verdicts"]
+    assert told["table_4"].count("not run") >= 9
 
 
 def test_links_to_text_notebooks_lead_to_the_executed_ones(project):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from projects import make_project
 from rich.console import Console
 
-from distill_lib.companion.report import origin, published, render, report, verdict
+from distill_lib.companion.report import markdown, origin, published, reason, render, report, verdict
 from distill_lib.companion.results import CELL, Results
 from distill_lib.companion.root import build_folder, reference_folder
 
@@ -37,6 +37,7 @@ def test_what_cannot_be_compared_is_not(measured):
     assert verdict(None, measured) == verdict(cell(None, None, "not run"), measured) == "no published number"
     assert verdict(cell(396000, None, "estimated"), measured) == "estimated"
     assert verdict(cell(16, None), measured) == "not compared"
+    assert verdict(cell(5.0, 200.0), measured, "estimated from 4 of 30 steps") == "estimated"
 
 
 def test_the_published_numbers_are_complete():
@@ -159,6 +160,56 @@ def test_the_table_shows_every_cell(project, monkeypatch):
     text = console.export_text()
     for part in ("original", "86.41", "86.50", "+0.09", "reproduced", "93.44 ± 0.17", "not run"):
         assert part in text
+
+
+def judged(**change):
+    """A cell of the report."""
+    base = {
+        "table": "3",
+        "dataset": "mnist",
+        "ipc": 1,
+        "model": "linear",
+        "method": None,
+        "quantity": "accuracy",
+    }
+    return base | {"verdict": "reproduced", "tolerance": 0.15, "status": "measured", "how": None} | change
+
+
+def test_every_verdict_has_a_reason():
+    assert reason(judged()) == "within 0.15 points"
+    assert reason(judged(verdict="not compared", tolerance=None)) == "depends on the device"
+    assert reason(judged(verdict="estimated", status="estimated")) == "the paper's number is extrapolated"
+    both = judged(verdict="estimated", status="estimated", how="estimated from 4 steps")
+    assert reason(both) == "the paper's number is extrapolated and ours is extrapolated"
+    assert reason(judged(verdict="no published number", status="not run")) == "not run in the paper"
+    assert reason(judged(verdict="no published number", status=None)) == "not in the paper"
+    slow = judged(table="4", model="fcnn", method="kip", verdict="not run")
+    assert "cost per step" in reason(slow)
+    assert reason(slow | {"verdict": "reproduced"}) == "within 0.15 points"
+
+
+def test_reasons_belong_to_published_cells():
+    import json
+    from pathlib import Path
+
+    from distill_lib.companion import report as module
+
+    for entry in json.loads((Path(module.__file__).parent / "reasons.json").read_text()):
+        assert entry["verdict"] in ("not run", "differs", "estimated", "not compared")
+        assert any(entry["cells"].items() <= each.items() for each in published()), entry
+
+
+def test_the_book_shows_the_same_cells(project, monkeypatch):
+    save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5))
+    cells = report(project, "tiny")
+    lines = markdown(cells).splitlines()
+    assert len(lines) == 2 + len(cells)
+    assert len({line.count("|") for line in lines}) == 1
+    assert any(
+        "| original | linear | accuracy (%) | 86.41 | 86.50 | +0.09 | reproduced | within 0.15 points |"
+        in line
+        for line in lines
+    )
 
 
 def test_results_without_their_origin_are_named(tmp_path):
