@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from distill_lib.companion.report import report
+
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "book" / "reference"
 PROFILES = sorted(folder.name for folder in REFERENCE.iterdir())
@@ -79,6 +81,33 @@ def test_the_nearest_set_is_never_farther_than_corollary_4_1_1(profile):
         assert distance[dataset, model, ipc, "nearest"]["measured"] <= bound * (1 + 1e-9)
         if (dataset, ipc) == ("mnist", 10):
             assert distance[dataset, model, ipc, "nearest"]["measured"] < bound / 5
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_published_cell_that_differs_or_was_not_run_has_a_reason(profile):
+    for cell in report(ROOT, profile):
+        if cell["verdict"] in ("differs", "not run", "estimated"):
+            assert cell["reason"], cell
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_whole_processes_stay_under_four_gigabytes(profile):
+    path = REFERENCE / profile / "results" / "ridge_path.json"
+    peaks = cells(json.loads(path.read_text()), table="whole process", quantity="peak memory")
+    assert len(peaks) >= 2
+    assert all(0.1 < row["measured"] < 4 for row in peaks.values())
+
+
+@pytest.mark.skipif("paper" not in PROFILES, reason="no reference run of the paper's profile")
+def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_nothing_else_does():
+    accuracy = cells(results(REFERENCE / "paper", "fcnn_column"), table="fcnn")
+    for dataset, least in (("cifar10", 0.7), ("cifar100", 1.5)):
+        reference = accuracy[dataset, "fcnn", None, "double, eigenvalues"]["measured"]
+        moved = {key[3]: row["measured"] - reference for key, row in accuracy.items() if key[0] == dataset}
+        for cut in ("double, cut at single precision's threshold", "single, cut", "single, gelsy"):
+            assert moved[cut] < -least, cut
+        for solver in ("single, QR", "single, LU", "single, eigenvalues", "10 bits, eigenvalues"):
+            assert abs(moved[solver]) < 0.4, solver
 
 
 @pytest.mark.parametrize("profile", PROFILES)
