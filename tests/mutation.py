@@ -139,6 +139,15 @@ MUTANTS = (
     Mutant("bound-above-one", "perturbation.py", "np.minimum(solved, 1)", "solved", "perturbation"),
     Mutant("bound-of-dependent-points", "perturbation.py", " if len(f.s) == min(features.shape) else 0.0", "", "perturbation"),
     Mutant("bound-size-unchecked", "perturbation.py", "if not (np.isfinite(size).all() and (size >= 0).all()):", "if False:", "perturbation"),
+    # descent.py
+    Mutant("one-key-for-all-steps", "descent.py", "jax.random.fold_in(key, i)", "key", "descent"),
+    Mutant("steps-counted-anew", "descent.py", "first + jnp.arange(every)", "jnp.arange(every)", "descent"),
+    Mutant("best-is-last", "descent.py", "if np.argmax(watched) == len(watched) - 1", "if True", "descent"),
+    Mutant("patience-one-more", "descent.py", "* every >= patience", "* every > patience", "descent"),
+    Mutant("points-unchecked", "descent.py", "all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))", "True", "descent"),
+    Mutant("memory-error-as-it-is", "descent.py", '"RESOURCE_EXHAUSTED" not in str(error)', "True", "descent"),
+    Mutant("any-checkpoint", "descent.py", 'if str(held["identity"]) != identity:', "if False:", "inducing_points"),
+    Mutant("identity-without-settings", "descent.py", "str(jax.tree.structure(objective)), settings", "str(jax.tree.structure(objective)), None", "inducing_points"),
     # ridge.py
     Mutant("gram-not-mirrored", "ridge.py", "lower + jnp.tril(lower, -1).T", "lower", "ridge"),
     Mutant("gram-diagonal-twice", "ridge.py", "jnp.tril(lower, -1).T", "lower.T", "ridge"),

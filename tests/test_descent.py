@@ -104,7 +104,7 @@ def test_points_that_leave_the_numbers_stop_the_descent():
             return jnp.sum(jnp.sqrt(x))  # finite at 0, its slope is not
 
     with pytest.raises(Diverged, match=r"lower the learning rate \(0\.5\), regularise more"):
-        descend(Steep(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=1, learning_rate=0.5)
+        descend(Steep(jnp.ones(2)), jnp.zeros(2), 1, key=KEY, every=1, learning_rate=0.5)
 
 
 @pytest.mark.parametrize(
