@@ -175,7 +175,7 @@ def _run(root: Path, profile: str, names: list[str], *, jobs: int | None, force:
 
 def _console() -> Console:
     # Where no terminal sets a width, tables keep all their columns.
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return Console() if sys.stdout.isatty() else Console(width=200)
 
 
 if __name__ == "__main__":
