@@ -24,10 +24,11 @@ def stax() -> Any:
         with _lent():
             return importlib.import_module("neural_tangents.stax")
     except ModuleNotFoundError as error:
-        if error.name not in ("neural_tangents", "frozendict"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("neural_tangents", "frozendict"):
             raise
         raise ImportError(
-            f"infinite-width kernels need {error.name}, which is not installed: "
+            f"infinite-width kernels need {package}, which is not installed: "
             "pip install --no-deps neural-tangents frozendict (the extra `ntk`)."
         ) from error
 
