@@ -126,6 +126,7 @@ class RandomNetworks(eqx.Module):
         """Number of features, all networks together."""
         return self.count * self.network.dim_out
 
+    @eqx.filter_jit
     def features(self, key: PRNGKeyArray, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by sqrt(p); float32.
 
