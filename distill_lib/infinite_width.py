@@ -110,17 +110,44 @@ class InfiniteWidth(Kernel):
 @lru_cache
 def _network(architecture: Architecture, depth: int) -> Callable[..., Any]:
     nt = stax()
-    block = {
-        "fc": lambda: [nt.Dense(1, W_STD, B_STD), nt.Relu()],
-        "conv": lambda: [nt.Conv(1, (3, 3), None, "SAME", W_STD, B_STD), nt.Relu()],
-        "convnet": lambda: [
-            nt.Conv(1, (3, 3), None, "SAME", W_STD, B_STD),
-            nt.Relu(),
-            nt.AvgPool((2, 2), (2, 2)),
-        ],
-    }[architecture]
-    layers = [layer for _ in range(depth) for layer in block()]
-    return nt.serial(*layers, nt.Flatten(), nt.Dense(1, W_STD, B_STD))[2]
+    relu, head = nt.Relu(), nt.serial(nt.Flatten(), nt.Dense(1, W_STD, B_STD))
+    if architecture == "fc":
+        return nt.serial(*[nt.Dense(1, W_STD, B_STD), relu] * depth, head)[2]
+    conv = nt.Conv(1, (3, 3), None, "SAME", W_STD, B_STD)
+    if architecture == "conv":
+        return nt.serial(*[conv, relu] * depth, head)[2]
+    block = nt.serial(conv, relu)[2]
+
+    def kernel(x, y, kind):
+        covariances = _pooled(block(x, y, None, diagonal_spatial=False))
+        for _ in range(depth - 1):
+            covariances = _pooled(block(covariances))
+        return getattr(head[2](covariances), kind)
+
+    return kernel
+
+
+def _pooled(covariances):
+    """2x2 average pooling of a neural-tangents `Kernel`, whose arrays end in (h, h, w, w), or (w, w, h, h).
+
+    As `stax.AvgPool((2, 2), (2, 2))`, but the gradient of that one is compiled to out-of-bounds reads by the XLA of jax 0.10.2
+    on processors with AVX-512.
+    """
+
+    def pool(cov):
+        if cov is None or cov.ndim < 4:  # there is no second batch, or no NTK yet
+            return cov
+        *batch, h, _, w, _ = cov.shape
+        even = cov[..., : h // 2 * 2, : h // 2 * 2, : w // 2 * 2, : w // 2 * 2]
+        cells = even.reshape(*batch, h // 2, 2, h // 2, 2, w // 2, 2, w // 2, 2)
+        return cells.mean((-7, -5, -3, -1))
+
+    def shape(n, h, w, c):
+        return n, h // 2, w // 2, c
+
+    fields = {name: pool(getattr(covariances, name)) for name in ("cov1", "cov2", "nngp", "ntk")}
+    shapes = {name: shape(*getattr(covariances, name)) for name in ("shape1", "shape2")}
+    return covariances.replace(**fields, **shapes)
 
 
 class Progress(NamedTuple):

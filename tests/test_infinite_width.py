@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from helpers import seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distill_lib._neural_tangents import stax
 from distill_lib.infinite_width import InfiniteWidth, Kernel, cross, gram
 
 SHAPE = (4, 5, 2)
@@ -148,6 +150,27 @@ def test_the_gradient_on_the_diagonal_is_that_of_the_norm():
         kernel = InfiniteWidth(kind, "fc", 2, SHAPE)
         slope = jax.grad(lambda z, kernel=kernel: jnp.trace(kernel(z, z)))(x)
         assert np.allclose(slope, times * 4 / DIM * x, rtol=1e-6)
+
+
+def test_pooling_is_that_of_neural_tangents():
+    nt, shape = stax(), (6, 7, 2)
+    x, y = (np.random.default_rng(n).normal(size=(n, *shape)) for n in (2, 3))
+    conv = nt.Conv(1, (3, 3), None, "SAME", math.sqrt(2), 0.1)
+    block = [conv, nt.Relu(), nt.AvgPool((2, 2), (2, 2))]
+    theirs = nt.serial(*block, *block, nt.Flatten(), nt.Dense(1, math.sqrt(2), 0.1))[2]
+    for kind in ("nngp", "ntk"):
+        kernel = InfiniteWidth(kind, "convnet", 2, shape)
+        flat = [np.moveaxis(z, 3, 1).reshape(len(z), -1) for z in (x, y)]
+        assert np.allclose(cross(kernel, *flat), jax.jit(partial(theirs, get=kind))(x, y), rtol=1e-12)
+
+
+def test_the_gradient_of_pooling_survives_larger_images():
+    """Where `stax.AvgPool` has brought the process down (jax 0.10.2, AVX-512)."""
+    kernel = InfiniteWidth("nngp", "convnet", 1, (8, 8, 1))
+    x, y = points(0, 2, 64), points(1, 3, 64)
+    total = jax.jit(lambda z: kernel(z, y).sum())
+    slope, h = jax.jit(jax.grad(total))(x), 1e-6
+    assert np.isclose(np.vdot(slope, x), (total((1 + h) * x) - total((1 - h) * x)) / (2 * h), rtol=1e-6)
 
 
 def test_float32_stays_float32():
