@@ -1,0 +1,190 @@
+"""Random finite networks: the features of RFAD, whose inner product estimates the NNGP kernel of the infinitely wide network."""
+
+import math
+from typing import get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from distill_lib.infinite_width import Architecture, Kernel
+
+WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
+BIAS_VARIANCE = 0.01  # b_std = 0.1
+
+Parameters = list[tuple[Float[Array, "..."], Float[Array, " out"]]]
+
+
+class Network(eqx.Module):
+    """A network before its parameters are drawn, up to its last hidden layer.
+
+    Each layer is affine and then ReLU. "fc": dense layers. "conv": 3x3 convolutions, zero-padded to the same size. "convnet": each of
+    these followed by 2x2 average pooling; at an odd size the last row or column is left out. The output layer is not part of it.
+
+    Attributes:
+        shape: (h, w, c) of an image; inputs are flattened channel first, as `Normalisation` does.
+        width: channels, or units, of every layer.
+        depth: number of layers; a ConvNet halves its image with each, so 28x28 and 32x32 take 3, and 8x8 is best left at 2.
+        architecture: "convnet", "conv" or "fc", as in `InfiniteWidth`.
+    """
+
+    shape: tuple[int, int, int] = eqx.field(static=True)
+    width: int = eqx.field(static=True, default=256)
+    depth: int = eqx.field(static=True, default=3)
+    architecture: Architecture = eqx.field(static=True, default="convnet")
+
+    def __check_init__(self) -> None:
+        if self.architecture not in get_args(Architecture):
+            raise ValueError(
+                f"the architecture '{self.architecture}' is unknown; known are {', '.join(get_args(Architecture))}."
+            )
+        if len(self.shape) != 3 or min(*self.shape, self.width, self.depth) < 1:
+            raise ValueError(
+                f"shape = {self.shape}, width = {self.width} and depth = {self.depth} must be (h, w, c) and numbers of at least 1."
+            )
+        if self.architecture == "convnet" and min(self.shape[:2]) < 2**self.depth:
+            raise ValueError(
+                f"images of {self.shape[0]}x{self.shape[1]} cannot be halved {self.depth} times; take a depth of at most "
+                f"{int(math.log2(min(self.shape[:2])))}."
+            )
+
+    @property
+    def dim_in(self) -> int:
+        """d = h w c."""
+        return math.prod(self.shape)
+
+    @property
+    def dim_out(self) -> int:
+        """Number of last hidden activations."""
+        h, w, _ = self.shape
+        halvings = self.depth if self.architecture == "convnet" else 0
+        return self.width * (1 if self.architecture == "fc" else (h >> halvings) * (w >> halvings))
+
+    @property
+    def fan_ins(self) -> list[int]:
+        """Inputs of a unit, layer by layer."""
+        first, window = (self.dim_in, 1) if self.architecture == "fc" else (self.shape[2], 9)
+        return [window * channels for channels in (first, *[self.width] * (self.depth - 1))]
+
+    def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Parameters:
+        """Standard normal numbers in the shapes of the layers' weights and biases; `hidden` gives them their variance."""
+        window = () if self.architecture == "fc" else (3, 3)
+        parameters = []
+        for fan_in, layer in zip(self.fan_ins, jax.random.split(key, self.depth), strict=True):
+            for_weights, for_biases = jax.random.split(layer)
+            channels = fan_in // math.prod(window)
+            weights = jax.random.normal(for_weights, (*window, channels, self.width), dtype)
+            parameters.append((weights, jax.random.normal(for_biases, (self.width,), dtype)))
+        return parameters
+
+    def scaled(self, parameters: Parameters) -> Parameters:
+        """Weights of variance 2 / fan_in and biases of variance 0.01."""
+        return [
+            (weights * math.sqrt(WEIGHT_VARIANCE / fan_in), biases * math.sqrt(BIAS_VARIANCE))
+            for fan_in, (weights, biases) in zip(self.fan_ins, parameters, strict=True)
+        ]
+
+    def hidden(self, parameters: Parameters, x: Float[Array, "n d"]) -> Float[Array, "n q"]:
+        """Last hidden activations of inputs, with the parameters as they stand, computed in the parameters' dtype."""
+        x = x.astype(parameters[0][0].dtype)
+        if self.architecture == "fc":
+            for weights, biases in parameters:
+                x = jax.nn.relu(x @ weights + biases)
+            return x
+        h, w, c = self.shape
+        x = jnp.moveaxis(x.reshape(len(x), c, h, w), 1, 3)
+        for weights, biases in parameters:
+            x = jax.lax.conv_general_dilated(
+                x, weights, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            x = jax.nn.relu(x + biases)
+            if self.architecture == "convnet":
+                n, h, w, c = x.shape
+                x = x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4))
+        return x.reshape(len(x), -1)
+
+
+class RandomNetworks(eqx.Module):
+    """N networks that are drawn whenever they are needed: a key stands for all their weights, so redrawing them costs no memory.
+
+    Attributes:
+        network: each of them.
+        count: N; 8 in a step of RFAD and 16 in its validation.
+    """
+
+    network: Network
+    count: int = eqx.field(static=True, default=8)
+
+    def __check_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count = {self.count} networks make no features; take at least 1.")
+
+    @property
+    def dim_out(self) -> int:
+        """Number of features, all networks together."""
+        return self.count * self.network.dim_out
+
+    @eqx.filter_jit
+    def features(self, key: PRNGKeyArray, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
+        """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by sqrt(p); float32.
+
+        One network is evaluated at a time, and again in the backward pass: the memory is that of one network's activations and of F.
+        """
+        net = self.network
+
+        @jax.checkpoint
+        def of_one(key):
+            return net.hidden(net.scaled(net.draw(key)), x)
+
+        f = jax.lax.map(of_one, jax.random.split(key, self.count))
+        return jnp.moveaxis(f, 0, 1).reshape(len(x), -1) / math.sqrt(self.dim_out)
+
+
+class EmpiricalNNGP(Kernel):
+    """K(x, y) = 2 F(x) F(y)^T + 0.01 of drawn networks (Loo et al. 2022), the kernel of their output layer's Gaussian process.
+
+    Where it is an estimate of the NNGP kernel of the infinitely wide network, `InfiniteWidth("nngp", ...)`, its variance falls as 1 / N.
+    With one hidden layer its mean is that kernel; with more it differs by a term of order 1 / width, which more networks do not remove.
+
+    Attributes:
+        networks: how many, and of which architecture.
+        key: what they are drawn from.
+    """
+
+    networks: RandomNetworks
+    key: PRNGKeyArray
+
+    def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
+        """The matrix of K, in the dtype of x; the networks themselves are of float32."""
+        f, g = (self.networks.features(self.key, z).astype(x.dtype) for z in (x, y))
+        return from_features(f, g)
+
+    @property
+    def pair_size(self) -> int:
+        """Features and activations count per point, not per pair; so that a block of points fits, as if it were 16 numbers a pair."""
+        return 16
+
+
+def from_features(f: Float[Array, "n p"], g: Float[Array, "m p"]) -> Float[Array, "n m"]:
+    """K = 2 F G^T + 0.01: the output layer has weights of variance 2 / p and biases of variance 0.01."""
+    return WEIGHT_VARIANCE * f @ g.T + BIAS_VARIANCE
+
+
+def batched_features(
+    networks: RandomNetworks, key: PRNGKeyArray, images, normalisation, batch: int = 512
+) -> Float[np.ndarray, "n p"]:
+    """F of many images (n, h, w, c) in batches, kept in main memory: n p numbers of float32."""
+    normalisation.check(images)
+
+    @jax.jit
+    def of(key, part):
+        return networks.features(key, normalisation(part))
+
+    size = min(batch, len(images))
+    out = np.empty((len(images), networks.dim_out), np.float32)
+    for start in range(0, len(images), size):
+        start = min(start, len(images) - size)  # batches of one size, so that one shape is compiled
+        out[start : start + size] = of(key, images[start : start + size])
+    return out
