@@ -139,11 +139,11 @@ def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "
     """
     _fit(support, target)
     support, target = stop_gradient((support, target))
-    return _least_squares(target.features @ support.T, target.labels)
+    return least_squares(target.features @ support.T, target.labels)
 
 
 @jax.jit
-def _least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
+def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
     """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD where the first round fails.
 
     The first round leaves Q^T Q = I up to cond(B)^2 eps, the second up to eps if that was below 1; so the loss is as accurate as by

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from distill_lib import _checks
 from distill_lib.features import FeatureMap
-from distill_lib.images import Normalisation
+from distill_lib.whitening import Preprocessing
 
 # 10^-6, 10^-5.5, ..., 10^5.5: the grid of the paper's released code.
 GRID = tuple(float(10 ** (e / 2)) for e in range(-12, 12))
@@ -45,7 +45,7 @@ class RidgeStats(eqx.Module):
 
     @classmethod
     def of_images(
-        cls, images, labels, classes: int, feature_map: FeatureMap, normalisation: Normalisation
+        cls, images, labels, classes: int, feature_map: FeatureMap, normalisation: Preprocessing
     ) -> Self:
         """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches.
 
@@ -206,7 +206,7 @@ class RidgeModel(eqx.Module):
 
     weights: Float[Array, "k p"]
     feature_map: FeatureMap
-    normalisation: Normalisation
+    normalisation: Preprocessing
     reg: float = eqx.field(static=True)
     regs: tuple[float, ...] = eqx.field(static=True)
     validation: tuple[float, ...] = eqx.field(static=True)
@@ -229,7 +229,7 @@ def fit(
     images,
     labels,
     feature_map: FeatureMap,
-    normalisation: Normalisation,
+    normalisation: Preprocessing,
     *,
     key: PRNGKeyArray,
     classes: int | None = None,
@@ -305,7 +305,7 @@ def fit(
 
 
 def scores(
-    weights: Float[Array, "k p"], feature_map: FeatureMap, normalisation: Normalisation, images
+    weights: Float[Array, "k p"], feature_map: FeatureMap, normalisation: Preprocessing, images
 ) -> Float[Array, "n k"]:
     """W phi(x) of images (n, h, w, c), in batches. Raises: ValueError for images of the wrong shape or not finite."""
     normalisation.check(images)

@@ -102,3 +102,6 @@ class Whitening(eqx.Module):
 def _plus(total, squares, x, shift):
     x = x.astype(total.dtype) - shift
     return total + x.sum(0), squares + x.T @ x
+
+
+Preprocessing = Normalisation | Whitening
