@@ -102,7 +102,9 @@ def draws(network, x, count):
 
     # Together where that is fast: convolutions with weights of their own are not.
     together = 1024 if network.architecture == "fc" else 1
-    return np.asarray(jax.jit(lambda keys: jax.lax.map(of, keys, batch_size=together))(jax.random.split(KEY, count)))
+    return np.asarray(
+        jax.jit(lambda keys: jax.lax.map(of, keys, batch_size=together))(jax.random.split(KEY, count))
+    )
 
 
 def test_one_hidden_layer_has_the_mean_and_the_variance_of_the_derivation():
