@@ -1,4 +1,4 @@
-"""Random feature approximation for dataset distillation (RFAD): KIP with a kernel of random finite networks, drawn anew at every step.
+"""Random feature approximation distillation (RFAD): KIP with a kernel of random finite networks, drawn anew at every step.
 
 Loo, Hasani, Amini, Rus: Efficient dataset distillation using random feature approximation, NeurIPS 2022.
 """
@@ -13,10 +13,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from distill_lib import _checks, descent
+from distill_lib import _checks, descent, kernel_regression
 from distill_lib.descent import Descent
 from distill_lib.distilled_set import DistilledSet
-from distill_lib.images import Normalisation, balanced_sample
+from distill_lib.images import balanced_sample
+from distill_lib.infinite_width import InfiniteWidth
 from distill_lib.random_networks import (
     BIAS_VARIANCE,
     WEIGHT_VARIANCE,
@@ -25,6 +26,8 @@ from distill_lib.random_networks import (
     batched_features,
     from_features,
 )
+from distill_lib.targets import Targets, centred_labels
+from distill_lib.whitening import Preprocessing
 
 RATES = {"points": 1e-3, "labels": 1e-3, "transform": 5e-5, "tau": 1e-2}
 VALIDATION_NETWORKS = 16
@@ -32,7 +35,7 @@ Support = dict[str, Float[Array, "..."]]
 
 
 class Corruption(eqx.Module):
-    """Pixels of the support images that are held at noise: nothing of the training set can be read from them.
+    """Pixels of the support images that are held at noise, so that they carry nothing of the training set.
 
     Attributes:
         held: which pixels, True for those held.
@@ -43,7 +46,7 @@ class Corruption(eqx.Module):
     noise: Float[Array, "m h w c"]
 
     @classmethod
-    def random(cls, key: PRNGKeyArray, share: float, m: int, normalisation: Normalisation) -> "Corruption":
+    def random(cls, key: PRNGKeyArray, share: float, m: int, preprocessing: Preprocessing) -> "Corruption":
         """Each pixel held with probability `share`, at a value that is standard normal as a network input.
 
         Raises: ValueError unless 0 <= share <= 1.
@@ -51,89 +54,79 @@ class Corruption(eqx.Module):
         if not (_checks.number(share) and 0 <= share <= 1):
             raise ValueError(f"corruption = {share!r} is no share of the pixels; it must be in [0, 1].")
         for_mask, for_noise = jax.random.split(key)
-        held = jax.random.bernoulli(for_mask, share, (m, *normalisation.shape))
-        noise = jax.random.normal(for_noise, (m, normalisation.dim), normalisation.dtype)
-        return cls(held, normalisation.inverse(noise))
+        held = jax.random.bernoulli(for_mask, share, (m, *preprocessing.shape))
+        noise = jax.random.normal(for_noise, (m, preprocessing.dim), preprocessing.dtype)
+        return cls(held, preprocessing.inverse(noise))
 
-    def __call__(self, points: Float[Array, "m d"], normalisation: Normalisation) -> Float[Array, "m d"]:
+    def __call__(self, points: Float[Array, "m d"], preprocessing: Preprocessing) -> Float[Array, "m d"]:
         """Points whose images have the held pixels; their gradient there is zero."""
-        return normalisation(jnp.where(self.held, self.noise, normalisation.inverse(points)))
+        return preprocessing(jnp.where(self.held, self.noise, preprocessing.inverse(points)))
 
 
 class Objective(eqx.Module):
     """The loss of one step: kernel ridge regression from the support set, tested on training images.
 
     With F the features of freshly drawn networks, K = 2 F F^T + 0.01 and lam = jitter tr(K_SS) / m, the predictions are
-    K_TS (K_SS + lam I)^{-1} y_S. They are computed as features times weights, so a step costs O(m) but for an m x m solve in float64.
+    K_TS (K_SS + lam I)^{-1} Y_S. They are computed as features times weights, in the order F_T (F_S^T alpha): the networks and this cost
+    O(m), and what is left is K_SS, m^2 numbers, and its solve in float64.
 
     Attributes:
         networks: drawn from the step's key.
-        images: (n, h, w, c) training images as they are stored; normalised a batch at a time.
-        truth: (n,) their classes.
+        targets: the training set.
         labels: (m, k) support labels; those of a support set with "labels" of its own take their place.
-        normalisation: from images to network inputs.
         corruption: pixels held at noise, or None.
-        loss: "mse": half the mean squared error of one-hot labels minus 1/k. "platt": cross-entropy of exp(tau) times the predictions.
-        targets, batch: target batches of a step and their size; all drawn together, without repetition.
+        loss: "mse": half the mean squared error over samples and classes. "platt": cross-entropy of exp(tau) times the predictions.
+        batches, batch: target batches of a step and their size; all drawn together, without repetition.
         jitter: lam relative to the mean diagonal of K_SS.
     """
 
     networks: RandomNetworks
-    images: Array
-    truth: Int[Array, " n"]
+    targets: Targets
     labels: Float[Array, "m k"]
-    normalisation: Normalisation
     corruption: Corruption | None = None
     loss: Literal["mse", "platt"] = eqx.field(static=True, default="mse")
-    targets: int = eqx.field(static=True, default=4)
+    batches: int = eqx.field(static=True, default=4)
     batch: int = eqx.field(static=True, default=1280)
     jitter: float = eqx.field(static=True, default=5e-3)
 
     def __check_init__(self) -> None:
         _checks.positive("jitter", self.jitter)
+        _checks.matrix("labels", self.labels, cols=self.targets.count)
         if self.loss not in ("mse", "platt"):
             raise ValueError(f"the loss '{self.loss}' is unknown; known are mse and platt.")
-        if min(self.targets, self.batch) < 1 or self.targets * self.batch > len(self.images):
+        if min(self.batches, self.batch) < 1 or self.batches * self.batch > len(self.targets):
             raise ValueError(
-                f"{self.targets} target batches of {self.batch} cannot be drawn from {len(self.images)} training images; "
+                f"{self.batches} target batches of {self.batch} cannot be drawn from {len(self.targets)} training images; "
                 "take fewer or smaller ones."
             )
-        if self.networks.network.shape != self.normalisation.shape:
+        if self.networks.network.shape != self.targets.preprocessing.shape:
             raise ValueError(
                 f"the networks take images of shape {self.networks.network.shape}, the training images have "
-                f"{self.normalisation.shape}; give both the same."
+                f"{self.targets.preprocessing.shape}; give both the same."
             )
 
     def __call__(self, support: Support, key: PRNGKeyArray) -> Float[Array, ""]:
         for_networks, for_rows = jax.random.split(key)
-        count = self.targets * self.batch
-        rows = jax.random.choice(for_rows, len(self.images), (count,), replace=False)
-
-        def features(rows):
-            return self.networks.features(for_networks, self.normalisation(self.images[rows]))
-
-        f = jax.lax.map(features, rows.reshape(self.targets, self.batch)).reshape(count, -1)
-        predictions = self.predictions(
-            self.networks.features(for_networks, self.effective(support)), support, f
-        )
-        return self.loss_of(predictions, self.truth[rows], support)
+        rows = jax.random.choice(for_rows, len(self.targets), (self.batches, self.batch), replace=False)
+        f = jax.lax.map(lambda rows: self.networks.features(for_networks, self.targets(rows)[0]), rows)
+        own = self.networks.features(for_networks, self.effective(support))
+        predictions = self.predictions(own, support, f.reshape(rows.size, -1))
+        return self.loss_of(predictions, self.targets.classes[rows.reshape(-1)], support)
 
     def effective(self, support: Support) -> Float[Array, "m d"]:
         """The points that the networks see: transformed, then with the held pixels."""
         points = support["points"]
         points = points @ support["transform"] if "transform" in support else points
-        return points if self.corruption is None else self.corruption(points, self.normalisation)
+        return points if self.corruption is None else self.corruption(points, self.targets.preprocessing)
 
     def predictions(
-        self, features: Float[Array, "m p"], support: Support, f: Float[Array, "n p"]
+        self, own: Float[Array, "m p"], support: Support, f: Float[Array, "n p"]
     ) -> Float[Array, "n k"]:
-        """K_TS (K_SS + lam I)^{-1} y_S for features of the support and of the targets; the weights in float64."""
+        """K_TS (K_SS + lam I)^{-1} Y_S for features of the support and of the targets; all but the targets' product in float64."""
+        own = own.astype(jnp.float64)
         labels = support.get("labels", self.labels).astype(jnp.float64)
-        features = features.astype(jnp.float64)
-        gram, m = from_features(features, features), len(features)
-        gram += self.jitter * jnp.trace(gram) / m * jnp.eye(m)
-        alpha = jax.scipy.linalg.solve(gram, labels, assume_a="pos")
-        weights = WEIGHT_VARIANCE * features.T @ alpha
+        alpha = kernel_regression.solve(from_features(own, own), labels, self.jitter)
+        weights = WEIGHT_VARIANCE * own.T @ alpha
         return (f @ weights.astype(f.dtype)).astype(jnp.float64) + BIAS_VARIANCE * alpha.sum(0)
 
     def loss_of(
@@ -143,14 +136,14 @@ class Objective(eqx.Module):
         if self.loss == "platt":
             logits = jnp.exp(support["tau"]) * predictions
             return optax.softmax_cross_entropy_with_integer_labels(logits, truth).mean()
-        return 0.5 * jnp.mean((predictions - centred_labels(truth, predictions.shape[1])) ** 2)
+        return 0.5 * jnp.mean((predictions - centred_labels(truth, self.targets.count)) ** 2)
 
 
 class Distilled(NamedTuple):
     """What RFAD found.
 
     Attributes:
-        set: the support set of the best validation loss, transformed and with its held pixels; for the kernel.
+        set: the support set of the best validation, transformed and with its held pixels, for the NNGP kernel that the networks estimate.
         support: what was descended, at that step.
         descent: the whole descent.
     """
@@ -160,15 +153,10 @@ class Distilled(NamedTuple):
     descent: Descent
 
 
-def centred_labels(labels: Int[Array, " n"], classes: int, dtype=jnp.float64) -> Float[Array, "n k"]:
-    """One-hot minus 1/k."""
-    return jax.nn.one_hot(labels, classes, dtype=dtype) - 1 / classes
-
-
 def distill(
     images,
     labels,
-    normalisation: Normalisation,
+    preprocessing: Preprocessing,
     m: int,
     *,
     key: PRNGKeyArray,
@@ -187,96 +175,90 @@ def distill(
     settings: dict[str, Any] | None = None,
     **options: Any,
 ) -> Distilled:
-    """RFAD: AdaBelief on m support images, stopped by the loss of fixed networks on training images that were held out.
+    """RFAD: AdaBelief on m support images, stopped by what fixed networks make of training images that were held out.
+
+    In the published code the validation images are training images as well; here they are set apart first.
 
     Args:
         images: (n, h, w, c) training images.
         labels: (n,) their classes.
         m: support points, as many of each class as of any other.
-        networks: of a step; 8 ConvNets of width 256 and depth 3 where not given. Validation takes 16 of the same architecture.
+        networks: of a step; 8 ConvNets of width 256 and depth 3 where not given. Validation takes 16 of the same.
         classes: k; by default the largest label + 1.
-        steps: at most; `every` that many validation takes place.
+        steps: at most, a multiple of `every`; after each `every` steps there is a validation.
         patience: steps without a better validation after which the descent stops; None never stops early.
         rates: learning rates that replace those of `RATES`.
         learn_labels: labels are descended as well, from one-hot minus 1/k.
         learn_transform: a linear transform of all support images is descended as well, from the identity; the set holds the product.
         corruption: share of the support's pixels held at noise.
-        validation: training images held out; by default 500 of each of up to 10 classes and 100 of each of more, as published, but at most a fifth of all.
+        validation: training images set apart; by default 500 of each of up to 10 classes and 100 of each of more, as published, but
+            at most a fifth of all.
         watch: what validation follows and the best step is chosen by: the loss, or the accuracy.
         start: (m, d) first support points, of class 0, 1, ..., k-1, 0, 1, ...; None takes real images.
-        settings: `loss`, `targets`, `batch` and `jitter` of `Objective`.
+        settings: `loss`, `batches`, `batch` and `jitter` of `Objective`.
         options: `checkpoint` and `report` of `descent.descend`.
     Raises: ValueError for input that does not fit, before the first step; otherwise as `descent.descend`.
     """
-    normalisation.check(images)
+    chosen = RATES | (rates or {})
+    if len(chosen) > len(RATES):
+        raise ValueError(
+            f"there are rates of {', '.join(RATES)}, not of {', '.join(set(chosen) - set(RATES))}."
+        )
+    preprocessing.check(images)
     labels = _checks.indices("labels", labels, count=len(images))
     k = int(labels.max(initial=-1)) + 1 if classes is None else classes
-    _checks.labels("labels", labels, k)
-    networks = RandomNetworks(Network(normalisation.shape)) if networks is None else networks
     for_split, for_start, for_mask, for_validation, for_steps = jax.random.split(key, 5)
     if validation is None:
         validation = min(k * (500 if k <= 10 else 100), len(labels) // 5)
     held_out = balanced_sample(for_split, labels, validation, k)
     rest = np.setdiff1d(np.arange(len(labels)), held_out)
-    images_val, truth_val, images, labels = images[held_out], labels[held_out], images[rest], labels[rest]
-    first = balanced_sample(for_start, labels, m, k)
     if start is None:
-        start = normalisation(images[first])
-    _checks.matrix("start", start, rows=m, cols=normalisation.dim)
+        start = preprocessing(images[rest[balanced_sample(for_start, labels[rest], m, k)]])
+    _checks.matrix("start", start, rows=m, cols=preprocessing.dim)
+    networks = RandomNetworks(Network(preprocessing.shape)) if networks is None else networks
     objective = Objective(
         networks,
-        jnp.asarray(images),
-        jnp.asarray(labels),
+        Targets.of(images[rest], labels[rest], preprocessing, k),
         centred_labels(jnp.arange(m) % k, k, start.dtype),
-        normalisation,
-        Corruption.random(for_mask, corruption, m, normalisation) if corruption else None,
+        Corruption.random(for_mask, corruption, m, preprocessing) if corruption else None,
         **(settings or {}),
     )
-    support: Support = {"points": start}
+    support: Support = {"points": jnp.asarray(start)}
     if learn_labels:
         support["labels"] = objective.labels
     if learn_transform:
-        support["transform"] = jnp.eye(normalisation.dim, dtype=start.dtype)
+        support["transform"] = jnp.eye(preprocessing.dim, dtype=start.dtype)
     if objective.loss == "platt":
         support["tau"] = jnp.zeros((), start.dtype)
-    chosen = RATES | (rates or {})
-    if set(chosen) != set(RATES):
-        raise ValueError(
-            f"rates are those of {', '.join(RATES)}, not of {', '.join(set(chosen) - set(RATES))}."
-        )
-    follow = watcher(objective, images_val, truth_val, for_validation, watch)
+    rates = {name: chosen[name] for name in support}
     found = descent.descend(
         objective,
         support,
         steps,
         key=for_steps,
-        learning_rate={name: chosen[name] for name in support},
+        learning_rate=rates,
         rule=optax.adabelief,
         every=every,
         patience=patience,
-        watch=follow,
+        watch=watcher(objective, images[held_out], labels[held_out], for_validation, watch),
         **options,
     )
     record = {
         "networks": networks.count,
-        "architecture": {
-            "kind": networks.network.architecture,
-            "width": networks.network.width,
-            "depth": networks.network.depth,
-        },
+        "width": networks.network.width,
         "loss": objective.loss,
-        "targets": objective.targets,
+        "batches": objective.batches,
         "batch": objective.batch,
         "jitter": objective.jitter,
-        "rates": {name: chosen[name] for name in support},
+        "rates": rates,
+        "validation": validation,
+        "watched": watch,
         "steps": len(found.losses),
         "best_step": int(np.argmax(found.watched)) * every,
         "corruption": corruption,
         "tau": float(found.best["tau"]) if "tau" in found.best else None,
-        "watched": watch,
-        "best": max(found.watched),
     }
-    return Distilled(_support_set(objective, found.best, record), found.best, found)
+    return Distilled(support_set(objective, found.best, for_validation, record), found.best, found)
 
 
 def watcher(
@@ -289,13 +271,12 @@ def watcher(
     if what not in ("loss", "accuracy"):
         raise ValueError(f"'{what}' cannot be watched; known are loss and accuracy.")
     networks = RandomNetworks(objective.networks.network, VALIDATION_NETWORKS)
-    f = jnp.asarray(batched_features(networks, key, images, objective.normalisation))
+    f = jnp.asarray(batched_features(networks, key, images, objective.targets.preprocessing))
     truth = jnp.asarray(truth)
 
     @jax.jit
     def value(objective, support, f, truth):
-        features = networks.features(key, objective.effective(support))
-        predictions = objective.predictions(features, support, f)
+        predictions = objective.predictions(networks.features(key, objective.effective(support)), support, f)
         if what == "accuracy":
             return jnp.mean(jnp.argmax(predictions, 1) == truth)
         return -objective.loss_of(predictions, truth, support)
@@ -303,5 +284,25 @@ def watcher(
     return lambda support: float(value(objective, support, f, truth))
 
 
-def _support_set(objective, support, record):
-    return record
+def support_set(
+    objective: Objective, support: Support, key: PRNGKeyArray, provenance: dict[str, Any]
+) -> DistilledSet:
+    """The distilled set of what was descended: its effective points, for the NNGP kernel of the same network at infinite width.
+
+    lam_S = jitter tr(K_SS) / m, the trace being that of 16 networks drawn from the key.
+    """
+    net, points = objective.networks.network, objective.effective(support)
+    f = RandomNetworks(net, VALIDATION_NETWORKS).features(key, points)
+    reg_s = float(kernel_regression.relative_reg(from_features(f, f), objective.jitter))
+    learned = "labels" in support
+    return DistilledSet(
+        points,
+        support.get("labels", objective.labels),
+        reg_s,
+        None,
+        objective.targets.preprocessing,
+        "learned from one-hot - 1/k" if learned else "one-hot - 1/k",
+        "RFAD",
+        provenance,
+        InfiniteWidth("nngp", net.architecture, net.depth, net.shape),
+    )
