@@ -81,11 +81,9 @@ def held_set(
     if len(poor):
         columns = start[:, poor]  # (m, h): X_H C = Q_H must hold as it is
         c = c + jnp.linalg.pinv(columns.T) @ (q[poor] - columns.T @ c)
-    free = np.array(~held)
+    free = ~held
     free[:, poor] = False
-    rest = np.setdiff1d(np.arange(d), poor)
-    points = start.at[:, rest].add(_changes(c, start[:, rest], q[rest], jnp.asarray(free[:, rest])))
-    points = jnp.where(jnp.asarray(held), start, points)
+    points = jnp.where(jnp.asarray(free), start + _changes(c, start, q, jnp.asarray(free)), start)
     miss = float(jnp.linalg.norm(points.T @ c - q) / np.sqrt(k))
     if not miss < np.sqrt(np.finfo(np.asarray(points).dtype).eps):
         raise ValueError(
@@ -96,12 +94,11 @@ def held_set(
 
 @jax.jit
 def _changes(c, columns, rows, free):
-    """For each pixel the least change of its free entries that solves C^T x = q: C_F (C_F^T C_F)^{-1} (q - C^T x)."""
+    """For each pixel the least change of its free entries that solves C^T x = q: C_F (C_F^T C_F)^{-1} (q - C^T x); none without any."""
 
     def change(x, q, f):
-        own = c * f[:, None]
-        u, s, vt = jnp.linalg.svd(own, full_matrices=False)
-        return u @ ((vt @ (q - c.T @ x)) / s)
+        u, s, vt = jnp.linalg.svd(c * f[:, None], full_matrices=False)
+        return u @ ((vt @ (q - c.T @ x)) * jnp.where(s > 0, 1 / jnp.where(s > 0, s, 1), 0))
 
     return jax.vmap(change, in_axes=(1, 0, 1), out_axes=1)(columns, rows, free)
 
