@@ -133,14 +133,16 @@ def label_solve(
 
     K_tS comes in strips of `batch` samples and is never held whole. A QR decomposition is carried along the strips,
     O(n m^2): the strips of [K_tS, Y_t] = Q R enter R one after the other, and with R = [[R_K, Z], [0, .]] the labels are
-    Y_S = (R_K (K_SS + lam I)^{-1})^+ Z. Normal equations would cost half of that and square the condition number of K_tS.
+    Y_S = (K_SS + lam I) R_K^+ Z, without an inverse of K_SS. Normal equations would cost half of that and square the condition
+    number of K_tS. Where K_tS has not full rank, these are some of the many best labels.
 
     Args:
         block: of the kernel matrices, as in `infinite_width.cross`.
         batch: samples in a strip.
         report: called with (samples seen, samples in all) after each strip.
-    Raises: ValueError for points that do not fit, or if K_SS + lam I is singular to working precision.
+    Raises: ValueError for points that do not fit, or a negative reg.
     """
+    _checks.reg("reg", reg)
     _checks.matrix("points", points, cols=targets.preprocessing.dim)
     k_ss = gram(kernel, points, block=block)
     m, n = len(k_ss), len(targets)
@@ -152,8 +154,8 @@ def label_solve(
         r = _reduced(r, strip * (rows < n)[:, None])  # of one size: what is repeated counts as zero
         if report is not None:
             report(min(first + batch, n), n)
-    inverse = kernel_regression.coefficients(k_ss, jnp.eye(m, dtype=k_ss.dtype), reg)
-    return least_squares(r[:m, :m] @ inverse, r[:m, m:])
+    c = least_squares(r[:m, :m], r[:m, m:])
+    return k_ss @ c + kernel_regression.relative_reg(k_ss, reg) * c
 
 
 @jax.jit

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import distill_lib as dl
+from distill_lib.infinite_width import InfiniteWidth
 
 SHAPE = (2, 3, 2)
 MAPS = {
@@ -301,3 +302,106 @@ def test_parts_that_do_not_fit_are_refused(change, message):
     parts = {name: getattr(one, name) for name in one.__dataclass_fields__}
     with pytest.raises(ValueError, match=message):
         dl.DistilledSet(**parts | change)
+
+
+# Sets for a kernel, and sets of others
+
+KERNEL = InfiniteWidth("nngp", "fc", 1, SHAPE)
+
+
+def for_kernel(kernel=KERNEL, **change):
+    one = make()
+    parts = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    return dl.DistilledSet(**parts | {"feature_map": None, "kernel": kernel} | change)
+
+
+@pytest.mark.parametrize("kernel", [None, KERNEL])
+def test_a_set_without_a_feature_map_survives_its_file(tmp_path, kernel):
+    one = for_kernel(kernel)
+    one.save(tmp_path / "set.npz")
+    other = dl.DistilledSet.load(tmp_path / "set.npz")
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    assert np.array_equal(one.points, other.points)
+    with pytest.raises(ValueError, match="this set has no feature map, hence no weights"):
+        other.model()
+    if kernel is None:
+        with pytest.raises(ValueError, match=r"kernel_regression\.scores"):
+            other.predict(IMAGES)
+    else:
+        k_ss = np.asarray(kernel(one.points, one.points))
+        c = np.linalg.solve(k_ss + 0.25 * np.eye(5), one.labels)
+        wanted = np.asarray(kernel(one.normalisation(IMAGES), one.points)) @ c
+        assert np.allclose(other.scores(IMAGES), wanted, rtol=1e-7)
+        assert np.array_equal(other.predict(IMAGES), wanted.argmax(1))
+
+
+def test_a_file_from_before_there_were_kernels_loads(saved, tmp_path):
+    path = rewritten(saved, tmp_path / "set.npz", lambda h, a: h.pop("kernel") and None)
+    assert dl.DistilledSet.load(path).kernel is None
+
+
+def test_a_set_is_for_one_model_class():
+    with pytest.raises(ValueError, match="for a feature map or for a kernel; give one of them"):
+        for_kernel(feature_map=dl.Linear(12))
+    with pytest.raises(ValueError, match=r"takes images of shape \(2, 2, 2\), but the set holds \(2, 3, 2\)"):
+        for_kernel(InfiniteWidth("nngp", "fc", 1, (2, 2, 2)))
+
+
+def test_a_kernel_that_load_would_not_know_is_not_saved(tmp_path):
+    class Other(InfiniteWidth):
+        pass
+
+    with pytest.raises(ValueError, match="the kernel Other cannot be saved"):
+        for_kernel(Other("nngp", "fc", 1, SHAPE)).save(tmp_path / "set.npz")
+
+
+NORM = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
+
+
+def released(path, pixels=False, **change):
+    """A file as others release them: images (m, c, h, w) in float32, labels (m, k)."""
+    rng = np.random.default_rng(3)
+    arrays = {"images": rng.normal(size=(5, 2, 2, 3)).astype(np.float32), "labels": rng.normal(size=(5, 3))}
+    np.savez(path, **{name: value for name, value in (arrays | change).items() if value is not None})
+    return arrays
+
+
+def test_a_set_of_others_is_read(tmp_path):
+    arrays = released(tmp_path / "theirs.npz")
+    one = dl.DistilledSet.from_npz(tmp_path / "theirs.npz", NORM, pixels=False, kernel=KERNEL)
+    assert one.points.dtype == np.float64
+    assert np.array_equal(one.points, arrays["images"].reshape(5, -1))  # channel first, as ours
+    assert np.array_equal(one.labels, arrays["labels"])
+    assert one.kernel == KERNEL
+    raw = dl.DistilledSet.from_npz(str(tmp_path / "theirs.npz"), NORM, pixels=True)
+    assert np.allclose(raw.images(), np.moveaxis(arrays["images"], 1, 3), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": np.zeros((5, 2, 3, 2))}, r"images have shape \(5, 2, 3, 2\), but \(m, 2, 2, 3\) is needed"),
+        ({"images": np.zeros((5, 12))}, r"images have shape \(5, 12\)"),
+        ({"images": np.zeros((0, 2, 2, 3))}, r"images have shape \(0,"),
+        ({"images": np.full((5, 2, 2, 3), np.nan)}, "images holds 60 entries that are NaN"),
+        ({"images": np.full((5, 2, 2, 3), "a")}, "images are of <U1, not real numbers"),
+        ({"labels": np.zeros(5)}, r"labels has shape \(5,\)"),
+        ({"labels": np.zeros((4, 3))}, r"labels has shape \(4, 3\), .* \(5, any\)"),
+        ({"labels": np.full((5, 3), np.inf)}, "labels holds 15 entries"),
+        ({"labels": None}, "'labels' is missing"),
+        ({"labels": np.array([{}] * 5, dtype=object)}, "Object arrays cannot be loaded"),
+    ],
+)  # fmt: skip
+def test_a_file_of_others_that_does_not_fit_is_refused(tmp_path, change, message):
+    path = tmp_path / "theirs.npz"
+    released(path, **change)
+    with pytest.raises(ValueError, match=message) as error:
+        dl.DistilledSet.from_npz(path, NORM, pixels=False)
+    assert str(error.value).startswith(f"{path} cannot be read as images and labels: ")
+    assert "give an npz file with arrays images (m, 2, 2, 3) and labels (m, k) of finite numbers." in str(error.value)  # fmt: skip
+
+
+def test_a_pickle_of_others_is_refused_unread(tmp_path):
+    (tmp_path / "theirs.npz").write_bytes(pickle.dumps({"images": 1}))
+    with pytest.raises(ValueError, match="it is no npz file"):
+        dl.DistilledSet.from_npz(tmp_path / "theirs.npz", NORM, pixels=False)
