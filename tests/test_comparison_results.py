@@ -1,0 +1,43 @@
+"""What the comparison chapter measured on the digits: every method does more than real images, in the model that it is for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+FILE = Path(__file__).parents[1] / "_build" / "digits" / "results" / "comparison.json"
+MARGIN = 5.0  # points of test accuracy above the random subset of the same size, in the same model
+METHODS = {
+    "closed form, linear", "nearest set", "closed form, FCNN", "exact KIP, FCNN",
+    "KIP fixed", "KIP learned", "label solve", "RFAD",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cells():
+    if not FILE.is_file():
+        pytest.skip("no fresh run of the comparison on the digits")
+    rows = json.loads(FILE.read_text())["rows"]
+    return {(row["method"], row["model"]): row for row in rows if row["quantity"] == "accuracy"}
+
+
+def test_every_method_beats_the_random_subset_at_home(cells):
+    home = {method: model for (method, model), row in cells.items() if row["home"]}
+    assert set(home) == METHODS
+    for method, model in home.items():
+        subset = cells["random subset", model]
+        assert cells[method, model]["measured"] >= subset["measured"] + MARGIN, (method, model)
+
+
+def test_every_set_was_evaluated_in_every_model(cells):
+    methods, models = {m for m, _ in cells}, {m for _, m in cells} - {"finite ConvNet"}
+    assert methods == METHODS | {"random subset"}
+    assert len(models) == 6
+    assert {(a, b) for a in methods for b in models} <= set(cells)
+    assert all(0 <= row["measured"] <= 100 for row in cells.values())
+
+
+def test_the_trained_networks_have_several_seeds(cells):
+    trained = [row for (_, model), row in cells.items() if model == "finite ConvNet"]
+    assert len(trained) >= 5
+    assert all(row["seeds"] >= 3 and row["spread"] is not None for row in trained)

@@ -1,0 +1,169 @@
+"""Exact sets with held pixels: they carry W and keep every held value, up to the limit, and beyond it none does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import matrix, seeds, train
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import distill_lib as dl
+from distill_lib import corruption
+
+# (k, d, m) with room for held pixels; d > m, so the points do not span everything.
+SHAPES = st.sampled_from(((1, 9, 4), (2, 12, 5), (3, 14, 8)))
+PENALTY = 0.1
+
+
+def instance(seed, shape):
+    k, d, m = shape
+    rng = np.random.default_rng(seed)
+    return rng, matrix(rng, k, d), rng.normal(size=(m, d))
+
+
+def error(w, points, labels, reg_s=0.0):
+    return np.linalg.norm(train(points, labels, reg_s) - w) / np.linalg.norm(w)
+
+
+@settings(max_examples=40)
+@given(seeds, SHAPES, st.sampled_from((0.0, 0.5)))
+def test_the_set_carries_the_model_and_keeps_every_held_value(seed, shape, reg_s):
+    k, d, m = shape
+    rng, w, start = instance(seed, shape)
+    # Each pixel is held in its own number of points, and free in at least k.
+    counts = rng.integers(0, m - k + 1, d)
+    held = rng.random((m, d)).argsort(0).argsort(0) < counts
+    assert corruption.lacking_equations(held, k) == 0
+    found = corruption.held_set(w, start, held, PENALTY, reg_s)
+    assert np.array_equal(np.asarray(found.features)[held], start[held])
+    size = np.linalg.norm(found.features, 2)
+    floor = np.linalg.svd(found.features, compute_uv=False)[-1]
+    assert error(w, found.features, found.labels, reg_s) < 1e-11 * (size / floor) ** 2
+    assert np.isclose(found.distance, np.linalg.norm(found.features - start))
+
+
+@settings(max_examples=20)
+@given(seeds, SHAPES)
+def test_it_is_the_nearest_for_its_coefficients(seed, shape):
+    k, d, m = shape
+    _rng, w, start = instance(seed, shape)
+    held = np.asarray(corruption.balanced_mask(jax.random.key(seed), m, d, m - k - 1))
+    found = np.asarray(corruption.held_set(w, start, held, PENALTY).features)
+    q = np.linalg.qr(w.T)[0]
+    c = np.linalg.lstsq(found.T, q, rcond=None)[0]
+    for i in range(d):  # another solution of the same k equations in the free entries
+        free = np.flatnonzero(~held[:, i])
+        null = np.linalg.svd(c[free].T)[2][k:]
+        change = found[free, i] - start[free, i]
+        assert np.abs(null @ change).max(initial=0) < 1e-7 * (1 + np.linalg.norm(change))
+
+
+@settings(max_examples=20)
+@given(seeds, SHAPES, st.sampled_from((0.01, 1.0)))
+def test_with_nothing_held_it_is_the_robust_set(seed, shape, penalty):
+    _k, d, m = shape
+    _, w, start = instance(seed, shape)
+    found = corruption.held_set(w, start, np.zeros((m, d), bool), penalty)
+    other = dl.robust_set(jnp.asarray(w), jnp.asarray(start), penalty)
+    assert np.allclose(found.features, other.features, atol=1e-8 * np.abs(other.features).max())
+
+
+@settings(max_examples=20)
+@given(seeds, SHAPES, st.booleans())
+def test_as_many_whole_pixels_as_points_can_be_held_and_no_more(seed, shape, one_too_many):
+    k, d, m = shape
+    rng, w, start = instance(seed, shape)
+    held = np.zeros((m, d), bool)
+    held[:, rng.permutation(d)[: m + one_too_many]] = True
+    if not one_too_many:
+        found = corruption.held_set(w, start, held, PENALTY)
+        assert np.array_equal(np.asarray(found.features)[held], start[held])
+        s = np.linalg.svd(found.features, compute_uv=False)
+        assert error(w, found.features, found.labels) < 1e-10 * (s[0] / s[-1]) ** 2
+        assert corruption.least_error(w, start, held) < 1e-8
+        return
+    assert corruption.lacking_equations(held, k) == (m + 1) * k
+    with pytest.raises(ValueError, match="no set with these pixels carries W"):
+        corruption.held_set(w, start, held, PENALTY)
+    bound = corruption.least_error(w, start, held)
+    assert bound > 0
+    # No set with these pixels does better: random ones, and the one that is best for a given span of the held part.
+    whole = held.all(0)
+    for _ in range(5):
+        points = np.where(held, start, rng.normal(size=(m, d)))
+        labels = points @ w.T
+        assert error(w, points, labels) >= bound * (1 - 1e-9)
+    b = np.linalg.lstsq(start[:, whole].T, w[:, whole].T, rcond=None)[0]  # W_S^T = X B on the held pixels
+    points = np.array(start)
+    points[:, ~whole] = np.linalg.pinv(b.T) @ w[:, ~whole]  # B^T P = W there exactly
+    best = np.linalg.norm(b.T @ points - w) / np.linalg.norm(w)
+    assert np.isclose(best, bound, rtol=1e-6)
+
+
+def test_counting_unknowns_is_not_enough():
+    """Held pixels that leave more unknowns than equations, and yet no exact set: all of them in one place."""
+    k, d, m = 2, 20, 6
+    _rng, w, start = instance(0, (k, d, m))
+    held = np.zeros((m, d), bool)
+    held[:, :8] = True  # 8 whole pixels; as many entries spread evenly would be no obstacle
+    unknowns, equations = held.size - held.sum(), k * (d - m)
+    assert unknowns > equations
+    assert corruption.least_error(w, start, held) > 0.01
+    spread = np.asarray(corruption.balanced_mask(jax.random.key(0), m, d, m - k))
+    assert spread.sum() > held.sum()
+    found = corruption.held_set(w, start, spread, PENALTY)
+    assert error(w, found.features, found.labels) < 1e-9
+
+
+def test_a_pixel_free_in_too_few_points_is_left_as_it_is():
+    k, d, m = 3, 14, 8
+    _rng, w, start = instance(1, (k, d, m))
+    held = np.zeros((m, d), bool)
+    held[1:, :2] = True  # free in one point, below k
+    found = corruption.held_set(w, start, held, PENALTY)
+    assert np.array_equal(np.asarray(found.features)[:, :2], start[:, :2])
+    assert error(w, found.features, found.labels) < 1e-9
+
+
+@given(seeds, st.integers(0, 6))
+def test_a_balanced_mask_holds_each_pixel_equally_often(seed, count):
+    mask = corruption.balanced_mask(jax.random.key(seed), 6, 11, count)
+    assert (mask.sum(0) == count).all()
+
+
+def test_the_span_tells_neighbouring_models_apart_with_pixels_held():
+    """The span of the points tells the model of the training set from a neighbour's, however many pixels are held."""
+    k, d, m = 2, 12, 6
+    rng, w, start = instance(2, (k, d, m))
+    other = w + 1e-3 * rng.normal(size=w.shape)
+    held = corruption.balanced_mask(jax.random.key(1), m, d, m - k)
+    found = np.asarray(corruption.held_set(w, start, held, PENALTY).features)
+    assert 1e3 * dl.privacy.span_residual(found, w) < dl.privacy.span_residual(found, other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"held": np.zeros((5, 3), bool)}, r"held has shape \(5, 3\)"),
+        ({"held": np.zeros((5, 12))}, "of float64; a mask of True and False"),
+        ({"penalty": 0.0}, "penalty = 0.0 must be a finite number above 0"),
+        ({"start": np.ones((1, 12)), "held": np.zeros((1, 12), bool)}, "m = 1 support points cannot carry"),
+        ({"weights": np.ones((2, 12))}, "the model W has rank 1"),
+        ({"start": np.full((5, 12), np.nan)}, "start holds 60 entries"),
+        (
+            {"start": np.zeros((5, 12)), "held": np.eye(5, 12) > 0},
+            "leave the equations of the model unsolved",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(change, message):
+    _, w, start = instance(0, (2, 12, 5))
+    given_ = {"weights": w, "start": start, "held": np.zeros((5, 12), bool), "penalty": PENALTY} | change
+    with pytest.raises(ValueError, match=message):
+        corruption.held_set(**given_)
+
+
+def test_a_mask_cannot_hold_more_points_than_there_are():
+    with pytest.raises(ValueError, match=r"held in 7 of 6 points; count must be in 0\.\.m"):
+        corruption.balanced_mask(jax.random.key(0), 6, 4, 7)
