@@ -122,11 +122,11 @@ class Objective(eqx.Module):
     def predictions(
         self, own: Float[Array, "m p"], support: Support, f: Float[Array, "n p"]
     ) -> Float[Array, "n k"]:
-        """K_TS (K_SS + lam I)^{-1} Y_S for features of the support and of the targets; all but the targets' product in float64."""
-        own = own.astype(jnp.float64)
+        """K_TS (K_SS + lam I)^{-1} Y_S for features of the support and of the targets: products of features in their dtype, the solve in float64."""
         labels = support.get("labels", self.labels).astype(jnp.float64)
-        alpha = kernel_regression.solve(from_features(own, own), labels, self.jitter)
-        weights = WEIGHT_VARIANCE * own.T @ alpha
+        gram = from_features(own, own).astype(jnp.float64)
+        alpha = kernel_regression.solve(gram, labels, self.jitter)
+        weights = WEIGHT_VARIANCE * own.T.astype(jnp.float64) @ alpha
         return (f @ weights.astype(f.dtype)).astype(jnp.float64) + BIAS_VARIANCE * alpha.sum(0)
 
     def loss_of(
