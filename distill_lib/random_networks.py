@@ -163,7 +163,7 @@ class EmpiricalNNGP(Kernel):
 
     @property
     def pair_size(self) -> int:
-        """Features and activations count per point, not per pair; so that a block of points fits, as if it were 16 numbers a pair."""
+        """16. The networks hold numbers for each point and none for a pair: this keeps a block to 1024 points and their activations."""
         return 16
 
 
