@@ -41,3 +41,10 @@ def test_the_trained_networks_have_several_seeds(cells):
     trained = [row for (_, model), row in cells.items() if model == "finite ConvNet"]
     assert len(trained) >= 5
     assert all(row["seeds"] >= 3 and row["spread"] is not None for row in trained)
+
+
+def test_sets_near_images_travel_and_sets_from_noise_do_not(cells):
+    for model in ("FC NNGP", "FC NTK", "Conv NTK", "ConvNet NNGP"):
+        subset = cells["random subset", model]["measured"]
+        assert cells["nearest set", model]["measured"] > subset + 2, model
+        assert cells["closed form, FCNN", model]["measured"] < subset - 30, model
