@@ -104,10 +104,32 @@ def render(cells: list[Cell]) -> Table:
 
 
 def markdown(cells: list[Cell]) -> str:
-    """The report as a table for the book."""
-    heads = ("data set", "IPC", "model", "quantity", "paper", "ours", "difference", "verdict", "because")
-    lines = [heads, ["---", "---:", "---", "---", "---:", "---:", "---:", "---", "---"], *map(_texts, cells)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    """The report as a table for the book; why a cell was not simply reproduced stands underneath, once for each reason."""
+    several = len({cell["quantity"] for cell in cells}) > 1
+    heads = [
+        "data set",
+        "IPC",
+        "model",
+        *(["quantity"] if several else []),
+        "paper",
+        "ours",
+        "difference",
+        "verdict",
+    ]
+    rule = [":---" if head in ("data set", "model", "quantity", "verdict") else "---:" for head in heads]
+    lines = [heads, rule]
+    notes: list[str] = []
+    for cell in cells:
+        *texts, judged, _ = [text.replace(" ", "\N{NO-BREAK SPACE}") for text in _texts(cell)]
+        if cell["verdict"] != "reproduced" and cell["reason"]:
+            if cell["reason"] not in notes:
+                notes.append(cell["reason"])
+            judged += f" ({notes.index(cell['reason']) + 1})"
+        if not several:
+            del texts[3]
+        lines.append([*texts, judged])
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return table + "".join(f"\n\n({number}) {note}." for number, note in enumerate(notes, start=1))
 
 
 def _texts(cell: Cell) -> list[str]:

@@ -153,12 +153,9 @@ def test_the_papers_cells_are_there_for_the_prose(project):
     with open(project / "notebooks" / "profiles.yml", "a") as file:
         file.write("paper: {description: large, notebooks: {demo: {datasets: [mnist]}}}\n")
     told = stage.substitutions(project, "tiny")["report"]
-    assert (
-        "| mnist | 1 | linear | accuracy (%) | 86.41 | 86.40 | -0.01 | reproduced | within 0.15 points |"
-        in told["table_3"]
-    )
+    assert "| mnist | 1 | linear | 86.41 | 86.40 | -0.01 | reproduced |" in told["table_3"]
     assert "1 reproduced" in told["verdicts"]
-    assert told["table_4"].count("not run") >= 9
+    assert told["table_4"].count("not\N{NO-BREAK SPACE}run") >= 9
 
 
 def test_links_to_text_notebooks_lead_to_the_executed_ones(project):

@@ -200,16 +200,19 @@ def test_reasons_belong_to_published_cells():
 
 
 def test_the_book_shows_the_same_cells(project, monkeypatch):
-    save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5))
-    cells = report(project, "tiny")
-    lines = markdown(cells).splitlines()
-    assert len(lines) == 2 + len(cells)
-    assert len({line.count("|") for line in lines}) == 1
-    assert any(
-        "| original | linear | accuracy (%) | 86.41 | 86.50 | +0.09 | reproduced | within 0.15 points |"
-        in line
-        for line in lines
-    )
+    save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5), ("mnist", 1, 80.0))
+    for table, columns in (("3", 7), ("4", 8)):
+        cells = [cell for cell in report(project, "tiny") if cell["table"] == table]
+        text = markdown(cells).replace("\N{NO-BREAK SPACE}", " ")
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert len(lines) == 2 + len(cells)
+        assert {line.count("|") for line in lines} == {columns + 1}
+        if table == "3":
+            assert "| mnist | original | linear | 86.41 | 86.50 | +0.09 | reproduced |" in lines
+            assert "| mnist | 1 | linear | 86.41 | 80.00 | -6.41 | differs |" in lines
+        else:
+            assert "not run (1)" in text
+            assert "(1) 30,000 steps" in text
 
 
 def test_results_without_their_origin_are_named(tmp_path):
