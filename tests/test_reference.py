@@ -114,8 +114,9 @@ def test_a_published_cell_that_differs_has_a_reason(profile):
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_whole_processes_stay_under_four_gigabytes(profile):
-    path = REFERENCE / profile / "results" / "ridge_path.json"
-    peaks = cells(json.loads(path.read_text()), table="whole process", quantity="peak memory")
+    if not (REFERENCE / profile / "results" / "ridge_path.json").is_file():
+        pytest.skip(f"the reference run of the profile {profile} has no such page yet")
+    peaks = cells(results(REFERENCE / profile, "ridge_path"), table="whole process", quantity="peak memory")
     assert len(peaks) >= 2
     assert all(0.1 < row["measured"] < 4 for row in peaks.values())
 
