@@ -7,6 +7,7 @@ The layers are in the NTK parameterisation with weights of variance 2 / fan-in a
 
 import abc
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -92,19 +93,42 @@ class InfiniteWidth(Kernel):
         return {"fc": 1, "conv": pixels, "convnet": pixels**2}[self.architecture]
 
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-        """K(x_i, y_j). Raises: ImportError without neural-tangents (the extra `ntk`), ValueError for points of another size."""
+        """K(x_i, y_j). Raises: ImportError without neural-tangents (the extra `ntk`), ValueError for points of another size.
+
+        NotImplementedError where a ConvNet kernel is differentiated on a processor by a JAX that compiles it wrongly.
+        """
         for name, points in (("x", x), ("y", y)):
             if np.ndim(points) != 2 or np.shape(points)[1] != self.dim:
                 raise ValueError(
                     f"{name} has shape {np.shape(points)}, but points of {self.dim} numbers as rows are needed."
                 )
-        return _network(self.architecture, self.depth)(self._inputs(x), self._inputs(y), self.kind)
+        values = _network(self.architecture, self.depth)(self._inputs(x), self._inputs(y), self.kind)
+        return _without_gradient(values) if self.architecture == "convnet" and _miscompiles() else values
 
     def _inputs(self, points):
         if self.architecture == "fc":
             return jnp.asarray(points)
         h, w, c = self.shape
         return jnp.moveaxis(jnp.reshape(points, (-1, c, h, w)), 1, 3)
+
+
+def _miscompiles() -> bool:
+    """Whether the gradient of pooled covariances would be compiled to reads out of bounds, which end the process: jax 0.10 on AVX-512."""
+    capped = "xla_cpu_max_isa=AVX2" in os.environ.get("XLA_FLAGS", "")
+    return jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12) and not capped
+
+
+@jax.custom_jvp
+def _without_gradient(values):
+    return values
+
+
+@_without_gradient.defjvp
+def _refuse(primals, tangents):
+    raise NotImplementedError(
+        f"jax {jax.__version__} compiles the gradient of ConvNet kernels wrongly on processors: take jax 0.12 (Python 3.12 or 3.13), a GPU, "
+        "another architecture, or set XLA_FLAGS=--xla_cpu_max_isa=AVX2 before JAX starts."
+    )
 
 
 @lru_cache
@@ -130,8 +154,7 @@ def _network(architecture: Architecture, depth: int) -> Callable[..., Any]:
 def _pooled(covariances):
     """2x2 average pooling of a neural-tangents `Kernel`, whose arrays end in (h, h, w, w), or (w, w, h, h).
 
-    As `stax.AvgPool((2, 2), (2, 2))`, but the gradient of that one is compiled to out-of-bounds reads by the XLA of jax 0.10.2
-    on processors with AVX-512.
+    As `stax.AvgPool((2, 2), (2, 2))`, whose gradient some versions of XLA compile wrongly at still smaller sizes.
     """
 
     def pool(cov):

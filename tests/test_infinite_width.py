@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_lib._neural_tangents import stax
-from distill_lib.infinite_width import InfiniteWidth, Kernel, cross, gram
+from distill_lib.infinite_width import InfiniteWidth, Kernel, _miscompiles, cross, gram
 
 SHAPE = (4, 5, 2)
 DIM = math.prod(SHAPE)
@@ -133,6 +133,8 @@ def test_the_channels_come_first_and_neighbours_matter():
 @pytest.mark.parametrize(("architecture", "depth"), [("fc", 2), ("conv", 1), ("convnet", 2)])
 def test_a_gradient_is_the_slope(kind, architecture, depth):
     kernel = InfiniteWidth(kind, architecture, depth, SHAPE)
+    if architecture == "convnet" and _miscompiles():
+        pytest.skip("refused by this JAX, as another test shows")
     x, y, way = points(2, 2), points(3, 3), points(4, 2)
 
     @jax.jit
@@ -164,11 +166,17 @@ def test_pooling_is_that_of_neural_tangents():
         assert np.allclose(cross(kernel, *flat), jax.jit(partial(theirs, get=kind))(x, y), rtol=1e-12)
 
 
-def test_the_gradient_of_pooling_survives_larger_images():
-    """Where `stax.AvgPool` has brought the process down (jax 0.10.2, AVX-512)."""
-    kernel = InfiniteWidth("nngp", "convnet", 1, (8, 8, 1))
+def test_the_gradient_of_pooling_is_right_or_refused():
+    """jax 0.10.2 brings the process down on processors with AVX-512, with our pooling and with that of neural-tangents."""
+    kernel = InfiniteWidth("ntk", "convnet", 2, (8, 8, 1))
     x, y = points(0, 2, 64), points(1, 3, 64)
     total = jax.jit(lambda z: kernel(z, y).sum())
+    if _miscompiles():
+        with pytest.raises(
+            NotImplementedError, match=r"compiles the gradient of ConvNet kernels wrongly .* take jax 0\.12"
+        ):
+            jax.jit(jax.grad(total))(x)
+        return
     slope, h = jax.jit(jax.grad(total))(x), 1e-6
     assert np.isclose(np.vdot(slope, x), (total((1 + h) * x) - total((1 - h) * x)) / (2 * h), rtol=1e-6)
 
@@ -215,7 +223,7 @@ def test_the_default_block_holds_what_fits():
 def test_several_devices_share_the_blocks():
     code = """
 import numpy as np, jax, distill_lib
-from distill_lib.infinite_width import InfiniteWidth, gram, cross
+from distill_lib.infinite_width import _miscompiles, InfiniteWidth, gram, cross
 assert len(jax.devices()) == 3
 x = np.random.default_rng(0).normal(size=(7, 12))
 kernel = InfiniteWidth("ntk", "fc", 1, (2, 3, 2))
@@ -252,7 +260,7 @@ def test_a_missing_package_is_named_with_the_remedy(missing):
 import sys
 sys.modules[{missing!r}] = None
 import distill_lib
-from distill_lib.infinite_width import InfiniteWidth
+from distill_lib.infinite_width import _miscompiles, InfiniteWidth
 kernel = InfiniteWidth("ntk", "fc", 1, (1, 2, 1))  # needs nothing yet
 try:
     kernel([[1.0, 2.0]], [[1.0, 2.0]])
