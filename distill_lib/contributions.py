@@ -107,7 +107,7 @@ def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Arra
 
 
 def cancellation(parts: Float[Array, "n m"]) -> Float[Array, " n"]:
-    """The sum of absolute contributions over the absolute value of their sum: 1 where all points pull the same way; large where the score is a small rest of large parts.
+    """Sum of the absolute contributions over the absolute value of their sum: 1 where all points pull the same way; large where the score is a small rest of large parts.
 
     Raises: ValueError for contributions that are all zero for some input.
     """
@@ -130,7 +130,7 @@ def gathered(
     """Another set of m points with the same model for every lam_S, in which one point alone makes all scores of a given input.
 
     An orthogonal R mixes the samples, phi(X_S) R and Y_S R, and leaves phi(X_S) phi(X_S)^T and Y_S phi(X_S)^T alone, hence W_S. The
-    reflection here takes u = K(X_S, x) to its norm times the first unit vector: K(x, x_j) = 0 for every other point.
+    reflection here takes u = K(X_S, x) to a multiple of the first unit vector: K(x, x_j) = 0 for every other point.
 
     Args:
         features, labels: a support set, for a surjective phi.
@@ -143,7 +143,7 @@ def gathered(
     size = jnp.linalg.norm(u)
     if not bool(size > 0):
         raise ValueError("the input is orthogonal to every support point, so there is no score to gather.")
-    # Householder: R = I - 2 v v^T / v^T v with v = u + sign(u_1) |u| e_1.
+    # Householder: R = I - 2 v v^T / v^T v with v = u + sign(u_1) ||u|| e_1.
     v = u.at[0].add(jnp.where(u[0] < 0, -size, size))
 
     def mixed(a):
