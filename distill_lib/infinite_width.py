@@ -95,15 +95,18 @@ class InfiniteWidth(Kernel):
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
         """K(x_i, y_j). Raises: ImportError without neural-tangents (the extra `ntk`), ValueError for points of another size.
 
-        NotImplementedError where a ConvNet kernel is differentiated on a processor by a JAX that compiles it wrongly.
+        NotImplementedError for the NTK of a ConvNet, or the gradient of its NNGP, on a processor by a JAX that compiles it wrongly.
         """
         for name, points in (("x", x), ("y", y)):
             if np.ndim(points) != 2 or np.shape(points)[1] != self.dim:
                 raise ValueError(
                     f"{name} has shape {np.shape(points)}, but points of {self.dim} numbers as rows are needed."
                 )
+        pooled = self.architecture == "convnet" and _miscompiles()
+        if pooled and self.kind == "ntk":
+            raise NotImplementedError(_MISCOMPILED.format("NTK"))
         values = _network(self.architecture, self.depth)(self._inputs(x), self._inputs(y), self.kind)
-        return _without_gradient(values) if self.architecture == "convnet" and _miscompiles() else values
+        return _without_gradient(values) if pooled else values
 
     def _inputs(self, points):
         if self.architecture == "fc":
@@ -112,8 +115,14 @@ class InfiniteWidth(Kernel):
         return jnp.moveaxis(jnp.reshape(points, (-1, c, h, w)), 1, 3)
 
 
+_MISCOMPILED = (
+    f"jax {jax.__version__} compiles the {{}} of ConvNets wrongly on processors: take jax 0.12 (Python 3.12 or 3.13), a GPU, another "
+    "architecture, or set XLA_FLAGS=--xla_cpu_max_isa=AVX2 before JAX starts."
+)
+
+
 def _miscompiles() -> bool:
-    """Whether the gradient of pooled covariances would be compiled to reads out of bounds, which end the process: jax 0.10 on AVX-512."""
+    """Whether kernels of pooled covariances are compiled to reads out of bounds, which end the process: jax 0.10 on AVX-512."""
     capped = "xla_cpu_max_isa=AVX2" in os.environ.get("XLA_FLAGS", "")
     return jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12) and not capped
 
@@ -125,10 +134,7 @@ def _without_gradient(values):
 
 @_without_gradient.defjvp
 def _refuse(primals, tangents):
-    raise NotImplementedError(
-        f"jax {jax.__version__} compiles the gradient of ConvNet kernels wrongly on processors: take jax 0.12 (Python 3.12 or 3.13), a GPU, "
-        "another architecture, or set XLA_FLAGS=--xla_cpu_max_isa=AVX2 before JAX starts."
-    )
+    raise NotImplementedError(_MISCOMPILED.format("gradient of the NNGP kernel"))
 
 
 @lru_cache
