@@ -123,12 +123,12 @@ def _coefficients(x, c, q, free, penalty):
     for _ in range(STEPS):
         if not (scale := np.sum(c**2) / q.shape[1]) > 0 or damping > 1e6:
             break
-        nearer = _step(x, c, q, free, penalty, damping * scale)
-        left = _miss(*nearer, q)
+        next_x, next_c = _step(x, c, q, free, penalty, damping * scale)
+        left = _miss(next_x, next_c, q)
         if miss < done and not left < miss / 2:
             break  # at rounding
         if left < miss:
-            (x, c), miss, damping = nearer, left, max(damping / 2, done)
+            x, c, miss, damping = next_x, next_c, left, max(damping / 2, done)
         else:
             damping *= 4
     return c
