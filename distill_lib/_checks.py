@@ -73,6 +73,12 @@ def positive(name: str, value: float) -> None:
         raise ValueError(f"{name} = {value!r} must be a finite number above 0.")
 
 
+def batch(size: int) -> None:
+    """Raise ValueError unless a batch holds at least one sample: an empty one would leave its results unset."""
+    if size < 1:
+        raise ValueError(f"a batch of {size} samples reads nothing; it must be at least 1.")
+
+
 def number(value: object) -> bool:
     """Whether a value is one finite real number."""
     array = np.asarray(value)

@@ -237,6 +237,7 @@ def train_stably(
 
 
 def _scores(loss, parameters, x, batch):
+    _checks.batch(batch)
     size = min(batch, len(x))
     out = np.empty((len(jax.tree.leaves(parameters)[0]), len(x), loss.model.classes), np.float32)
     for start in range(0, len(x), size):

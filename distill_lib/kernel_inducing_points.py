@@ -140,9 +140,10 @@ def label_solve(
         block: of the kernel matrices, as in `infinite_width.cross`.
         batch: samples in a strip.
         report: called with (samples seen, samples in all) after each strip.
-    Raises: ValueError for points that do not fit, or a negative reg.
+    Raises: ValueError for points that do not fit, an empty batch, or a negative reg.
     """
     _checks.reg("reg", reg)
+    _checks.batch(batch)
     _checks.matrix("points", points, cols=targets.preprocessing.dim)
     k_ss = gram(kernel, points, block=block)
     m, n = len(k_ss), len(targets)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib import _checks
 from distill_lib.infinite_width import Architecture, Kernel
 
 WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
@@ -175,8 +176,12 @@ def from_features(f: Float[Array, "n p"], g: Float[Array, "m p"]) -> Float[Array
 def batched_features(
     networks: RandomNetworks, key: PRNGKeyArray, images, normalisation, batch: int = 512
 ) -> Float[np.ndarray, "n p"]:
-    """F of many images (n, h, w, c) in batches, kept in main memory: n p numbers of float32."""
+    """F of many images (n, h, w, c) in batches, kept in main memory: n p numbers of float32.
+
+    Raises: ValueError for images that do not fit, or an empty batch.
+    """
     normalisation.check(images)
+    _checks.batch(batch)
 
     @jax.jit
     def of(key, part):

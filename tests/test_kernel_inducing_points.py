@@ -219,6 +219,9 @@ def test_repeated_points_are_no_obstacle():
 def test_progress_of_label_solve():
     seen = []
     label_solve(KERNEL, start(), TARGETS, batch=40, report=lambda *at: seen.append(at))
+    for empty in (0, -1):
+        with pytest.raises(ValueError, match=f"a batch of {empty} samples reads nothing"):
+            label_solve(KERNEL, start(), TARGETS, batch=empty)
     assert seen == [(40, 90), (80, 90), (90, 90)]
 
 

@@ -190,6 +190,8 @@ def test_batches_give_the_same_features_of_every_image():
         rtol=1e-5,
         atol=1e-6,
     )
+    with pytest.raises(ValueError, match="a batch of -1 samples reads nothing"):
+        batched_features(networks, KEY, images, norm, batch=-1)
 
 
 @pytest.mark.parametrize(
