@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.files import read_json, write_json
-from distill_lib.companion.notebook import source_path
+from distill_lib.companion.notebook import code, convert, source_path
 from distill_lib.companion.profiles import strings
 from distill_lib.companion.provenance import versions
 
@@ -49,8 +49,8 @@ def fingerprint(content: dict[str, Any]) -> str:
 
 
 def notebook_digest(root: Path, name: str) -> str:
-    """Over a notebook's text."""
-    return _sha256(source_path(root, name).read_bytes())
+    """Over a notebook's code: its prose and captions change nothing in what it finds."""
+    return _sha256(json.dumps(code(convert(source_path(root, name)))).encode())
 
 
 def library_digest(root: Path) -> str:

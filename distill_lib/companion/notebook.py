@@ -42,6 +42,33 @@ def convert(path: Path) -> Notebook:
     return notebook
 
 
+def code(notebook: Notebook) -> list[str]:
+    """What an outcome depends on: the sources of the code cells, without the injected parameters."""
+    return [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", [])
+    ]
+
+
+def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
+    """The source's prose, captions and tags with the outputs of an execution; the execution itself if its code was another."""
+    if code(executed) != code(source):
+        return executed
+    cells = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    merged = []
+    for cell in source.cells:
+        merged.append(cell)
+        if cell.cell_type == "code":
+            ran = next(cells)
+            cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+            if PARAMETERS in cell.metadata.get("tags", []):
+                merged.append(next(cells))  # the injected ones
+    source.cells = merged
+    source.metadata.update(executed.metadata)
+    return tidy(source, root)
+
+
 def check_parameters(name: str, notebook: Notebook, parameters: dict[str, Any]) -> None:
     """Raises: CompanionError if a parameter is not declared in the notebook's cell tagged `parameters`."""
     cells = [cell for cell in notebook.cells if PARAMETERS in cell.metadata.get("tags", [])]

@@ -62,7 +62,7 @@ def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty:
 def needs_run(root: Path, profile: Profile) -> list[str]:
     """The notebooks that a book cannot take from the reference run.
 
-    They have been run here before, so that they are kept up to date here; or their text or parameters have changed
+    They have been run here before, so that they are kept up to date here; or their code or parameters have changed
     since the reference run; or it lacks them.
     """
     folder = reference_folder(root, profile.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.notebook import convert, with_prose
 from distill_lib.companion.profiles import load_profiles
 from distill_lib.companion.report import markdown, origin, report
 from distill_lib.companion.results import load_profile_results, load_results
@@ -32,7 +33,7 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
     missing = [page for page, path in paths.items() if path is None]
     if missing:
         raise _missing_pages(missing, profile)
-    files = {page + path.suffix: path.read_bytes() for page, path in paths.items() if path is not None}
+    files = {page + path.suffix: _content(root, path) for page, path in paths.items() if path is not None}
     files = {name: _link_notebooks(name, content, set(files)) for name, content in files.items()}
     for path in sorted(static.rglob("*")):
         if path.is_file():
@@ -42,6 +43,17 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
     files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
     files["_config.yml"] = _config(root, profile)
     return files
+
+
+def _content(root: Path, path: Path) -> bytes:
+    """A page; an execution is given the prose of its source, where there is one, as it is now."""
+    source = root / "notebooks" / f"{path.stem}.md"
+    if path.suffix != ".ipynb" or not source.is_file():
+        return path.read_bytes()
+    import nbformat
+
+    executed = nbformat.read(path, as_version=4)
+    return nbformat.writes(with_prose(executed, convert(source), root)).encode()
 
 
 def toc_pages(root: Path) -> list[str]:

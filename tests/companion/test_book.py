@@ -122,6 +122,18 @@ def test_an_executed_notebook_goes_before_the_committed_one(project):
     )
 
 
+@pytest.mark.parametrize(("code", "words"), [("print(1)", "# New words"), ("print(2)", "# Demo 0.2")])
+def test_an_execution_has_the_prose_of_now_unless_its_code_has_changed(project, code, words):
+    header = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n---\n"
+    (project / "notebooks" / "demo.md").write_text(
+        f"{header}\n# New words\n\n```{{code-cell}} ipython3\n{code}\n```\n"
+    )
+    staged = nbformat.reads(stage.staged_files(project, "tiny")["notebooks/demo.ipynb"].decode(), 4)
+    assert staged.cells[0].source.startswith(words)
+    assert staged.cells[1].source == "print(1)"
+    assert staged.cells[1].outputs[0].text == "0.2\n"
+
+
 def test_numbers_of_this_run_go_before_the_committed_ones(project):
     assert stage.substitutions(project, "tiny") == {
         "this": {"demo": {"ratio": "0.2"}},

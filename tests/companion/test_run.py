@@ -103,6 +103,11 @@ def test_only_what_has_changed_is_run_again(executed):
     assert "a  up to date" in text
     assert "nothing to run" in text
     assert ran(root) == before
+    source = root / "notebooks" / "a.md"
+    words = source.read_text()
+    source.write_text(words + "\nMore words.\n")
+    assert "nothing to run" in run(root)
+    source.write_text(words)
     write_notebook(root, "b", MARK.format(name="b"), "print('edited')")
     text = run(root)
     assert "b  run (changed: the notebook; about " in text
