@@ -207,6 +207,24 @@ def train(
     return Trained(loss, found.points if watch is None else found.best, found)
 
 
+def train_stably(
+    *arguments: Any, rates: Sequence[float] = (1e-2, 1e-3, 1e-4), **settings: Any
+) -> tuple[Trained, float]:
+    """`train` with the largest of the learning rates at which the descent does not diverge, and that rate.
+
+    Raises: `descent.Diverged` if it does at all of them; ValueError for no rate; and as `train`.
+    """
+    if not rates:
+        raise ValueError("no learning rate was given; give at least one.")
+    *others, least = sorted(rates, reverse=True)
+    for rate in others:
+        try:
+            return train(*arguments, learning_rate=rate, **settings), rate
+        except descent.Diverged:
+            continue
+    return train(*arguments, learning_rate=least, **settings), least
+
+
 def _scores(loss, parameters, x, batch):
     size = min(batch, len(x))
     out = np.empty((len(jax.tree.leaves(parameters)[0]), len(x), loss.model.classes), np.float32)

@@ -70,7 +70,7 @@ def private_ridge(
 
     Args:
         images, labels: the private training set, read once.
-        feature_map, normalisation: chosen without looking at it; so a mean and deviation of its own pixels will not do.
+        feature_map, normalisation: chosen without looking at it; so a mean, a deviation or a whitening of its own pixels will not do.
         classes: k, public.
         key: None draws the noise from the operating system's entropy. A key repeats an experiment; who knows it can take the noise
             off again, so nothing made with one is private.

@@ -58,6 +58,9 @@ def test_the_published_numbers_are_complete():
         ("closed form", "speedup"): 9,
     }
     assert len(table_3) + len(table_4) == len(cells)
+    baselines = published("baselines")
+    assert Counter(each["model"] for each in baselines) == {"fc-1 ntk": 6, "finite ConvNet": 2}
+    assert all(each["table"] == "baselines" and each["tolerance"] is None for each in baselines)
 
 
 def test_every_published_number_is_well_formed():
