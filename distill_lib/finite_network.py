@@ -1,6 +1,7 @@
 """Training finite networks on a distilled set: what a set that was made for a kernel is worth to a network (Loo et al. 2022)."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -208,21 +209,31 @@ def train(
 
 
 def train_stably(
-    *arguments: Any, rates: Sequence[float] = (1e-2, 1e-3, 1e-4), **settings: Any
+    *arguments: Any,
+    rates: Sequence[float] = (1e-2, 1e-3, 1e-4),
+    checkpoint: Path | None = None,
+    **settings: Any,
 ) -> tuple[Trained, float]:
     """`train` with the largest of the learning rates at which the descent does not diverge, and that rate.
 
+    Args:
+        checkpoint: a file; each rate has one of its own beside it.
     Raises: `descent.Diverged` if it does at all of them; ValueError for no rate; and as `train`.
     """
     if not rates:
         raise ValueError("no learning rate was given; give at least one.")
+
+    def at(rate):
+        file = None if checkpoint is None else checkpoint.with_stem(f"{checkpoint.stem}-{rate:g}")
+        return train(*arguments, learning_rate=rate, checkpoint=file, **settings), rate
+
     *others, least = sorted(rates, reverse=True)
     for rate in others:
         try:
-            return train(*arguments, learning_rate=rate, **settings), rate
+            return at(rate)
         except descent.Diverged:
             continue
-    return train(*arguments, learning_rate=least, **settings), least
+    return at(least)
 
 
 def _scores(loss, parameters, x, batch):

@@ -14,11 +14,15 @@ METHODS = {
 
 
 @pytest.fixture(scope="module")
-def cells():
+def content():
     if not FILE.is_file():
         pytest.skip("no fresh run of the comparison on the digits")
-    rows = json.loads(FILE.read_text())["rows"]
-    return {(row["method"], row["model"]): row for row in rows if row["quantity"] == "accuracy"}
+    return json.loads(FILE.read_text())
+
+
+@pytest.fixture(scope="module")
+def cells(content):
+    return {(row["method"], row["model"]): row for row in content["rows"] if row["quantity"] == "accuracy"}
 
 
 def test_every_method_beats_the_random_subset_at_home(cells):
@@ -48,3 +52,17 @@ def test_sets_near_images_travel_and_sets_from_noise_do_not(cells):
         subset = cells["random subset", model]["measured"]
         assert cells["nearest set", model]["measured"] > subset + 2, model
         assert cells["closed form, FCNN", model]["measured"] < subset - 30, model
+
+
+def test_the_linear_reading_is_at_the_ridge_parameter_of_the_table(cells, content):
+    values = content["values"]
+    for method in ("closed form, linear", "nearest set", "random subset"):
+        for model in ("FCNN", "FC NNGP", "FC NTK"):
+            name = f"{method}_{model}_kernel".replace(",", "").replace(" ", "_")
+            assert values[name]["number"] == pytest.approx(cells[method, model]["measured"], abs=0.3), name
+
+
+def test_every_method_has_its_memory(content):
+    memory = {row["method"]: row["measured"] for row in content["rows"] if row["quantity"] == "memory"}
+    assert set(memory) == METHODS
+    assert all(number > 0 for number in memory.values())

@@ -56,6 +56,11 @@ def test_a_removal_is_what_training_without_the_point_gives(seed, shape, reg):
     own = np.einsum("jjc->jc", np.asarray(left))
     error = labels - (features @ train(features, labels, reg).T - own)
     assert np.allclose(error, alpha / np.diag(m_inverse)[:, None], rtol=1e-7, atol=1e-9 * np.abs(alpha).max())
+    # 1 / M_jj: what the others leave open of the point, plus lam_S.
+    for j in range(len(features)):
+        others, one = np.delete(features, j, axis=0), features[j]
+        inside = np.linalg.solve(others @ others.T + reg * np.eye(len(others)), others @ one)
+        assert np.isclose(m_inverse[j, j] * (reg + one @ one - (others @ one) @ inside), 1, rtol=1e-7)
 
 
 @given(seeds, regs)
@@ -78,6 +83,15 @@ def test_a_repeated_point_has_half_the_contribution_and_no_removal(seed):
     assert np.allclose(two[:, [0, 5]], one[:, [0, 0]] / 2, atol=1e-8)
     with pytest.raises(ValueError, match="has not full rank, so what a removed point takes"):
         parts.removals(k_ts, parts.inverse(k_ss), both)
+
+
+@given(st.floats(0.1, 10), st.floats(0.01, 10), st.floats(-3, 3))
+def test_with_a_ridge_parameter_a_repeated_point_has_a_second_vote(k, reg, y):
+    k_ss, labels = np.full((2, 2), k), np.full((2, 1), y)
+    two = parts.contributions(np.full((1, 2), k), parts.inverse(k_ss, reg) @ labels)
+    assert np.allclose(two[0, :, 0], k * y / (2 * k + reg), atol=1e-9)
+    one = parts.contributions(np.full((1, 1), k), parts.inverse(k_ss[:1, :1], reg) @ labels[:1])
+    assert np.isclose(one[0, 0, 0], k * y / (k + reg), atol=1e-9)
 
 
 @settings(max_examples=25)

@@ -9,7 +9,7 @@ from helpers import pictures
 import distill_lib as dl
 from distill_lib import infinite_width
 from distill_lib.descent import Diverged
-from distill_lib.finite_network import FiniteNetwork, Loss, train
+from distill_lib.finite_network import FiniteNetwork, Loss, train, train_stably
 from distill_lib.infinite_width import InfiniteWidth
 from distill_lib.random_networks import Network
 from distill_lib.targets import centred_labels
@@ -103,6 +103,18 @@ def test_validation_keeps_the_best_parameters_and_stops(tmp_path):
 def test_a_rate_that_is_too_high_says_so():
     with pytest.raises(Diverged, match="lower the learning rate"):
         train(CONVNET, POINTS, LABELS, 1, key=KEY, steps=200, every=200, learning_rate=1e4)
+
+
+def test_the_largest_rate_that_does_not_diverge_is_taken(tmp_path):
+    options = {"key": KEY, "steps": 200, "every": 100, "checkpoint": tmp_path / "state.npz"}
+    found, rate = train_stably(CONVNET, POINTS, LABELS, 1, rates=(0.01, 1e4, 0.05), **options)
+    alone = train(CONVNET, POINTS, LABELS, 1, key=KEY, steps=200, every=100, learning_rate=0.05)
+    assert rate == 0.05
+    assert np.array_equal(found.descent.losses, alone.descent.losses)
+    with pytest.raises(Diverged):
+        train_stably(CONVNET, POINTS, LABELS, 1, rates=(1e4, 1e5), **options)
+    with pytest.raises(ValueError, match="no learning rate was given"):
+        train_stably(CONVNET, POINTS, LABELS, 1, rates=(), **options)
 
 
 @pytest.mark.parametrize(

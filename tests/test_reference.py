@@ -133,6 +133,36 @@ def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_nothing_else_does()
             assert abs(moved[solver]) < 0.2, solver
 
 
+def recorded(profile: str, notebook: str, **wanted) -> dict:
+    if not (REFERENCE / profile / "results" / f"{notebook}.json").is_file():
+        pytest.skip(f"the reference run of the profile {profile} has no {notebook} yet")
+    return cells(results(REFERENCE / profile, notebook), **wanted)
+
+
+def test_kip_at_full_size():
+    """96.5 % on MNIST with ten images per class; on CIFAR-10 300 steps with fixed labels are worth ten points."""
+    accuracy = recorded("paper", "kip", quantity="accuracy")
+    at = {(*key[0::2], key[3]): row["measured"] for key, row in accuracy.items()}
+    assert at["mnist", 10, "kip solved"] >= 96.5
+    assert at["cifar10", 10, "kip fixed"] > at["cifar10", 10, "start"] + 10
+    for dataset, ipc in {key[0::2] for key in accuracy}:
+        assert at[dataset, ipc, "random subset"] < at[dataset, ipc, "label solve"], (dataset, ipc)
+        assert at[dataset, ipc, "random subset"] < at[dataset, ipc, "kip fixed"], (dataset, ipc)
+
+
+def test_rfad_at_full_size():
+    """90 % on MNIST with one image per class, in its own kernel."""
+    accuracy = recorded("mnist", "rfad", quantity="accuracy")
+    assert accuracy["mnist", "convnet-3 empirical nngp", 1, "rfad platt"]["measured"] >= 90
+
+
+@pytest.mark.skipif("paper" not in PROFILES, reason="no reference run of the paper's profile")
+def test_the_exact_step_is_forty_times_cheaper_than_the_published_one_on_mnist():
+    """Side by side in one run, m = 100 and p = 784."""
+    ratio = recorded("paper", "table_4", quantity="step ratio")
+    assert ratio["mnist", "fcnn", 10, "kip"]["measured"] >= 40
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_committed_result_says_where_it_comes_from(profile):
     for path in sorted((REFERENCE / profile / "results").glob("*.json")):
