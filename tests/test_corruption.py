@@ -1,7 +1,6 @@
-"""Exact sets with held pixels: they carry W and keep every held value, up to the limit, and beyond it none does."""
+"""Exact sets with held pixels: they carry W and keep every held value, up to the limit and between the limits, and beyond none does."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import matrix, seeds, train
@@ -59,14 +58,74 @@ def test_it_is_the_nearest_for_its_coefficients(seed, shape):
         assert np.abs(null @ change).max(initial=0) < 1e-7 * (1 + np.linalg.norm(change))
 
 
-@settings(max_examples=20)
-@given(seeds, SHAPES, st.sampled_from((0.01, 1.0)))
-def test_with_nothing_held_it_is_the_robust_set(seed, shape, penalty):
-    _k, d, m = shape
-    _, w, start = instance(seed, shape)
-    found = corruption.held_set(w, start, np.zeros((m, d), bool), penalty)
-    other = dl.robust_set(jnp.asarray(w), jnp.asarray(start), penalty)
-    assert np.allclose(found.features, other.features, atol=1e-8 * np.abs(other.features).max())
+@given(seeds, SHAPES, st.floats(-3, 1))
+def test_a_step_is_the_damped_one_of_the_whole_jacobian(seed, shape, log_damping):
+    """The blocks give what the dense normal equations of all unknowns give."""
+    k, d, m = shape
+    rng, w, start = instance(seed, shape)
+    q, x, c = np.linalg.qr(w.T)[0], start.T, rng.normal(size=(m, k))
+    free, penalty, damping = rng.random((d, m)) < 0.4, 0.7, 10**log_damping
+    # d(X C) / dX_ia = e_i c_a, d(X C) / dC_ab = x_.a e_b; the unknown is penalty dC.
+    j_x = np.einsum("ij,ab->ibja", np.eye(d), c) * free[None, None]
+    j_c = np.einsum("ia,be->ibae", x, np.eye(k)) / penalty
+    j = np.concatenate([j_x.reshape(d * k, -1), j_c.reshape(d * k, -1)], 1)
+    z = j.T @ np.linalg.solve(j @ j.T + damping * np.eye(d * k), (q - x @ c).ravel())
+    x1, c1 = corruption._step(x, c, q, free, penalty, damping)
+    assert np.allclose((x1 - x).ravel(), z[: d * m], atol=1e-9 * np.linalg.norm(z))
+    assert np.allclose(penalty * (c1 - c).ravel(), z[d * m :], atol=1e-9 * np.linalg.norm(z))
+
+
+# (k, d, m, f): each pixel free in f < k points, sum_i (k - f_i) below m k.
+BETWEEN = ((2, 8, 8, 1), (3, 12, 10, 2), (3, 8, 8, 1), (4, 14, 12, 2))
+
+
+@pytest.mark.parametrize("shape", BETWEEN)
+@pytest.mark.parametrize("seed", range(3))
+def test_sets_are_found_where_part_1_and_part_2_do_not_promise_any(seed, shape):
+    k, d, m, f = shape
+    _rng, w, start = instance(seed, (k, d, m))
+    held = np.asarray(corruption.balanced_mask(jax.random.key(seed), m, d, m - f))
+    assert 0 < corruption.lacking_equations(held, k) <= m * k
+    found = corruption.held_set(w, start, held, PENALTY)
+    assert np.array_equal(np.asarray(found.features)[held], start[held])
+    s = np.linalg.svd(found.features, compute_uv=False)
+    assert error(w, found.features, found.labels) < 1e-11 * (s[0] / s[-1]) ** 2
+
+
+@pytest.mark.parametrize("shape", BETWEEN)
+def test_held_values_near_those_of_an_independent_set_allow_one_too(shape):
+    """Part 4, at random C and X with X C = Q, and what `independence` says where conditions must depend on one another."""
+    k, d, m, f = shape
+    rng, w, _start = instance(0, (k, d, m))
+    q, c = np.linalg.qr(w.T)[0], rng.normal(size=(m, k))
+    x = rng.normal(size=(m, d))
+    x += np.linalg.pinv(c).T @ (q.T - c.T @ x)
+    held = np.asarray(corruption.balanced_mask(jax.random.key(0), m, d, m - f))
+    assert corruption.independence(w, x, held) > 1e-4
+    near = x + 1e-6 * held * rng.normal(size=x.shape)
+    found = corruption.held_set(w, near, held, PENALTY)
+    assert error(w, found.features, found.labels) < 1e-6
+    # One mask for all pixels, more of them than points: only m (k - f) of their conditions are independent.
+    same = np.zeros((m, d), bool)
+    same[: m - f] = True
+    if d > m:
+        assert corruption.independence(w, x, same) < 1e-10
+    assert corruption.independence(w, x, np.zeros((m, d), bool)) == 1.0
+
+
+@given(seeds, SHAPES)
+def test_the_largest_share_is_that_of_m_whole_pixels_and_the_rest_in_m_minus_k_points(seed, shape):
+    k, d, m = shape
+    rng, w, start = instance(seed, shape)
+    held = np.array(corruption.balanced_mask(jax.random.key(seed), m, d, m - k))
+    held[:, rng.permutation(d)[:m]] = True
+    assert np.isclose(held.mean(), corruption.largest_share(k, d, m))
+    assert corruption.lacking_equations(held, k) == m * k
+    found = corruption.held_set(w, start, held, PENALTY)
+    assert np.array_equal(np.asarray(found.features)[held], start[held])
+    # Any mask with more held entries sets too many conditions.
+    more = rng.permuted(np.arange(m * d) <= held.sum()).reshape(m, d)
+    assert corruption.lacking_equations(more, k) > m * k
 
 
 @settings(max_examples=20)
@@ -116,14 +175,31 @@ def test_counting_unknowns_is_not_enough():
     assert error(w, found.features, found.labels) < 1e-9
 
 
-def test_a_pixel_free_in_too_few_points_is_left_as_it_is():
-    k, d, m = 3, 14, 8
-    _rng, w, start = instance(1, (k, d, m))
+@pytest.mark.parametrize("zero", [False, True])
+def test_the_bound_is_approached_and_attained_where_the_ranks_allow(zero):
+    """More pixels held in all points than points: no B of rank k is left over, and the rank of W_H Pi_H decides."""
+    k, d, m, h = 2, 14, 4, 6
+    _rng, w, start = instance(3, (k, d, m))
     held = np.zeros((m, d), bool)
-    held[1:, :2] = True  # free in one point, below k
-    found = corruption.held_set(w, start, held, PENALTY)
-    assert np.array_equal(np.asarray(found.features)[:, :2], start[:, :2])
-    assert error(w, found.features, found.labels) < 1e-9
+    held[:, :h] = True
+    if zero:
+        w[:, :h] = 0
+    bound = corruption.least_error(w, start, held)
+    assert (bound == 0) == zero
+    with pytest.raises(ValueError, match="no set with these pixels carries W"):
+        corruption.held_set(w, start, held, PENALTY)
+    b = (np.linalg.pinv(start[:, :h].T) @ w[:, :h].T).T  # B X_H^T = W_H Pi_H, the only one
+    assert np.linalg.matrix_rank(b) == (0 if zero else k)
+    errors = []
+    for size in (1e-2, 1e-4, 1e-6):
+        near = b + size * np.eye(k, m)
+        points = start.copy()
+        points[:, h:] = np.linalg.pinv(near) @ w[:, h:]
+        errors.append(error(w, points, points @ (near @ points).T))  # trains to near @ points
+    assert all(bound - 1e-7 <= e for e in errors)
+    assert abs(errors[-1] - bound) < 1e-5
+    if zero:  # attained nowhere: W_S = B X with B X_H = 0 has B = 0
+        assert np.linalg.matrix_rank(start[:, :h]) == m
 
 
 @given(seeds, st.integers(0, 6))
@@ -153,7 +229,7 @@ def test_the_span_tells_neighbouring_models_apart_with_pixels_held():
         ({"start": np.full((5, 12), np.nan)}, "start holds 60 entries"),
         (
             {"start": np.zeros((5, 12)), "held": np.eye(5, 12) > 0},
-            "leave the equations of the model unsolved",
+            "the equations of the model stay unsolved",
         ),
     ],
 )
