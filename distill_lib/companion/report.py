@@ -106,17 +106,21 @@ def render(cells: list[Cell]) -> Table:
 def markdown(cells: list[Cell]) -> str:
     """The report as a table for the book; why a cell was not simply reproduced stands underneath, once for each reason."""
     several = len({cell["quantity"] for cell in cells}) > 1
+    judged_any = any(cell["verdict"] in ("reproduced", "differs") for cell in cells)
+    by_method = len({cell["model"] for cell in cells}) == 1 and all(cell["method"] for cell in cells)
     heads = [
         "data set",
         "IPC",
-        "model",
+        "method" if by_method else "model",
         *(["quantity"] if several else []),
         "paper",
         "ours",
-        "difference",
+        *(["difference"] if judged_any else []),
         "verdict",
     ]
-    rule = [":---" if head in ("data set", "model", "quantity", "verdict") else "---:" for head in heads]
+    rule = [
+        ":---" if head in ("data set", "method", "model", "quantity", "verdict") else "---:" for head in heads
+    ]
     lines = [heads, rule]
     notes: list[str] = []
     for cell in cells:
@@ -125,6 +129,10 @@ def markdown(cells: list[Cell]) -> str:
             if cell["reason"] not in notes:
                 notes.append(cell["reason"])
             judged += f" ({notes.index(cell['reason']) + 1})"
+        if by_method:
+            texts[2] = cell["method"].replace(" ", "\N{NO-BREAK SPACE}")
+        if not judged_any:
+            del texts[-1]
         if not several:
             del texts[3]
         lines.append([*texts, judged])
@@ -140,7 +148,7 @@ def _texts(cell: Cell) -> list[str]:
         cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
         ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
         ("~" if str(cell["how"]).startswith("estimated") else "") + _number(cell, "measured", "spread"),
-        "" if cell["difference"] is None else _text(cell, cell["difference"], "+"),
+        _text(cell, cell["difference"], "+") if cell["verdict"] in ("reproduced", "differs") else "",
         cell["verdict"],
         cell["reason"],
     ]
