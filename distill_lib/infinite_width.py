@@ -107,7 +107,9 @@ class InfiniteWidth(Kernel):
         if pooled and self.kind == "ntk":
             raise NotImplementedError(_MISCOMPILED.format("NTK"))
         h, w, c = self.shape
-        if pooled and self.depth > 1 and c > 1 and max(h, w) >= 16:  # it fails at 16, 17 and 32 of the sizes up to 40
+        if (
+            pooled and self.depth > 1 and c > 1 and max(h, w) >= 16
+        ):  # it fails at 16, 17 and 32 of the sizes up to 40
             raise NotImplementedError(_MISCOMPILED.format("NNGP kernel of colour images"))
         values = _network(self.architecture, self.depth)(self._inputs(x), self._inputs(y), self.kind)
         return _without_gradient(values) if pooled else values

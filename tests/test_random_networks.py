@@ -13,6 +13,7 @@ from distill_lib.random_networks import (
     EmpiricalNNGP,
     Network,
     RandomNetworks,
+    _convolution,
     batched_features,
     from_features,
 )
@@ -47,6 +48,17 @@ def direct(parameters, x, shape, architecture):
                 ]
             )
     return x.reshape(-1)
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_the_gradient_of_a_convolution_is_the_one_that_jax_derives(seed):
+    rng = np.random.default_rng(seed)
+    x, weights, slope = (rng.normal(size=shape) for shape in ((2, 4, 5, 3), (3, 3, 3, 2), (2, 4, 5, 2)))
+    _, mine = jax.vjp(_convolution, x, weights)
+    _, theirs = jax.vjp(_convolution.fun, x, weights)
+    for a, b in zip(mine(slope), theirs(slope), strict=True):
+        assert np.allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(("architecture", "depth", "shape"), CASES)
