@@ -90,7 +90,7 @@ def removals(
 
 
 def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Array, " n"]:
-    """The least number of points whose contributions, in absolute value, make up a share of their sum.
+    """The least number of points that make up a share of the sum of the absolute contributions.
 
     Args:
         parts: contributions of the points to one score of each input.
@@ -107,8 +107,12 @@ def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Arra
 
 
 def cancellation(parts: Float[Array, "n m"]) -> Float[Array, " n"]:
-    """Sum of the absolute contributions over the absolute value of their sum: 1 where all points pull the same way; large where the score is a small rest of large parts.
+    """Sum of the absolute contributions over the absolute value of their sum.
 
+    It is 1 where all points pull the same way, and large where the score is a small rest of large parts.
+
+    Args:
+        parts: contributions of the points to one score of each input.
     Raises: ValueError for contributions that are all zero for some input.
     """
     _, total = _sizes(parts)
@@ -127,7 +131,7 @@ def _sizes(parts):
 def gathered(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], x: Float[Array, " p"]
 ) -> tuple[Float[Array, "m p"], Float[Array, "m k"]]:
-    """Another set of m points with the same model for every lam_S, in which one point alone makes all scores of a given input.
+    """Another set with the same model for every lam_S, in which one point alone makes all scores of a given input.
 
     An orthogonal R mixes the samples, phi(X_S) R and Y_S R, and leaves phi(X_S) phi(X_S)^T and Y_S phi(X_S)^T alone, hence W_S. The
     reflection here takes u = K(X_S, x) to a multiple of the first unit vector: K(x, x_j) = 0 for every other point.

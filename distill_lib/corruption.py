@@ -19,7 +19,10 @@ STEPS = 400  # of `held_set`, at most
 
 
 def balanced_mask(key: PRNGKeyArray, m: int, pixels: int, count: int) -> Bool[np.ndarray, "m d"]:
-    """A random mask that holds each pixel in exactly `count` of m points. Raises: ValueError unless 0 <= count <= m."""
+    """A random mask that holds each pixel in exactly `count` of m points.
+
+    Raises: ValueError unless 0 <= count <= m.
+    """
     if not 0 <= count <= m:
         raise ValueError(f"a pixel cannot be held in {count} of {m} points; count must be in 0..m.")
     order = jax.random.uniform(key, (m, pixels)).argsort(0).argsort(0)
@@ -30,15 +33,19 @@ def lacking_equations(held: Bool[np.ndarray, "m d"], outputs: int) -> int:
     """sum_i (k - f_i)_+, f_i the number of points in which pixel i is free: the conditions that held pixels set on C.
 
     At 0 an exact set exists whatever the held values are, and above m k none does, for almost all held values.
+
+    Args:
+        outputs: k.
+    Raises: ValueError unless held is a matrix of True and False.
     """
-    free = np.sum(~np.asarray(held), axis=0)
+    free = np.sum(~_mask(held), axis=0)
     return int(np.maximum(outputs - free, 0).sum())
 
 
 def largest_share(outputs: int, pixels: int, m: int) -> float:
-    """1 - (k/m)(1 - m/d), the largest share of entries that a mask can hold with an exact set for almost all values; k <= m <= d.
+    """1 - (k/m)(1 - m/d), the largest share of entries that a mask can hold with an exact set for almost all held values.
 
-    Held in all points are m pixels and in m - k points the others. More held entries are more than m k `lacking_equations`.
+    Such a mask holds m pixels in all points, and the others in m - k of them. More held entries are more than m k `lacking_equations`.
 
     Raises: ValueError unless 0 < k <= m <= d.
     """
@@ -68,19 +75,15 @@ def held_set(
         penalty: above 0; more of it, smaller C and larger changes.
         reg_s: lam_S of the labels.
     Returns: the points, their labels, the Frobenius distance from `start`.
-    Raises: ValueError if m < k, rank(W) < k, the held pixels set more than m k conditions on C (`lacking_equations`), or no set is
-        found: the steps have stalled or are used up.
+    Raises: ValueError for shapes that do not fit or a mask that is not boolean, if m < k, rank(W) < k, the held pixels set more than
+        m k conditions on C (`lacking_equations`), or no set is found: the steps have stalled or are used up.
     """
     _checks.matrix("weights", weights)
     k, d = weights.shape
     _checks.matrix("start", start, cols=d)
     _checks.positive("penalty", penalty)
     _checks.reg("reg_s", reg_s)
-    m, held = len(start), np.asarray(held)
-    if held.shape != (m, d) or held.dtype != bool:
-        raise ValueError(
-            f"held has shape {held.shape} of {held.dtype}; a mask of True and False of shape ({m}, {d}) is needed."
-        )
+    m, held = len(start), _mask(held, np.shape(start))
     if m < k:
         raise ValueError(f"m = {m} support points cannot carry a model with k = {k} outputs; take m >= k.")
     if (r := rank(weights)) < k:
@@ -106,6 +109,15 @@ def held_set(
         )
     points = jnp.asarray(nearest.T)
     return Nearest(points, solved_labels(weights, points, reg_s), float(np.linalg.norm(nearest - x)))
+
+
+def _mask(held, shape=None):
+    held = np.asarray(held)
+    if held.dtype != bool or held.ndim != 2 or shape not in (None, held.shape):
+        raise ValueError(
+            f"held has shape {held.shape} of {held.dtype}; a mask of True and False of shape {shape or '(m, d)'} is needed."
+        )
+    return held
 
 
 def _miss(x, c, q):
@@ -160,18 +172,22 @@ def _nearest(x, c, q, free):
 def independence(
     weights: Float[Array, "k d"], points: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:
-    """How far an exact set is from one whose held pixels set dependent conditions on C: least singular value over largest, 1 without any.
+    """Least over largest singular value of the conditions that held pixels set on C: 0 if dependent, 1 if there are none.
 
     X_S C = Q can be solved for every small change of the held values where dC -> (N_i^T dC^T x_i)_i is onto, with N_i a basis of the
-    complement of range(C_{F_i}^T): above 0, all held values near those of the set allow an exact set as well.
+    complement of range(C_{F_i}^T): above 0, all held values near those of the set allow an exact set as well. The singular values
+    are those of this map.
 
     Args:
-        points: an exact set of rank m.
-    Raises: ValueError for shapes that do not fit.
+        weights: (k, d) W of rank k.
+        points: (m, d) an exact set of rank m.
+        held: (m, d) True where an entry must not change.
+    Returns: a number in [0, 1].
+    Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
     """
     _checks.matrix("weights", weights)
     _checks.matrix("points", points, cols=np.shape(weights)[1])
-    x, free = np.asarray(points).T, ~np.asarray(held).T
+    x, free = np.asarray(points).T, ~_mask(held, np.shape(points)).T
     c = np.linalg.pinv(x) @ np.linalg.qr(np.asarray(weights).T)[0]
     conditions = []
     for row, f in zip(x, free, strict=True):
@@ -192,11 +208,16 @@ def least_error(
     entries are free, sets come as near to it as one likes, and one attains it iff rank [W_{H^c}, W_H Pi_H] <= rank(W_H Pi_H) + m -
     rank(X_H), for instance if rank(W_H Pi_H) + m - rank(X_H) >= k.
 
-    Raises: ValueError for shapes that do not fit.
+    Args:
+        weights: (k, d) W.
+        start: (m, d) points; read where a pixel is held in all of them.
+        held: (m, d) True where an entry must not change.
+    Returns: the bound on ||W_S - W||_F / ||W||_F.
+    Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
     """
     _checks.matrix("weights", weights)
     _checks.matrix("start", start, cols=np.shape(weights)[1])
-    whole = np.flatnonzero(np.all(held, axis=0))
+    whole = np.flatnonzero(_mask(held, np.shape(start)).all(0))
     w, x = np.asarray(weights)[:, whole], np.asarray(start)[:, whole]
     if not len(whole):
         return 0.0

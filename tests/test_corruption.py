@@ -175,31 +175,38 @@ def test_counting_unknowns_is_not_enough():
     assert error(w, found.features, found.labels) < 1e-9
 
 
-@pytest.mark.parametrize("zero", [False, True])
-def test_the_bound_is_approached_and_attained_where_the_ranks_allow(zero):
-    """More pixels held in all points than points: no B of rank k is left over, and the rank of W_H Pi_H decides."""
-    k, d, m, h = 2, 14, 4, 6
-    _rng, w, start = instance(3, (k, d, m))
+@settings(max_examples=20)
+@given(seeds, st.sampled_from((0.0, 0.5)))
+def test_the_bound_is_attained_iff_the_ranks_allow_and_approached_otherwise(seed, reg_s):
+    """At k = 3 and rank(W_H Pi_H) = 2 it is rank X_H = m - 1 that allows it: W_S = B X with B X_H = W_H Pi_H and rank B = k."""
+    k, d, m, h = 3, 14, 5, 8
+    rng, w, start = instance(seed, (k, d, m))
+    w[:, :h] = matrix(rng, k, h, rank=2)
     held = np.zeros((m, d), bool)
     held[:, :h] = True
-    if zero:
-        w[:, :h] = 0
-    bound = corruption.least_error(w, start, held)
-    assert (bound == 0) == zero
-    with pytest.raises(ValueError, match="no set with these pixels carries W"):
-        corruption.held_set(w, start, held, PENALTY)
-    b = (np.linalg.pinv(start[:, :h].T) @ w[:, :h].T).T  # B X_H^T = W_H Pi_H, the only one
-    assert np.linalg.matrix_rank(b) == (0 if zero else k)
-    errors = []
-    for size in (1e-2, 1e-4, 1e-6):
-        near = b + size * np.eye(k, m)
+
+    def trained(b):
         points = start.copy()
-        points[:, h:] = np.linalg.pinv(near) @ w[:, h:]
-        errors.append(error(w, points, points @ (near @ points).T))  # trains to near @ points
-    assert all(bound - 1e-7 <= e for e in errors)
-    assert abs(errors[-1] - bound) < 1e-5
-    if zero:  # attained nowhere: W_S = B X with B X_H = 0 has B = 0
-        assert np.linalg.matrix_rank(start[:, :h]) == m
+        points[:, h:] = np.linalg.pinv(b) @ w[:, h:]
+        return error(w, points, dl.solved_labels(b @ points, points, reg_s), reg_s)
+
+    for rank_held in (m, m - 1):
+        if rank_held < m:
+            start[1, :h] = start[0, :h]
+        bound = corruption.least_error(w, start, held)
+        assert bound > 1e-3
+        b = w[:, :h] @ np.linalg.pinv(start[:, :h])  # of rank 2, and at rank m the only one
+        outside = np.linalg.svd(b)[0][:, 2]  # the direction of the outputs that it lacks
+        unused = np.linalg.svd(start[:, :h])[0][:, -1]  # of the points: orthogonal to X_H at rank m - 1
+        scale = np.linalg.norm(b)
+        if rank_held < m:
+            assert np.isclose(trained(b + scale * np.outer(outside, unused)), bound, rtol=1e-7)
+        else:
+            best = trained(b)  # W_{H^c} is not in the range of B
+            errors = [trained(b + size * scale * np.outer(outside, unused)) for size in (1e-1, 1e-2, 1e-3)]
+            assert min(best, *errors) > bound
+            assert best > bound * (1 + 1e-6)
+            assert np.isclose(errors[-1], bound, rtol=1e-2)
 
 
 @given(seeds, st.integers(0, 6))
@@ -238,6 +245,28 @@ def test_bad_input_is_one_sentence(change, message):
     given_ = {"weights": w, "start": start, "held": np.zeros((5, 12), bool), "penalty": PENALTY} | change
     with pytest.raises(ValueError, match=message):
         corruption.held_set(**given_)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda w, x, held: corruption.held_set(w, x, held, PENALTY),
+        corruption.least_error,
+        corruption.independence,
+    ],
+)
+@pytest.mark.parametrize(
+    "held", [np.zeros((4, 12), bool), np.zeros((5, 3), bool), np.zeros(12, bool), np.zeros((5, 12))]
+)
+def test_a_mask_that_does_not_fit_is_refused_everywhere(call, held):
+    _, w, start = instance(0, (2, 12, 5))
+    with pytest.raises(ValueError, match=r"held has shape .*a mask of True and False of shape \(5, 12\)"):
+        call(w, start, held)
+
+
+def test_conditions_are_counted_on_a_mask_alone():
+    with pytest.raises(ValueError, match=r"of int64; a mask of True and False of shape \(m, d\)"):
+        corruption.lacking_equations(np.zeros((5, 12), int), 2)
 
 
 def test_a_mask_cannot_hold_more_points_than_there_are():

@@ -6,6 +6,8 @@ import numpy as np
 import scipy  # loads its parts when they are first used
 from jaxtyping import ArrayLike, Float, Int
 
+from distill_lib import _checks
+
 
 class Audit(NamedTuple):
     """The outcome of an audit.
@@ -61,8 +63,7 @@ def audit(
         raise ValueError(
             f"an audit needs equally many scores of both data sets, at least 4 each, not shapes {low.shape} and {high.shape}."
         )
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise ValueError("an attack's score is NaN or infinite; give a finite score for every release.")
+    _finite(low, high)
     half = len(low) // 2
     tails = np.geomspace(1 / half, 0.5, 200)
     pooled = np.concatenate([low[:half], high[:half]])
@@ -73,6 +74,55 @@ def audit(
     fp, fn = _errors(low[half:], high[half:], threshold)
     bound = epsilon_lower(fp, fn, len(low) - half, delta, confidence)
     return Audit(float(bound), float(threshold), int(fp), int(fn), len(low) - half)
+
+
+def roc_area(outside: Float[ArrayLike, " n"], inside: Float[ArrayLike, " m"]) -> tuple[float, float]:
+    """The area under an attack's ROC curve, and its standard error.
+
+    The area is the share of pairs in which the score from inside is the larger one, with 1/2 for equal ones: 1/2 for scores that say
+    nothing. The standard error is DeLong, DeLong and Clarke-Pearson's (Biometrics 44, 1988): with v_i the share of outside scores
+    below the i-th inside one, and w_j that of inside scores above the j-th outside one, it is sqrt(var(v) / m + var(w) / n). It is
+    zero, and says nothing, where the two kinds of scores do not overlap.
+
+    Args:
+        outside, inside: independent scores of non-members and of members, higher for those taken for members; at least 2 of each.
+    Returns: the area and its standard error, both in [0, 1].
+    Raises: ValueError for fewer scores, or scores that are not finite.
+    """
+    low, high = (np.asarray(a, np.float64) for a in (outside, inside))
+    if min(low.ndim, high.ndim) != 1 or max(low.ndim, high.ndim) != 1 or min(len(low), len(high)) < 2:
+        raise ValueError(
+            f"an area under the ROC curve needs vectors of at least 2 scores, not shapes {low.shape} and {high.shape}."
+        )
+    _finite(low, high)
+    v, w = _share_below(low, high), 1 - _share_below(high, low)
+    return float(v.mean()), float(np.sqrt(v.var(ddof=1) / len(v) + w.var(ddof=1) / len(w)))
+
+
+def correlations(
+    released: Float[ArrayLike, " d"], candidates: Float[ArrayLike, "n d"]
+) -> Float[np.ndarray, " n"]:
+    """Pearson correlation of a released vector with each candidate for what it was made from; 0 with a constant one.
+
+    Raises: ValueError for shapes that do not fit, or entries that are not finite.
+    """
+    a, b = np.asarray(released), np.asarray(candidates)
+    _checks.matrix("candidates", b, cols=a.size)
+    _checks.matrix("released", a[None], rows=1)
+    a, b = a - a.mean(), b - b.mean(1, keepdims=True)
+    size = np.linalg.norm(a) * np.linalg.norm(b, axis=1)
+    return np.divide(b @ a, size, out=np.zeros(len(b), np.result_type(a, b)), where=size > 0)
+
+
+def _share_below(scores, of) -> np.ndarray:
+    # With 1/2 for equal ones.
+    scores = np.sort(scores)
+    return (np.searchsorted(scores, of, "left") + np.searchsorted(scores, of, "right")) / (2 * len(scores))
+
+
+def _finite(*scores) -> None:
+    if not all(np.isfinite(one).all() for one in scores):
+        raise ValueError("an attack's score is NaN or infinite; give a finite score for every release.")
 
 
 def _errors(low, high, threshold) -> tuple[np.ndarray, np.ndarray]:
