@@ -44,34 +44,26 @@ def convert(path: Path) -> Notebook:
 
 def code(notebook: Notebook) -> list[str]:
     """What an outcome depends on: the sources of the code cells, without the injected parameters."""
-    return [
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", [])
-    ]
+    return [cell.source for cell in _code_cells(notebook.cells)]
 
 
 def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
     """The source's prose, captions and tags with the outputs of an execution; the execution itself if its code was another."""
     if code(executed) != code(source):
         return executed
-    cells = iter([cell for cell in executed.cells if cell.cell_type == "code"])
-    merged = []
-    for cell in source.cells:
-        merged.append(cell)
-        if cell.cell_type == "code":
-            ran = next(cells)
-            cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
-            if PARAMETERS in cell.metadata.get("tags", []):
-                merged.append(next(cells))  # the injected ones
-    source.cells = merged
+    for cell, ran in zip(_code_cells(source.cells), _code_cells(executed.cells), strict=True):
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    injected = [cell for cell in executed.cells if _tagged(cell, INJECTED)]
+    parameters = (index for index, cell in enumerate(source.cells, start=1) if _tagged(cell, PARAMETERS))
+    after = next(parameters, 0)
+    source.cells[after:after] = injected
     source.metadata.update(executed.metadata)
     return tidy(source, root)
 
 
 def check_parameters(name: str, notebook: Notebook, parameters: dict[str, Any]) -> None:
     """Raises: CompanionError if a parameter is not declared in the notebook's cell tagged `parameters`."""
-    cells = [cell for cell in notebook.cells if PARAMETERS in cell.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if _tagged(cell, PARAMETERS)]
     if len(cells) != 1:
         raise CompanionError(
             f"notebooks/{name}.md has {len(cells)} cells tagged 'parameters': give it exactly one"
@@ -101,10 +93,7 @@ def count_code_cells(notebook: Notebook) -> int:
 
 def code_cell_number(notebook: Notebook, index: int) -> int:
     """Which code cell of the source (counted from 1, without the injected one) stands at this index."""
-    return sum(
-        cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", [])
-        for cell in notebook.cells[: index + 1]
-    )
+    return len(_code_cells(notebook.cells[: index + 1]))
 
 
 def tidy(notebook: Notebook, root: Path) -> Notebook:
@@ -130,6 +119,15 @@ def tidy(notebook: Notebook, root: Path) -> Notebook:
         if cell.cell_type == "code":
             cell.outputs = [clean for output in cell.outputs if (clean := _clean(output, root)) is not None]
     return notebook
+
+
+def _code_cells(cells: list[Any]) -> list[Any]:
+    """The code cells of a source, or of an execution without the injected parameters."""
+    return [cell for cell in cells if cell.cell_type == "code" and not _tagged(cell, INJECTED)]
+
+
+def _tagged(cell: Any, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
 
 
 def _clean(output: Notebook, root: Path) -> Notebook | None:

@@ -1,7 +1,9 @@
 """Paper | ours | difference | verdict, cell by cell."""
 
 import json
+from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from rich.table import Table
@@ -11,6 +13,7 @@ from distill_lib.companion.published import published
 from distill_lib.companion.results import CELL, load_results
 
 Cell = dict[str, Any]
+NUMBERS = ("paper", "ours", "difference")
 COLOURS = {"reproduced": "green", "differs": "red", "estimated": "yellow"}
 
 
@@ -34,20 +37,27 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
     return "reproduced" if abs(measured - paper["value"]) <= paper["tolerance"] + 1e-9 else "differs"
 
 
-def reason(cell: Cell) -> str:
-    """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the verdict says by itself."""
-    known = json.loads((Path(__file__).parent / "reasons.json").read_text(encoding="utf-8"))
-    for entry in known:
-        if entry["verdict"] == cell["verdict"] and all(
-            cell[key] == value for key, value in entry["cells"].items()
-        ):
-            return entry["reason"]
+def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str:
+    """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the verdict says by itself.
+
+    A reason there may quote facts: {notebook}; {hours} and {how}, of the cell's seconds; {original}, the difference of the
+    original model. It counts only where they are known.
+
+    Args:
+        others: the cells of the report that these are taken from, by their keys.
+    """
+    facts = _facts(cell, others or {})
+    for entry in _reasons():
+        named = all(cell[key] == value for key, value in entry["cells"].items())
+        quoted = {field for _, field, *_ in Formatter().parse(entry["reason"]) if field}
+        if entry["verdict"] == cell["verdict"] and named and quoted <= facts.keys():
+            return str(entry["reason"].format(**facts))
     estimates = [
         *(["the paper's number is extrapolated"] if cell["status"] == "estimated" else []),
         *(["ours is extrapolated"] if str(cell["how"]).startswith("estimated") else []),
     ]
     return {
-        "reproduced": f"within {cell['tolerance']:g} points" if cell["tolerance"] else "",
+        "reproduced": f"within {cell['tolerance']:g} points" if cell["tolerance"] else "the same number",
         "no published number": "not run in the paper" if cell["status"] else "not in the paper",
         "estimated": " and ".join(estimates),
         "not compared": "depends on the device",
@@ -71,12 +81,14 @@ def report(root: Path, profile: str) -> list[Cell]:
             }
             rows.setdefault(_key(row), []).append(row | origin)
     cells = [_cell(papers.get(key), row) for key, found in rows.items() for row in found or [{}]]
+    others = {_key(cell): cell for cell in cells}
+    cells = [cell | {"reason": reason(cell, others)} for cell in cells]
     tables = list(dict.fromkeys(cell["table"] for cell in cells))
     return sorted(cells, key=lambda cell: tables.index(cell["table"]))
 
 
 def origin(cells: list[Cell], profile: str) -> str:
-    """Where the cells come from, in one sentence."""
+    """Where the cells come from and on what they were measured, in one sentence."""
     found = {(cell["notebook"], cell["source"]) for cell in cells if cell["source"]}
     named = {
         source: sorted(notebook for notebook, of in found if of == source)
@@ -84,74 +96,94 @@ def origin(cells: list[Cell], profile: str) -> str:
     }
     parts = [f"fresh results of {', '.join(named['fresh'])}"] if named["fresh"] else []
     parts += [f"the committed reference run of {', '.join(named['reference'])}"] if named["reference"] else []
-    return f"profile {profile}: " + (
-        " and ".join(parts) or f"nothing has been run; 'distill run --profile {profile}' does it"
-    )
+    if not parts:
+        return f"profile {profile}: nothing has been run; 'distill run --profile {profile}' does it"
+    return f"profile {profile}: {' and '.join(parts)}; {_devices(cells)}"
 
 
 def render(cells: list[Cell]) -> Table:
     """The report as a table for the terminal."""
-    table = Table("table", "data set", "IPC", "model", "quantity")
-    for column in ("paper", "ours", "difference"):
-        table.add_column(column, justify="right")
-    table.add_column("verdict")
-    table.add_column("because")
+    heads = ("table", "data set", "IPC", "model", "quantity", *NUMBERS, "verdict", "because")
+    table = Table(padding=0)  # ten columns in 120 characters
+    for head in heads:
+        table.add_column(head, justify="right" if head in NUMBERS else "left", overflow="fold")
     for cell in cells:
-        colour = COLOURS.get(cell["verdict"])
-        *texts, judged, because = _texts(cell)
-        table.add_row(cell["table"], *texts, f"[{colour}]{judged}[/]" if colour else judged, because)
+        line = _texts(cell)
+        line["model"] = ", ".join(part for part in (line["model"], line["method"]) if part)
+        if colour := COLOURS.get(cell["verdict"]):
+            line["verdict"] = f"[{colour}]{line['verdict']}[/]"
+        table.add_row(*[line[head] for head in heads])
     return table
 
 
 def markdown(cells: list[Cell]) -> str:
-    """The report as a table for the book; why a cell was not simply reproduced stands underneath, once for each reason."""
-    several = len({cell["quantity"] for cell in cells}) > 1
-    judged_any = any(cell["verdict"] in ("reproduced", "differs") for cell in cells)
-    by_method = len({cell["model"] for cell in cells}) == 1 and all(cell["method"] for cell in cells)
-    heads = [
-        "data set",
-        "IPC",
-        "method" if by_method else "model",
-        *(["quantity"] if several else []),
-        "paper",
-        "ours",
-        *(["difference"] if judged_any else []),
-        "verdict",
-    ]
-    rule = [
-        ":---" if head in ("data set", "method", "model", "quantity", "verdict") else "---:" for head in heads
-    ]
-    lines = [heads, rule]
-    notes: list[str] = []
+    """Cells of one quantity as a table for the book; why one was not simply reproduced stands underneath, once for each reason.
+
+    IPC, model or method are left out where all cells have the same, and the difference where none is judged.
+    """
+    lines, notes = [], list[str]()
     for cell in cells:
-        *texts, judged, _ = [text.replace(" ", "\N{NO-BREAK SPACE}") for text in _texts(cell)]
+        line = _texts(cell)
         if cell["verdict"] != "reproduced" and cell["reason"]:
             if cell["reason"] not in notes:
                 notes.append(cell["reason"])
-            judged += f" ({notes.index(cell['reason']) + 1})"
-        if by_method:
-            texts[2] = cell["method"].replace(" ", "\N{NO-BREAK SPACE}")
-        if not judged_any:
-            del texts[-1]
-        if not several:
-            del texts[3]
-        lines.append([*texts, judged])
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return table + "".join(f"\n\n({number}) {note}." for number, note in enumerate(notes, start=1))
-
-
-def _texts(cell: Cell) -> list[str]:
-    return [
-        cell["dataset"],
-        "original" if cell["ipc"] is None else str(cell["ipc"]),
-        ", ".join(part for part in (cell["model"], cell["method"]) if part),
-        cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
-        ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
-        ("~" if str(cell["how"]).startswith("estimated") else "") + _number(cell, "measured", "spread"),
-        _text(cell, cell["difference"], "+") if cell["verdict"] in ("reproduced", "differs") else "",
-        cell["verdict"],
-        cell["reason"],
+            line["verdict"] += f" ({notes.index(cell['reason']) + 1})"
+        fixed = [head for head in line if head not in ("model", "method")]
+        lines.append(line | {head: line[head].replace(" ", "\N{NO-BREAK SPACE}") for head in fixed})
+    told = {head: {line[head] for line in lines} for head in lines[0]}
+    heads = [
+        "data set",
+        *[head for head in ("IPC", "model", "method") if len(told[head]) > 1],
+        *[head for head in NUMBERS if head != "difference" or told[head] != {""}],
+        "verdict",
     ]
+    rows = [
+        heads,
+        ["---:" if head in ("IPC", *NUMBERS) else ":---" for head in heads],
+        *[[line[head] for head in heads] for line in lines],
+    ]
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    # A backslash breaks the line within the paragraph of the notes.
+    remarks = "\\\n".join(f"({number}) {note}." for number, note in enumerate(notes, start=1))
+    return f"{table}\n\n{remarks}" if notes else table
+
+
+def _texts(cell: Cell) -> dict[str, str]:
+    return {
+        "table": cell["table"],
+        "data set": cell["dataset"],
+        "IPC": "original" if cell["ipc"] is None else str(cell["ipc"]),
+        "model": cell["model"] or "",
+        "method": cell["method"] or "",
+        "quantity": cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
+        "paper": ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
+        "ours": ("~" if str(cell["how"]).startswith("estimated") else "")
+        + _number(cell, "measured", "spread"),
+        "difference": _text(cell, cell["difference"], "+")
+        if cell["verdict"] in ("reproduced", "differs")
+        else "",
+        "verdict": cell["verdict"],
+        "because": cell["reason"],
+    }
+
+
+@cache
+def _reasons() -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(
+        (Path(__file__).parent / "reasons.json").read_text(encoding="utf-8")
+    )
+    return entries
+
+
+def _facts(cell: Cell, others: dict[tuple[Any, ...], Cell]) -> dict[str, Any]:
+    facts = {"notebook": cell["notebook"]}
+    timed, original = others.get(_key(cell | {"quantity": "seconds"})), others.get(_key(cell | {"ipc": None}))
+    if timed and timed["measured"] is not None:
+        hours = timed["measured"] / 3600
+        facts |= {"hours": f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}", "how": timed["how"]}
+    if original and original["difference"] is not None:
+        facts |= {"original": f"{original['difference']:+.2f}"}
+    return facts
 
 
 def _sources(root: Path, profile: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -166,7 +198,7 @@ def _sources(root: Path, profile: str) -> dict[str, tuple[str, dict[str, Any]]]:
 def _cell(paper: Cell | None, row: Cell) -> Cell:
     known = paper or {}
     value, measured = known.get("value"), row.get("measured")
-    cell = {
+    return {
         **{key: (row or known)[key] for key in (*CELL, "unit")},
         "published": value,
         **{key: known.get(key) for key in ("uncertainty", "status", "tolerance")},
@@ -175,7 +207,6 @@ def _cell(paper: Cell | None, row: Cell) -> Cell:
         "difference": None if value is None or measured is None else measured - value,
         "verdict": verdict(paper, measured, row.get("how") or "measured"),
     }
-    return cell | {"reason": reason(cell)}
 
 
 def _key(cell: Cell) -> tuple[Any, ...]:
@@ -186,6 +217,17 @@ def _device(device: dict[str, Any] | None) -> str:
     if device is None:
         return "unknown"
     return f"cpu, {device['cpus']} cores" if device["platform"] == "cpu" else device["kind"]
+
+
+def _devices(cells: list[Cell]) -> str:
+    """On what the cells were measured; the notebooks are named where it was not the same for all."""
+    used: dict[str, set[str]] = {}
+    for cell in cells:
+        if cell["device"]:
+            used.setdefault(cell["device"].partition(",")[0], set()).add(cell["notebook"])
+    if len(used) == 1:
+        return f"all on {next(iter(used))}"
+    return ", ".join(f"{', '.join(sorted(names))} on {kind}" for kind, names in sorted(used.items()))
 
 
 def _number(cell: Cell, key: str, spread: str) -> str:

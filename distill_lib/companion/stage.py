@@ -79,9 +79,8 @@ def page_source(root: Path, profile: str, page: str) -> Path | None:
 
 
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
-    """The prose's numbers: {{ this.notebook.name }} of this profile, {{ profile.notebook.name }} of a committed run, and
-    {{ report.table_3 }}, the published cells of a table beside ours, from the paper's profile, and {{ report.table_4_seconds }},
-    those of one quantity."""
+    """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{ profile.notebook.name }} one of a committed
+    run, and {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile."""
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
@@ -94,8 +93,7 @@ def _report(root: Path) -> dict[str, str]:
     cells = [cell for cell in report(root, "paper") if cell["status"]]  # those of the paper
     tables: dict[str, list[Any]] = {}
     for cell in cells:
-        for name in (f"table_{cell['table']}", f"table_{cell['table']}_{cell['quantity']}"):
-            tables.setdefault(name, []).append(cell)
+        tables.setdefault(f"table_{cell['table']}_{cell['quantity']}", []).append(cell)
     verdicts = Counter(cell["verdict"] for cell in cells)
     return {name: markdown(rows) for name, rows in tables.items()} | {
         "cells": str(len(cells)),

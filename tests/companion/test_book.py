@@ -1,5 +1,6 @@
 """The book on a small project: what is staged, what is rebuilt, and what stops it."""
 
+import copy
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from distill_lib.companion.book import book_is_current, build_book
 from distill_lib.companion.docstrings import fields
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
+from distill_lib.companion.notebook import with_prose
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOC = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/demo\n  - file: book/bibliography\n"
@@ -134,6 +136,51 @@ def test_an_execution_has_the_prose_of_now_unless_its_code_has_changed(project, 
     assert staged.cells[1].outputs[0].text == "0.2\n"
 
 
+@pytest.mark.parametrize("parameters", [True, False])
+def test_the_injected_parameters_stay_with_their_cell(tmp_path, parameters):
+    """An execution has them after the parameters, or before everything where the source has no such cell."""
+    cell = nbformat.v4.new_code_cell
+    declared = [cell("n = 1", metadata={"tags": ["parameters"]})] if parameters else []
+    source = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("New"), *declared, cell("print(n)"), cell("print(2)")]
+    )
+    executed = copy.deepcopy(source)
+    executed.cells[0].source = "Old"
+    for count, ran in enumerate([ran for ran in executed.cells if ran.cell_type == "code"], start=1):
+        ran.execution_count, ran.outputs = count, [nbformat.v4.new_output("stream", text=f"{ran.source}\n")]
+    injected = cell("n = 7", metadata={"tags": ["injected-parameters"]})
+    executed.cells.insert(2 if parameters else 0, injected)
+    for notebook in (source, executed):
+        notebook.metadata.language_info = {"name": "python"}
+    shown = with_prose(executed, source, tmp_path).cells
+    told = (
+        ["New", "n = 1", "n = 7", "print(n)", "print(2)"]
+        if parameters
+        else ["n = 7", "New", "print(n)", "print(2)"]
+    )
+    assert [cell.source for cell in shown] == told
+    outputs = {cell.source: [output.text for output in cell.outputs] for cell in shown if "outputs" in cell}
+    assert outputs.pop("n = 7") == []
+    assert outputs == {text: [f"{text}\n"] for text in outputs}
+    assert [cell.execution_count for cell in shown if cell.source.startswith("print")] == [
+        len(declared) + 1,
+        len(declared) + 2,
+    ]
+
+
+def test_an_execution_without_injected_parameters_keeps_its_outputs(tmp_path):
+    cell = nbformat.v4.new_code_cell
+    source = nbformat.v4.new_notebook(
+        cells=[cell("n = 1", metadata={"tags": ["parameters"]}), cell("print(n)")]
+    )
+    source.metadata.language_info = {"name": "python"}
+    executed = copy.deepcopy(source)
+    executed.cells[1].outputs = [nbformat.v4.new_output("stream", text="1\n")]
+    shown = with_prose(executed, source, tmp_path).cells
+    assert [cell.source for cell in shown] == ["n = 1", "print(n)"]
+    assert shown[1].outputs[0].text == "1\n"
+
+
 def test_numbers_of_this_run_go_before_the_committed_ones(project):
     assert stage.substitutions(project, "tiny") == {
         "this": {"demo": {"ratio": "0.2"}},
@@ -165,9 +212,10 @@ def test_the_papers_cells_are_there_for_the_prose(project):
     with open(project / "notebooks" / "profiles.yml", "a") as file:
         file.write("paper: {description: large, notebooks: {demo: {datasets: [mnist]}}}\n")
     told = stage.substitutions(project, "tiny")["report"]
-    assert "| mnist | 1 | linear | 86.41 | 86.40 | -0.01 | reproduced |" in told["table_3"]
+    assert "| mnist | 1 | linear | 86.41 | 86.40 | -0.01 | reproduced |" in told["table_3_accuracy"]
     assert "1 reproduced" in told["verdicts"]
-    assert told["table_4"].count("not\N{NO-BREAK SPACE}run") >= 9
+    assert told["table_4_seconds"].count("not\N{NO-BREAK SPACE}run") == 6
+    assert told["origin"] == "profile paper: the committed reference run of demo; all on cpu"
 
 
 def test_links_to_text_notebooks_lead_to_the_executed_ones(project):

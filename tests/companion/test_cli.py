@@ -107,7 +107,7 @@ def test_report_as_json(project, distill):
     cells = json.loads(distill("report", "-p", "m", "--json")[1])
     wanted = {"table", "dataset", "ipc", "model", "published", "measured", "spread", "verdict", "device"}
     assert all(wanted <= set(cell) for cell in cells)
-    assert len(cells) == 12 + 15
+    assert len(cells) == 4 + 12 + 15
 
 
 def test_data_are_listed_and_fetched(distill, tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 from io import StringIO
 
@@ -57,22 +58,37 @@ def test_the_published_numbers_are_complete():
         ("closed form", "seconds"): 9,
         ("closed form", "speedup"): 9,
     }
-    assert len(table_3) + len(table_4) == len(cells)
+    table_1 = [each for each in cells if each["table"] == "1"]
+    assert len(table_1) + len(table_3) + len(table_4) == len(cells)
     baselines = published("baselines")
     assert Counter(each["model"] for each in baselines) == {"fc-1 ntk": 6, "finite ConvNet": 2}
     assert all(each["table"] == "baselines" and each["tolerance"] is None for each in baselines)
 
 
+def test_the_counts_of_table_1_are_those_of_the_data():
+    from distill_lib.data import describe
+
+    info = next(entry.info for entry in describe() if entry.info.name == "mnist")
+    d, k = math.prod(info.shape), len(info.classes)
+    assert {(c["model"], c["method"]): c["value"] for c in published() if c["table"] == "1"} == {
+        ("linear", "Izzo and Zou, every λ"): d,
+        ("linear", "Chen et al."): k,
+        ("surjective", "Chen et al."): k,
+        ("not surjective", "deep linear, trained"): k + 1,
+    }
+
+
 def test_every_published_number_is_well_formed():
     for each in published():
         assert each["dataset"] in ("mnist", "cifar10", "cifar100")
-        assert each["status"] in ("measured", "estimated", "not run")
+        assert each["status"] in ("measured", "estimated", "stated", "not run")
+        assert (each["status"] == "stated") == (each["table"] == "1") == (each["tolerance"] == 0)
         assert (each["value"] is None) == (each["status"] == "not run")
         assert (each["uncertainty"] is not None) == (
             each["table"] == "4" and each["quantity"] == "accuracy" and each["status"] == "measured"
         )
         assert (each["tolerance"] is not None) == (
-            each["quantity"] == "accuracy" and each["status"] == "measured"
+            (each["quantity"] == "accuracy" and each["status"] == "measured") or each["status"] == "stated"
         )
         if each["uncertainty"] is not None:
             assert each["tolerance"] == pytest.approx(max(3 * each["uncertainty"], 0.5))
@@ -149,8 +165,10 @@ def test_fresh_results_go_before_the_committed_ones(project, monkeypatch):
     assert original["device"].startswith("cpu, ")
     assert (
         origin(cells, "tiny")
-        == "profile tiny: fresh results of table_3 and the committed reference run of other"
+        == "profile tiny: fresh results of table_3 and the committed reference run of other; all on cpu"
     )
+    elsewhere = [each | {"device": "A GPU"} if each["notebook"] == "other" else each for each in cells]
+    assert origin(elsewhere, "tiny").endswith("run of other; other on A GPU, table_3 on cpu")
 
 
 def test_the_table_shows_every_cell(project, monkeypatch):
@@ -175,7 +193,8 @@ def judged(**change):
         "method": None,
         "quantity": "accuracy",
     }
-    return base | {"verdict": "reproduced", "tolerance": 0.15, "status": "measured", "how": None} | change
+    told = {"verdict": "reproduced", "tolerance": 0.15, "status": "measured", "how": None, "notebook": None}
+    return base | told | change
 
 
 def test_every_verdict_has_a_reason():
@@ -186,9 +205,23 @@ def test_every_verdict_has_a_reason():
     assert reason(both) == "the paper's number is extrapolated and ours is extrapolated"
     assert reason(judged(verdict="no published number", status="not run")) == "not run in the paper"
     assert reason(judged(verdict="no published number", status=None)) == "not in the paper"
+    assert reason(judged(tolerance=0)) == "the same number"
+
+
+def test_reasons_quote_the_other_cells():
     slow = judged(table="4", model="fcnn", method="kip", verdict="not run")
-    assert "cost per step" in reason(slow)
-    assert reason(slow | {"verdict": "reproduced"}) == "within 0.15 points"
+    key = tuple(slow[name] for name in CELL)
+    seconds = {"measured": 5400.0, "how": "estimated from 4 of 30000 steps"}
+    others = {(*key[:-1], "seconds"): judged() | seconds}
+    told = "as published it would take 1.5 hours, estimated from 4 of 30000 steps"
+    assert reason(slow, others) == told
+    assert reason(slow) == ""  # nothing has been timed
+    assert reason(slow | {"verdict": "reproduced"}, others) == "within 0.15 points"
+    own = judged(table="baselines", verdict="no published number", status=None, notebook="kip")
+    assert reason(own).endswith("on the page kip")
+    shifted = judged(dataset="cifar100", model="rff", ipc=50, verdict="differs")
+    original = {("3", "cifar100", None, "rff", None, "accuracy"): shifted | {"difference": 0.471}}
+    assert "+0.47" in reason(shifted, original)
 
 
 def test_reasons_belong_to_published_cells():
@@ -198,28 +231,45 @@ def test_reasons_belong_to_published_cells():
     from distill_lib.companion import report as module
 
     for entry in json.loads((Path(module.__file__).parent / "reasons.json").read_text()):
-        assert entry["verdict"] in ("not run", "differs", "estimated", "not compared")
-        assert any(entry["cells"].items() <= each.items() for each in published()), entry
+        assert entry["verdict"] in ("not run", "differs", "no published number")
+        if entry["verdict"] == "no published number":
+            assert entry["cells"]["table"] in ("1", "baselines")
+        else:
+            assert any(entry["cells"].items() <= each.items() for each in published()), entry
 
 
 def test_the_book_shows_the_same_cells(project, monkeypatch):
     save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5), ("mnist", 1, 80.0))
-    for table, columns in (
-        ("3", 7),
-        ("4", 7),
-    ):  # without a difference where nothing is judged, but with the quantity
-        cells = [cell for cell in report(project, "tiny") if cell["table"] == table]
-        text = markdown(cells).replace("\N{NO-BREAK SPACE}", " ")
-        lines = [line for line in text.splitlines() if line.startswith("|")]
+    tables = {}
+    for cell in report(project, "tiny"):
+        tables.setdefault((cell["table"], cell["quantity"]), []).append(cell)
+    heads = {
+        ("1", "points"): "| data set | model | method | paper | ours | verdict |",
+        ("3", "accuracy"): "| data set | IPC | model | paper | ours | difference | verdict |",
+        ("4", "accuracy"): "| data set | IPC | method | paper | ours | verdict |",
+        ("4", "seconds"): "| data set | IPC | method | paper | ours | verdict |",
+        ("4", "speedup"): "| data set | IPC | paper | ours | verdict |",
+    }
+    assert tables.keys() == heads.keys()
+    for name, cells in tables.items():
+        lines = markdown(cells).replace("\N{NO-BREAK SPACE}", " ").splitlines()
+        assert lines[0] == heads[name]
         assert len(lines) == 2 + len(cells)
-        assert {line.count("|") for line in lines} == {columns + 1}
-        if table == "3":
-            assert "| mnist | original | linear | 86.41 | 86.50 | +0.09 | reproduced |" in lines
-            assert "| mnist | 1 | linear | 86.41 | 80.00 | -6.41 | differs |" in lines
-        else:
-            assert lines[0] == "| data set | IPC | method | quantity | paper | ours | verdict |"
-            assert "not run (1)" in text
-            assert "(1) 30,000 steps" in text
+        assert {line.count("|") for line in lines} == {lines[0].count("|")}
+    lines = markdown(tables["3", "accuracy"]).replace("\N{NO-BREAK SPACE}", " ").splitlines()
+    assert "| mnist | original | linear | 86.41 | 86.50 | +0.09 | reproduced |" in lines
+    assert "| mnist | 1 | linear | 86.41 | 80.00 | -6.41 | differs |" in lines
+
+
+def test_the_book_gives_each_reason_once():
+    where = {"unit": "%", "uncertainty": None, "spread": None, "published": 1.0, "measured": 2.0}
+    cells = [
+        judged(verdict="differs", reason=why, difference=1.0, ipc=ipc) | where
+        for ipc, why in enumerate(["first", "second", "first"])
+    ]
+    text = markdown(cells).replace("\N{NO-BREAK SPACE}", " ")
+    assert [line[-14:] for line in text.splitlines()[2:5]] == [f" differs ({n}) |" for n in (1, 2, 1)]
+    assert text.endswith("|\n\n(1) first.\\\n(2) second.")
 
 
 def test_results_without_their_origin_are_named(tmp_path):
