@@ -3,7 +3,8 @@
 import hashlib
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,24 @@ class Diverged(ArithmeticError):
 
 
 class OutOfMemory(MemoryError):
-    """The device has not the memory for a step; the last good checkpoint is kept."""
+    """The device has not the memory for a step, or for a block of a kernel matrix; the last good checkpoint is kept."""
+
+
+@contextmanager
+def out_of_memory(what: str, remedy: Callable[[], str]) -> Iterator[None]:
+    """Turns a device's lack of memory into `OutOfMemory`, which says what did not fit and the remedy."""
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, OutOfMemory) or (
+            isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error)
+        ):
+            raise
+        device = jax.devices()[0].device_kind
+        raise OutOfMemory(f"{what} does not fit into the memory of {device}: {remedy()}.") from error
+
+
+_SMALLER = "take a smaller batch, fewer support points, or narrower or fewer networks"
 
 
 class _State(NamedTuple):
@@ -74,6 +92,7 @@ def descend(
     checkpoint: Path | None = None,
     report: Callable[[Report], None] | None = None,
     watch: Callable[[Any], float] | None = None,
+    watches: PyTree = None,
 ) -> Descent:
     """Gradient steps on `start` (an array, or a pytree of arrays).
 
@@ -91,6 +110,7 @@ def descend(
         checkpoint: a file to write to and to go on from; it belongs to this very descent.
         report: called with the progress after each chunk.
         watch: a number to follow, higher is better, e.g. a validation accuracy; its time is not counted.
+        watches: what that number depends on, arrays and names; a checkpoint belongs to it as well.
     Raises: ValueError for arguments that do not fit, or a checkpoint of another descent. Diverged if the loss is no
         longer finite, OutOfMemory if a step does not fit; the checkpoint then holds the last good chunk.
     """
@@ -108,14 +128,17 @@ def descend(
     )
     start = jax.tree.map(jnp.asarray, start)
     state = _State(start, optimiser.init(start), start)
-    identity = _identity(objective, start, key, (sorted(rates.items()), rule.__name__, every, patience))
+    settings = sorted(rates.items()), rule.__name__, every, patience, watch is None
+    identity = _identity(objective, start, key, watches, settings)
     losses: list[np.ndarray] = []
     seconds: list[float] = []
     watched: list[float] = []
     if checkpoint is not None and checkpoint.is_file():
         state, losses, seconds, watched = _resume(checkpoint, state, identity)
-    elif watch is not None:
-        watched.append(float(watch(start)))
+        if len(losses) * every > steps:
+            raise ValueError(
+                f"{checkpoint} is at step {len(losses) * every} of a descent of steps = {steps}; ask for at least as many, or remove it."
+            )
 
     def kept() -> str:
         return (
@@ -124,6 +147,13 @@ def descend(
             else ""
         )
 
+    def watching(points) -> float:
+        with out_of_memory("what is watched", lambda: f"watch fewer samples or smaller batches{kept()}"):
+            return float(watch(points))  # type: ignore[misc]
+
+    if watch is not None and not watched:
+        watched.append(watching(start))
+
     def finished() -> bool:
         return len(losses) * every >= steps or (
             patience is not None and (len(watched) - 1 - int(np.argmax(watched))) * every >= patience
@@ -131,35 +161,28 @@ def descend(
 
     chunk = None
     while not finished():
-        try:
+        with out_of_memory("a step", lambda: _SMALLER + kept()):
             if chunk is None:
                 chunk = _chunk(optimiser, every).lower(state[:2], objective, key, 0).compile()
             began = time.perf_counter()
             new, values = chunk(state[:2], objective, key, jnp.asarray(len(losses) * every))
             values = np.asarray(values)  # waits for the device
             spent = time.perf_counter() - began
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            raise OutOfMemory(
-                f"a step does not fit into the memory of {jax.devices()[0].device_kind}: take a smaller batch, fewer support points, or "
-                f"narrower or fewer networks{kept()}."
-            ) from error
         if not (
             np.isfinite(values).all()
             and all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))
         ):
             first = len(losses) * every + int(np.argmin(np.isfinite(values)))
             raise Diverged(
-                f"the loss is not finite at step {first}: lower the learning rate ({_shown(rates)}), regularise more, or compute "
-                f"in float64{kept()}."
+                f"the loss is not finite at step {first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has become "
+                f"singular, remove repeated points, regularise more or compute in float64{kept()}."
             )
-        losses.append(values)
-        seconds.append(spent + (seconds[-1] if seconds else 0.0))
         best = state.best
         if watch is not None:
-            watched.append(float(watch(new[0])))
+            watched.append(watching(new[0]))
             best = new[0] if np.argmax(watched) == len(watched) - 1 else best
+        losses.append(values)
+        seconds.append(spent + (seconds[-1] if seconds else 0.0))
         points, moments = new
         state = _State(points, moments, best)
         if checkpoint is not None:
@@ -169,11 +192,10 @@ def descend(
             report(
                 Report(count, steps, float(values[-1]), seconds[-1], seconds[-1] / count * (steps - count))
             )
-    chunks = steps // every
     return Descent(
         state.points,
-        np.concatenate(losses[:chunks]),
-        np.array(seconds[:chunks]),
+        np.concatenate(losses),
+        np.array(seconds),
         watched,
         None if watch is None else state.best,
     )
@@ -210,10 +232,10 @@ def _chunk(optimiser, every):
     return run
 
 
-def _identity(objective, start, key, settings) -> str:
-    """What a checkpoint must have been made with: the objective with its data, the start, the key and the settings."""
-    digest = hashlib.sha256(repr((str(jax.tree.structure(objective)), settings)).encode())
-    for leaf in jax.tree.leaves((objective, start, jax.random.key_data(key))):
+def _identity(objective, start, key, watches, settings) -> str:
+    """What a checkpoint must have been made with: the objective with its data, the start, the key, what is watched and the settings."""
+    digest = hashlib.sha256(repr((str(jax.tree.structure((objective, watches))), settings)).encode())
+    for leaf in jax.tree.leaves((objective, start, jax.random.key_data(key), watches)):
         array = np.ascontiguousarray(leaf)
         digest.update(repr((array.shape, str(array.dtype))).encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
@@ -237,7 +259,7 @@ def _resume(
             held = dict(file)
         if str(held["identity"]) != identity:
             raise ValueError(
-                f"{path} is the checkpoint of another descent (other data, start, key or settings); remove it or name another file."
+                f"{path} is the checkpoint of another descent (other data, start, key, settings or watched number); remove it or name another file."
             )
         structure: Any = jax.tree.structure(state)
         leaves = [jnp.asarray(held[f"leaf_{i}"]) for i in range(structure.num_leaves)]

@@ -203,7 +203,7 @@ def train(
 
     found = descent.descend(
         loss, start, steps, key=key, learning_rate=learning_rate, rule=momentum, every=every,
-        patience=None if validation is None else patience, watch=watch, checkpoint=checkpoint, report=report,
+        patience=None if validation is None else patience, watch=watch, watches=validation, checkpoint=checkpoint, report=report,
     )  # fmt: skip
     return Trained(loss, found.points if watch is None else found.best, found)
 

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 
 from distill_lib import _checks
 from distill_lib._neural_tangents import stax
+from distill_lib.descent import out_of_memory
 
 W_STD, B_STD = math.sqrt(2), 0.1
 _NUMBERS = 2**24  # that a block may hold of one kind: 128 MB in float64
@@ -95,7 +96,7 @@ class InfiniteWidth(Kernel):
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
         """K(x_i, y_j). Raises: ImportError without neural-tangents (the extra `ntk`), ValueError for points of another size.
 
-        NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX compiles wrongly: the NTK, any gradient, and
+        NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX may compile wrongly: the NTK, any gradient, and
         the NNGP of two layers and more on images of several channels and at least 16 pixels.
         """
         for name, points in (("x", x), ("y", y)):
@@ -107,9 +108,7 @@ class InfiniteWidth(Kernel):
         if pooled and self.kind == "ntk":
             raise NotImplementedError(_MISCOMPILED.format("NTK"))
         h, w, c = self.shape
-        if (
-            pooled and self.depth > 1 and c > 1 and max(h, w) >= 16
-        ):  # it fails at 16, 17 and 32 of the sizes up to 40
+        if pooled and self.depth > 1 and c > 1 and max(h, w) >= 16:  # some sizes from 16 on
             raise NotImplementedError(_MISCOMPILED.format("NNGP kernel of colour images"))
         values = _network(self.architecture, self.depth)(self._inputs(x), self._inputs(y), self.kind)
         return _without_gradient(values) if pooled else values
@@ -122,13 +121,16 @@ class InfiniteWidth(Kernel):
 
 
 _MISCOMPILED = (
-    f"jax {jax.__version__} compiles the {{}} in ConvNets wrongly on processors: take jax 0.12 (Python 3.12 or 3.13), a GPU, another "
+    f"jax {jax.__version__} may compile the {{}} in ConvNets wrongly on processors: take jax 0.12 (Python 3.12 or 3.13), a GPU, another "
     "architecture, or set XLA_FLAGS=--xla_cpu_max_isa=AVX2 before JAX starts."
 )
 
 
 def _miscompiles() -> bool:
-    """Whether kernels of pooled covariances are compiled to reads out of bounds, which end the process: jax 0.10 on AVX-512."""
+    """Whether kernels of pooled covariances may be compiled to reads out of bounds, which end the process.
+
+    That is jax 0.10 on processors with AVX-512; since JAX does not tell its processor's kind, all of them are taken to have it.
+    """
     capped = "xla_cpu_max_isa=AVX2" in os.environ.get("XLA_FLAGS", "")
     return jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12) and not capped
 
@@ -206,7 +208,8 @@ def gram(
     Args:
         block: rows and columns of a block; by default 128 MB of what the kernel holds for each pair (`Kernel.pair_size`).
         report: called with the progress after each block.
-    The blocks are spread over `jax.devices()`. Raises: ValueError for points that are no finite matrix, or a block below 1.
+    The blocks are spread over `jax.devices()`. Raises: ValueError for points that are no finite matrix, or a block below 1;
+    `descent.OutOfMemory` where a block does not fit.
     """
     _checks.matrix("x", x)
     size, padded = _padded(x, _block_size(kernel, block))
@@ -262,14 +265,22 @@ def _parts(kernel, x, y, pairs, rows, cols, report) -> Iterator[tuple[tuple[int,
     began, devices = time.perf_counter(), jax.devices()
     held = [jax.device_put(kernel, device) for device in devices]
     pending: deque = deque()
+
+    def fitting():
+        smaller = f"take blocks smaller than {max(rows, cols)} points"
+        return out_of_memory("a block of a kernel matrix", lambda: smaller)
+
     for count in range(len(pairs) + len(devices)):
         if count < len(pairs):
             (i, j), n = pairs[count], count % len(devices)
-            ours = jax.device_put((x[i : i + rows], y[j : j + cols]), devices[n])
-            pending.append((pairs[count], _part(held[n], *ours)))
+            with fitting():
+                ours = jax.device_put((x[i : i + rows], y[j : j + cols]), devices[n])
+                pending.append((pairs[count], _part(held[n], *ours)))
         if count >= len(devices):
             where, part = pending.popleft()
-            yield where, np.asarray(part)
+            with fitting():
+                part = np.asarray(part)  # waits for the device
+            yield where, part
             if report is not None:
                 done, spent = count - len(devices) + 1, time.perf_counter() - began
                 report(Progress(done, len(pairs), spent, spent / done * (len(pairs) - done)))

@@ -99,7 +99,7 @@ def descend(
         learning_rate: of the points; 0.04 in KIP for fully connected kernels.
         label_rate: of the labels.
         options: `every`, `checkpoint`, `report`, `watch`, ... of `descent.descend`; what it finds is a dict as the objective takes.
-    Raises: ValueError for starts that do not fit, and as `descent.descend`.
+    Raises: ValueError for starts that do not fit or whose kernel matrix is singular, and as `descent.descend`.
     """
     _checks.matrix("start", start, cols=objective.targets.preprocessing.dim)
     found, rates = {"points": start}, {"points": learning_rate}
@@ -116,6 +116,9 @@ def descend(
             )
     else:
         _checks.matrix("labels", objective.labels, rows=len(start))
+    fixed = objective.labels if labels is None else labels
+    if fixed is not None:  # labels that are solved need no inverse
+        kernel_regression.coefficients(gram(objective.kernel, start), fixed, objective.reg)
     return descent.descend(objective, found, steps, key=key, learning_rate=rates, **options)
 
 

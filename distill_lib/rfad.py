@@ -146,11 +146,13 @@ class Distilled(NamedTuple):
         set: the support set of the best validation, transformed and with its held pixels, for the NNGP kernel that the networks estimate.
         support: what was descended, at that step.
         descent: the whole descent.
+        held_out: indices of the training images that were set apart for validation.
     """
 
     set: DistilledSet
     support: Support
     descent: Descent
+    held_out: Int[np.ndarray, " v"]
 
 
 def distill(
@@ -241,6 +243,7 @@ def distill(
         every=every,
         patience=patience,
         watch=watcher(objective, images[held_out], labels[held_out], for_validation, watch),
+        watches=(watch, held_out, jax.random.key_data(for_validation)),
         **options,
     )
     record = {
@@ -258,7 +261,7 @@ def distill(
         "corruption": corruption,
         "tau": float(found.best["tau"]) if "tau" in found.best else None,
     }
-    return Distilled(support_set(objective, found.best, for_validation, record), found.best, found)
+    return Distilled(support_set(objective, found.best, for_validation, record), found.best, found, held_out)
 
 
 def watcher(

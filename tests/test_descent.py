@@ -98,12 +98,53 @@ def test_a_step_that_does_not_fit_says_so_and_keeps_the_state(tmp_path):
     assert not path.exists()
 
 
+def test_a_watched_number_that_does_not_fit_says_so_and_keeps_the_last_good_state(tmp_path):
+    path, seen = tmp_path / "state.npz", []
+
+    def watch(points):
+        seen.append(points)
+        if len(seen) == 3:
+            raise MemoryError("no room")
+        return 0.0
+
+    with pytest.raises(
+        OutOfMemory, match=r"what is watched does not fit .*state\.npz holds the state after step 2\."
+    ):
+        descend(Bowl(jnp.ones(2)), jnp.zeros(2), 8, key=KEY, every=2, checkpoint=path, watch=watch)
+    found = descend(
+        Bowl(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=2, checkpoint=path, watch=lambda points: 0.0
+    )
+    assert len(found.losses) == 2
+    assert np.array_equal(found.points, seen[1])
+
+
+@pytest.mark.parametrize(
+    "second", [{"watch": None}, {"watches": ("loss", np.arange(4))}, {"watches": ("accuracy", np.arange(3))}]
+)
+def test_a_checkpoint_belongs_to_what_was_watched(tmp_path, second):
+    path, bowl = tmp_path / "state.npz", Bowl(jnp.ones(2))
+    first = {"watch": lambda points: 0.0, "watches": ("loss", np.arange(3))}
+    descend(bowl, jnp.zeros(2), 4, key=KEY, every=2, checkpoint=path, **first)
+    with pytest.raises(ValueError, match=r"checkpoint of another descent .* or watched number"):
+        descend(bowl, jnp.zeros(2), 4, key=KEY, every=2, checkpoint=path, **first | second)
+    assert len(descend(bowl, jnp.zeros(2), 6, key=KEY, every=2, checkpoint=path, **first).watched) == 4
+
+
+def test_fewer_steps_than_a_checkpoint_has_are_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    descend(Bowl(jnp.ones(2)), jnp.zeros(2), 4, key=KEY, every=2, checkpoint=path)
+    with pytest.raises(ValueError, match="is at step 4 of a descent of steps = 2; ask for at least as many"):
+        descend(Bowl(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=2, checkpoint=path)
+
+
 def test_points_that_leave_the_numbers_stop_the_descent():
     class Steep(Bowl):
         def __call__(self, x, key):
             return jnp.sum(jnp.sqrt(x))  # finite at 0, its slope is not
 
-    with pytest.raises(Diverged, match=r"lower the learning rate \(0\.5\), regularise more"):
+    with pytest.raises(
+        Diverged, match=r"lower the learning rate \(0\.5\), or, where a kernel matrix has become singular"
+    ):
         descend(Steep(jnp.ones(2)), jnp.zeros(2), 1, key=KEY, every=1, learning_rate=0.5)
 
 

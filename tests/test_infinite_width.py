@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_lib._neural_tangents import stax
-from distill_lib.infinite_width import InfiniteWidth, Kernel, _miscompiles, cross, gram
+from distill_lib.descent import OutOfMemory
+from distill_lib.infinite_width import InfiniteWidth, Kernel, _block_size, _miscompiles, cross, gram
 
 SHAPE = (4, 5, 2)
 DIM = math.prod(SHAPE)
@@ -199,7 +200,9 @@ def test_convnet_kernels_of_larger_colour_images_are_right_or_refused(size, chan
     grey = points(0, 2, size * size)
     colour = InfiniteWidth("nngp", "convnet", depth, (size, size, channels))
     if _miscompiles():
-        with pytest.raises(NotImplementedError, match="NNGP kernel of colour images in ConvNets wrongly"):
+        with pytest.raises(
+            NotImplementedError, match="may compile the NNGP kernel of colour images in ConvNets wrongly"
+        ):
             gram(colour, np.tile(grey, channels))
         return
     one = InfiniteWidth("nngp", "convnet", depth, (size, size, 1))
@@ -254,6 +257,18 @@ def test_blocks_make_no_difference(seed, block):
     assert np.array_equal(made, made.T)
 
 
+def test_a_block_that_does_not_fit_names_the_remedy():
+    class Huge(Kernel):
+        def __call__(self, x, y):
+            many = jnp.exp(jnp.ones((2**22, 2**22)) * x[0, 0])  # 128 TiB
+            return (many @ many)[: len(x), : len(y)]
+
+    with pytest.raises(
+        OutOfMemory, match=r"a block of a kernel matrix does not fit .* take blocks smaller than 5 points\.$"
+    ):
+        gram(Huge(), points(0, 5, 3))
+
+
 def test_progress_is_told_block_by_block():
     seen = []
     gram(InfiniteWidth("ntk", "fc", 1, (1, 3, 1)), points(0, 5, 3), block=2, report=seen.append)
@@ -264,8 +279,13 @@ def test_progress_is_told_block_by_block():
 
 
 def test_the_default_block_holds_what_fits():
-    sizes = {a: InfiniteWidth("ntk", a, 1, (28, 28, 1)).pair_size for a in ("fc", "conv", "convnet")}
-    assert sizes == {"fc": 1, "conv": 784, "convnet": 614656}
+    """At most 128 MB in float64 of what is held for the pairs of a block, and as many points as that allows."""
+    for architecture, numbers in (("fc", 1), ("conv", 784), ("convnet", 784**2)):
+        kernel = InfiniteWidth("ntk", architecture, 1, (28, 28, 1))
+        assert kernel.pair_size == numbers
+        size = _block_size(kernel, None)
+        assert size**2 * numbers * 8 <= 2**27
+        assert size == 1024 or (size + 1) ** 2 * numbers * 8 > 2**27
 
 
 def test_several_devices_share_the_blocks():

@@ -153,7 +153,7 @@ def test_a_descent_generalises_better_than_its_start(mode):
     assert accuracy(KERNEL, found["points"], trained, x, y) > before + 0.1
 
 
-@pytest.mark.parametrize("mode", ["fixed", "learned"])
+@pytest.mark.parametrize("mode", ["fixed", "learned", "solved"])
 def test_an_interrupted_descent_goes_on_to_the_same_points_bit_for_bit(tmp_path, mode):
     labels, path = jnp.asarray(Y[:M]), tmp_path / "descent.npz"
     objective = KernelObjective(KERNEL, TARGETS, labels if mode == "fixed" else None, 30, flip=True, shift=1)
@@ -173,6 +173,17 @@ def test_an_interrupted_descent_goes_on_to_the_same_points_bit_for_bit(tmp_path,
     other = KernelObjective(KERNEL, TARGETS, objective.labels, 30, reg=1e-5, flip=True, shift=1)
     with pytest.raises(ValueError, match="checkpoint of another descent"):
         descend(other, start(), 12, **options, checkpoint=path)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "learned"])
+def test_a_repeated_point_without_regularisation_is_refused_before_the_first_step(mode):
+    labels, points = jnp.asarray(Y[:M]), start()
+    twice = points.at[0].set(points[1])
+    objective = KernelObjective(KERNEL, TARGETS, labels if mode == "fixed" else None, 30, reg=0.0)
+    options = {"key": KEY, "every": 1, "labels": labels if mode == "learned" else None}
+    with pytest.raises(ValueError, match="singular at reg = 0: take a larger reg, remove repeated points"):
+        descend(objective, twice, 1, **options)
+    assert np.isfinite(descend(objective, points, 1, **options).losses).all()
 
 
 # Label solve

@@ -142,6 +142,26 @@ def test_an_interrupted_descent_goes_on_bit_for_bit(tmp_path):
     assert again.set.provenance == whole.set.provenance
 
 
+def test_validation_ends_the_descent_and_the_best_step_is_kept():
+    """The networks' verdict on images set apart stops it; the kept set is that of a run that ends there."""
+    options = SMALL | {"every": 2, "patience": 4, "rates": {"points": 0.3, "labels": 0.3}}
+    found = distill(IMAGES, CLASSES, NORM, 6, key=KEY, steps=200, learn_labels=True, **options)
+    best = 2 * int(np.argmax(found.descent.watched))
+    assert len(found.descent.losses) == best + 4 < 200
+    assert found.set.provenance["best_step"] == best
+    if best:
+        shorter = distill(IMAGES, CLASSES, NORM, 6, key=KEY, steps=best, learn_labels=True, **options)
+        assert np.array_equal(shorter.descent.points["points"], found.support["points"])
+    assert len(found.held_out) == len(set(found.held_out.tolist())) > 0
+
+
+def test_a_checkpoint_of_another_verdict_is_refused(tmp_path):
+    options = SMALL | {"checkpoint": tmp_path / "state.npz", "steps": 5, "every": 5}
+    distill(IMAGES, CLASSES, NORM, 6, key=KEY, watch="loss", **options)
+    with pytest.raises(ValueError, match="checkpoint of another descent"):
+        distill(IMAGES, CLASSES, NORM, 6, key=KEY, watch="accuracy", **options)
+
+
 def test_held_pixels_stay_at_their_noise_and_the_gradient_leaves_them():
     colour = (4, 4, 3)
     images, classes = pictures(K, colour)
