@@ -25,6 +25,7 @@ from distill_lib.kip import least_squares
 from distill_lib.targets import Targets, augmented
 
 REG = kernel_regression.REG
+STRIP = 2048  # samples of K_tS that label solve holds at a time
 
 
 class KernelObjective(eqx.Module):
@@ -129,7 +130,7 @@ def label_solve(
     *,
     reg: float = REG,
     block: int | None = None,
-    batch: int = 2048,
+    batch: int = STRIP,
     report: Any = None,
 ) -> Float[Array, "m k"]:
     """The best labels of given points on the whole training set: Y_S = (K_tS (K_SS + lam I)^{-1})^+ Y_t (label solve, LS).
@@ -155,7 +156,7 @@ def label_solve(
         rows = np.arange(first, first + batch)
         x, y = targets(jnp.asarray(np.minimum(rows, n - 1)))
         strip = jnp.concatenate([cross(kernel, x, points, block=block), y], axis=1)
-        r = _reduced(r, strip * (rows < n)[:, None])  # of one size: what is repeated counts as zero
+        r = with_strip(r, strip * (rows < n)[:, None])  # of one size: what is repeated counts as zero
         if report is not None:
             report(min(first + batch, n), n)
     c = least_squares(r[:m, :m], r[:m, m:])
@@ -163,7 +164,8 @@ def label_solve(
 
 
 @jax.jit
-def _reduced(r, strip):
+def with_strip(r: Float[Array, "p p"], strip: Float[Array, "b p"]) -> Float[Array, "p p"]:
+    """R of a QR decomposition after a strip of further rows, given R before it: one step of `label_solve`."""
     return jnp.linalg.qr(jnp.concatenate([r, strip]), mode="r")
 
 

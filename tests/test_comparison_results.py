@@ -56,10 +56,38 @@ def test_sets_near_images_travel_and_sets_from_noise_do_not(cells):
 
 def test_the_linear_reading_is_at_the_ridge_parameter_of_the_table(cells, content):
     values = content["values"]
-    for method in ("closed form, linear", "nearest set", "random subset"):
+    for method in ("closed form, linear", "nearest set"):
         for model in ("FCNN", "FC NNGP", "FC NTK"):
             name = f"{method}_{model}_kernel".replace(",", "").replace(" ", "_")
             assert values[name]["number"] == pytest.approx(cells[method, model]["measured"], abs=0.3), name
+
+
+def test_the_random_subset_is_several_draws(cells):
+    rows = [
+        row
+        for (method, model), row in cells.items()
+        if method == "random subset" and model != "finite ConvNet"
+    ]
+    assert all(row["seeds"] >= 5 and 0 < row["spread"] < 15 for row in rows)
+
+
+def test_the_linear_reading_is_recorded_where_it_is_a_ridge_regression(content):
+    values = content["values"]
+    read = {
+        (row["method"], row["model"]): row["measured"]
+        for row in content["rows"]
+        if row["quantity"] == "correlation with linear reading"
+    }
+    for model in ("FC_NNGP", "FC_NTK"):
+        assert values[f"closed_form_linear_{model}_negative"]["number"] == 0
+        assert read["closed form, linear", model.replace("_", " ")] > 0.5
+    # Images differ in length, and e(x_j, x_j) has both signs on them; lam_S may still outweigh it.
+    assert 0 < values["random_subset_FC_NNGP_negative"]["number"] < 100
+    on_images = [
+        value for (method, model), value in read.items() if model != "FCNN" and "closed form" not in method
+    ]
+    assert len(on_images) >= 2
+    assert min(on_images) > 0.9
 
 
 def test_every_method_has_its_memory(content):

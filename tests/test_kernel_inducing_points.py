@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.infinite_width import InfiniteWidth, Kernel, cross, gram
-from distill_lib.kernel_inducing_points import KernelObjective, descend, label_solve, support_set
+from distill_lib.kernel_inducing_points import KernelObjective, descend, label_solve, support_set, with_strip
 from distill_lib.kernel_regression import accuracy, scores
 from distill_lib.targets import Targets, augmented, centred_labels
 from distill_lib.whitening import Whitening
@@ -225,6 +225,15 @@ def test_repeated_points_are_no_obstacle():
     assert np.allclose(
         scores(KERNEL, twice, labels, X, 1e-3), scores(KERNEL, points, once, X, 1e-3), rtol=1e-5, atol=1e-6
     )
+
+
+def test_strips_make_the_triangle_of_all_rows():
+    rows = np.random.default_rng(4).normal(size=(12, 5))
+    r = jnp.zeros((5, 5))
+    for strip in np.split(rows, 3):
+        r = with_strip(r, jnp.asarray(strip))
+    assert np.array_equal(r, np.triu(r))
+    assert np.allclose(r.T @ r, rows.T @ rows, rtol=1e-12)
 
 
 def test_progress_of_label_solve():
