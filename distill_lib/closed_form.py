@@ -26,7 +26,7 @@ def label_svd(labels: Float[Array, "m k"]) -> Svd:
         raise ValueError(
             f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
         )
-    y = svd(labels)
+    y = svd(np.asarray(labels))  # few columns: not worth compiling a program
     if len(y.s) < k:
         raise ValueError(
             f"the labels Y_S have rank {len(y.s)}, but Theorem 4.1 needs rank k = {k}; "
@@ -52,10 +52,9 @@ def recovery_matrix(
     _checks.matrix("weights", weights, rows=k)
     y = label_svd(labels)
     y_pinv = y.with_values(1 / y.s)  # (m, k): Y_S^+ for labels with samples as rows
-    if z is None:
-        return y_pinv @ weights
-    _checks.matrix("z", z, rows=m, cols=weights.shape[1])
-    return _with_free_part(y_pinv, weights, labels, z)
+    free = np.zeros((m, weights.shape[1]), weights.dtype) if z is None else z
+    _checks.matrix("z", free, rows=m, cols=weights.shape[1])
+    return _with_free_part(y_pinv, weights, labels, free)
 
 
 @jax.jit
@@ -186,20 +185,21 @@ def recovered_weights(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: float = 0.0
 ) -> Float[Array, "k p"]:
     """W_S = Y_S phi_{lam_S}(X_S)^+: what training on the support set gives, by its definition."""
-    return labels.T @ regularised_pinv(features, reg_s)
+    return _applied(labels, regularised_pinv(features, reg_s))
 
 
 @jax.jit
-def _compare(weights, recovered):
-    size, other = jnp.linalg.norm(weights), jnp.linalg.norm(recovered)
-    return jnp.linalg.norm(recovered - weights) / size, jnp.vdot(weights, recovered) / (size * other)
+def _applied(labels, d):
+    return labels.T @ d
 
 
 def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
     """||W_S - W||_F / ||W||_F."""
-    return float(_compare(weights, recovered)[0])
+    w, w_s = np.asarray(weights), np.asarray(recovered)
+    return float(np.linalg.norm(w_s - w) / np.linalg.norm(w))
 
 
 def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
     """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its predictions."""
-    return float(_compare(weights, recovered)[1])
+    w, w_s = np.asarray(weights), np.asarray(recovered)
+    return float(np.vdot(w, w_s) / (np.linalg.norm(w) * np.linalg.norm(w_s)))

@@ -10,7 +10,7 @@ again (m, p): a feature matrix and its regularised pseudoinverse share their sin
 here is a scalar function of the singular values.
 """
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -43,9 +43,10 @@ class Svd(NamedTuple):
         return type(self)(v, 1 / self.s[::-1], ut)
 
 
-def svd(a: Float[Array, "m p"]) -> Svd:
-    """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1."""
-    v, values, ut = jnp.linalg.svd(a, full_matrices=False)
+def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
+    """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1; by NumPy for a NumPy array."""
+    linalg: Any = np.linalg if isinstance(a, np.ndarray) else jnp.linalg
+    v, values, ut = linalg.svd(a, full_matrices=False)
     s = np.asarray(values)
     r = _rank(s, a.shape)
     return Svd(v, s, ut) if r == len(s) else Svd(v[:, :r], s[:r], ut[:r])
@@ -102,10 +103,9 @@ def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
     A QR factorisation takes a fraction of an SVD's time. ||R||_F ||R^{-1}||_F is at least s_1 / s_min, so below
     1 / (10 max(m, p) eps) nothing is to be cut.
     """
-    if a.shape[0] < a.shape[1]:
-        return pinv(a.T).T
     made, condition = _pinv_by_qr(a)
-    if condition * 10 * max(a.shape) * jnp.finfo(a.dtype).eps < 1:  # not for NaN, which a singular R gives
+    # Not so for NaN, which a singular R gives.
+    if float(condition) * 10 * max(a.shape) * np.finfo(a.dtype).eps < 1:
         return made
     f = svd(a)
     return f.with_values(1 / f.s)
@@ -113,9 +113,11 @@ def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
 
 @jax.jit
 def _pinv_by_qr(a):
-    q, r = jnp.linalg.qr(a)
+    wide = a.shape[0] < a.shape[1]
+    q, r = jnp.linalg.qr(a.T if wide else a)
     inverse = solve_triangular(r, jnp.eye(len(r), dtype=r.dtype))
-    return q @ inverse.T, jnp.linalg.norm(r) * jnp.linalg.norm(inverse)
+    made = inverse @ q.T if wide else q @ inverse.T
+    return made, jnp.linalg.norm(r) * jnp.linalg.norm(inverse)
 
 
 def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:

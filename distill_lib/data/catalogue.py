@@ -8,6 +8,13 @@ from pathlib import Path
 from distill_lib.data.formats import Arrays, read_cifar, read_digits, read_idx
 
 
+class DataError(ValueError):
+    """A data set that cannot be had: out of reach, unwritable, or a file that is not what it should be.
+
+    The message is one sentence: what failed, where, and what to do.
+    """
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """Facts about a data set, as recorded with every result computed from it.

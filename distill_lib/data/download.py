@@ -9,14 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from distill_lib.data.catalogue import Entry, File
-
-
-class DataError(ValueError):
-    """A data set that cannot be had: out of reach, unwritable, or a file that is not what it should be.
-
-    The message is one sentence: what failed, where, and what to do.
-    """
+from distill_lib.data.catalogue import DataError, Entry, File
 
 
 def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:

@@ -15,11 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pooch
 
 from distill_lib._checks import labels
-from distill_lib.data.catalogue import CATALOGUE, DatasetInfo, Entry, find
-from distill_lib.data.download import DataError, official_files
+from distill_lib.data.catalogue import CATALOGUE, DataError, DatasetInfo, Entry, find
 from distill_lib.data.formats import PARTS, Arrays
 
 
@@ -61,8 +59,11 @@ class Listing:
 
 def where() -> Path:
     """The folder of the data sets: $DISTILL_DATA if set, else the user's cache. It may not exist yet."""
-    folder = os.environ.get("DISTILL_DATA")
-    return Path(folder).expanduser() if folder else Path(pooch.os_cache("distill-lib"))
+    if folder := os.environ.get("DISTILL_DATA"):
+        return Path(folder).expanduser()
+    import pooch  # as below, only where it is needed: it is slow to import
+
+    return Path(pooch.os_cache("distill-lib"))
 
 
 def describe() -> tuple[Listing, ...]:
@@ -133,6 +134,8 @@ def _listing(entry: Entry) -> Listing:
 
 def _install(entry: Entry, path: Path) -> None:
     """Write a set's file from its official files, by way of a folder beside it that never remains."""
+    from distill_lib.data.download import official_files
+
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{path.stem}-*"):  # by a process that was killed, when it is a day old
         if time.time() - left.stat().st_mtime > 86400:
