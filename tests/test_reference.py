@@ -135,6 +135,20 @@ def test_whole_processes_stay_under_four_gigabytes(profile):
     assert all(0.1 < row["measured"] < 4 for row in peaks.values())
 
 
+def test_whole_processes_from_cold_take_seconds():
+    """On two cores, everything compiled anew: what a reader waits for the first time."""
+    taken = cells(recorded("paper", "ridge_path"), table="whole process", quantity="seconds")
+    limits = {
+        ("mnist", "linear"): 6,
+        ("cifar10", "linear"): 25,
+        ("cifar10", "fcnn"): 60,
+        ("cifar100", "fcnn"): 60,
+    }
+    assert {key[:2] for key in taken} == limits.keys()
+    for key, row in taken.items():
+        assert 1 < row["measured"] <= limits[key[:2]], key
+
+
 def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_nothing_else_does():
     accuracy = cells(recorded("paper", "fcnn_column"), table="fcnn")
     for dataset, least in (("cifar10", 0.7), ("cifar100", 1.5)):
