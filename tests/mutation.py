@@ -147,7 +147,9 @@ MUTANTS = (
     Mutant("points-unchecked", "descent.py", "all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))", "True", "descent"),
     Mutant("memory-error-as-it-is", "descent.py", '"RESOURCE_EXHAUSTED" not in str(error)', "True", "descent"),
     Mutant("any-checkpoint", "descent.py", 'if str(held["identity"]) != identity:', "if False:", "inducing_points"),
-    Mutant("identity-without-settings", "descent.py", "str(jax.tree.structure(objective)), settings", "str(jax.tree.structure(objective)), None", "inducing_points"),
+    Mutant("identity-without-settings", "descent.py", "str(jax.tree.structure((objective, watches))), settings", "str(jax.tree.structure((objective, watches))), None", "inducing_points"),
+    Mutant("identity-without-watched", "descent.py", "(objective, start, jax.random.key_data(key), watches)", "(objective, start, jax.random.key_data(key))", "descent"),
+    Mutant("fewer-steps-accepted", "descent.py", "if len(losses) * every > steps:", "if False:", "descent"),
     # ridge.py
     Mutant("gram-not-mirrored", "ridge.py", "lower + jnp.tril(lower, -1).T", "lower", "ridge"),
     Mutant("gram-diagonal-twice", "ridge.py", "jnp.tril(lower, -1).T", "lower.T", "ridge"),
@@ -396,7 +398,7 @@ MUTANTS = (
     Mutant("audit-without-delta", "privacy/auditing.py", "np.maximum(1 - delta - b, tiny)", "np.maximum(1 - b, tiny)", "privacy"),
     Mutant("audit-one-direction", "privacy/auditing.py", "for a, b in ((fpr, fnr), (fnr, fpr))]", "for a, b in ((fpr, fnr), (fpr, fnr))]", "privacy"),
     Mutant("audit-errors-swapped", "privacy/auditing.py", 'return len(low) - np.searchsorted(low, threshold, "right")', 'return np.searchsorted(low, threshold, "right")', "privacy"),
-    Mutant("audit-nan", "privacy/auditing.py", "if not (np.isfinite(low).all() and np.isfinite(high).all()):", "if False:", "privacy"),
+    Mutant("audit-nan", "privacy/auditing.py", "if not all(np.isfinite(one).all() for one in scores):", "if False:", "privacy"),
     # distilled_set.py
     Mutant("trained-without-reg", "distilled_set.py", "self.labels, self.reg_s)\n", "self.labels)\n", "distilled_set"),
     Mutant("pickles-allowed", "distilled_set.py", "allow_pickle=False", "allow_pickle=True", "distilled_set"),
