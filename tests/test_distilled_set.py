@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import matrix, train
+from helpers import matrix, pictures, train
 from hypothesis import given
 from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.infinite_width import InfiniteWidth
+from distill_lib.whitening import Whitening
 
 SHAPE = (2, 3, 2)
 MAPS = {
@@ -375,6 +376,29 @@ def test_a_set_of_others_is_read(tmp_path):
     assert one.kernel == KERNEL
     raw = dl.DistilledSet.from_npz(str(tmp_path / "theirs.npz"), NORM, pixels=True)
     assert np.allclose(raw.images(), np.moveaxis(arrays["images"], 1, 3), rtol=1e-12, atol=1e-12)
+
+
+def test_a_whitened_set_of_others_is_the_same_as_pixels_and_as_network_inputs(tmp_path):
+    """Regularised ZCA from the training set, as the published sets have it: pixels are whitened, network inputs are not again."""
+    shape = (4, 4, 3)
+    images, classes = pictures(3, shape)
+    white = Whitening.of(images, dl.Normalisation(shape, 255.0, (0.4,) * 3, (0.2,) * 3))
+    labels, inputs = np.eye(3)[classes[:6]] - 1 / 3, np.asarray(white(images[:6]))
+    np.savez(tmp_path / "pixels.npz", images=np.moveaxis(images[:6], 3, 1).astype(float), labels=labels)
+    np.savez(tmp_path / "inputs.npz", images=inputs.reshape(6, 3, 4, 4), labels=labels)
+    kernel = InfiniteWidth("ntk", "fc", 1, shape)
+    of_pixels, of_inputs = (
+        dl.DistilledSet.from_npz(
+            tmp_path / f"{name}.npz", white, pixels=name == "pixels", kernel=kernel, reg_s=1e-3
+        )
+        for name in ("pixels", "inputs")
+    )
+    assert np.allclose(of_pixels.points, inputs, rtol=1e-9, atol=1e-9)
+    assert np.allclose(of_pixels.scores(images), of_inputs.scores(images), rtol=1e-6, atol=1e-6)
+    assert np.allclose(of_inputs.images(), images[:6], atol=1e-6)
+    of_pixels.save(tmp_path / "saved")
+    again = dl.DistilledSet.load(tmp_path / "saved")
+    assert np.array_equal(again.scores(images), of_pixels.scores(images))
 
 
 @pytest.mark.parametrize(
