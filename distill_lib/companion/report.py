@@ -21,14 +21,16 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
     """What a measurement says of a published cell.
 
     Args:
-        how: how our number came about; one that begins with "estimated" is no measurement.
-    Returns: "not run" (by us), "no published number", "estimated" (one of the two numbers is no measurement), "not compared"
-    (it depends on the device), "reproduced" (|measured - value| <= tolerance) or "differs".
+        how: how our number came about; one that begins with "estimated" is no measurement, with "after" one of an unfinished run.
+    Returns: "not run" (by us, or not to its end), "no published number", "estimated" (one of the two numbers is no measurement),
+    "not compared" (it depends on the device), "reproduced" (|measured - value| <= tolerance) or "differs".
     """
     if measured is None:
         return "not run"
     if paper is None or paper["value"] is None:
         return "no published number"
+    if how.startswith("after"):
+        return "not run"
     if paper["status"] == "estimated" or how.startswith("estimated"):
         return "estimated"
     if paper["tolerance"] is None:
@@ -40,8 +42,8 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
 def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str:
     """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the verdict says by itself.
 
-    A reason there may quote facts: {notebook}; {hours} and {how}, of the cell's seconds; {original}, the difference of the
-    original model. It counts only where they are known.
+    A reason there may quote facts: {notebook}; {after}, how far an unfinished run came; {hours} and {how}, of the cell's seconds;
+    {original}, the difference of the original model. It counts only where they are known.
 
     Args:
         others: the cells of the report that these are taken from, by their keys.
@@ -177,6 +179,8 @@ def _reasons() -> list[dict[str, Any]]:
 
 def _facts(cell: Cell, others: dict[tuple[Any, ...], Cell]) -> dict[str, Any]:
     facts = {"notebook": cell["notebook"]}
+    if str(cell["how"]).startswith("after"):
+        facts["after"] = cell["how"]
     timed, original = others.get(_key(cell | {"quantity": "seconds"})), others.get(_key(cell | {"ipc": None}))
     if timed and timed["measured"] is not None:
         hours = timed["measured"] / 3600

@@ -39,6 +39,8 @@ def test_what_cannot_be_compared_is_not(measured):
     assert verdict(cell(396000, None, "estimated"), measured) == "estimated"
     assert verdict(cell(16, None), measured) == "not compared"
     assert verdict(cell(5.0, 200.0), measured, "estimated from 4 of 30 steps") == "estimated"
+    assert verdict(cell(5.0, 200.0), measured, "after 4 of 30 steps") == "not run"
+    assert verdict(None, measured, "after 4 of 30 steps") == "no published number"
 
 
 def test_the_published_numbers_are_complete():
@@ -216,6 +218,8 @@ def test_reasons_quote_the_other_cells():
     told = "as published it would take 1.5 hours, estimated from 4 of 30000 steps"
     assert reason(slow, others) == told
     assert reason(slow) == ""  # nothing has been timed
+    short = slow | {"how": "after 4 of 30000 steps"}
+    assert reason(short, others) == "ours is after 4 of 30000 steps; as published it would take 1.5 hours"
     assert reason(slow | {"verdict": "reproduced"}, others) == "within 0.15 points"
     own = judged(table="baselines", verdict="no published number", status=None, notebook="kip")
     assert reason(own).endswith("on the page kip")
