@@ -49,7 +49,7 @@ class Descent(NamedTuple):
 
 
 class Diverged(ArithmeticError):
-    """The loss is NaN or infinite; the last good checkpoint is kept."""
+    """The loss or a point is NaN or infinite; the last good checkpoint is kept."""
 
 
 class OutOfMemory(MemoryError):
@@ -168,13 +168,16 @@ def descend(
             new, values = chunk(state[:2], objective, key, jnp.asarray(len(losses) * every))
             values = np.asarray(values)  # waits for the device
             spent = time.perf_counter() - began
-        if not (
-            np.isfinite(values).all()
-            and all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))
-        ):
-            first = len(losses) * every + int(np.argmin(np.isfinite(values)))
+        finite = np.isfinite(values)
+        if not (finite.all() and all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))):
+            done = len(losses) * every
+            first = (
+                f"the points are not finite after step {done + every}"
+                if finite.all()
+                else f"the loss is not finite at step {done + int(np.argmin(finite))}"
+            )
             raise Diverged(
-                f"the loss is not finite at step {first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has become "
+                f"{first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has become "
                 f"singular, remove repeated points, regularise more or compute in float64{kept()}."
             )
         best = state.best

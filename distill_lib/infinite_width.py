@@ -97,7 +97,7 @@ class InfiniteWidth(Kernel):
         """K(x_i, y_j). Raises: ImportError without neural-tangents (the extra `ntk`), ValueError for points of another size.
 
         NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX may compile wrongly: the NTK, any gradient, and
-        the NNGP of two layers and more on images of several channels and at least 16 pixels.
+        the NNGP of two layers and more on images of several channels, 16 pixels high or wide or more.
         """
         for name, points in (("x", x), ("y", y)):
             if np.ndim(points) != 2 or np.shape(points)[1] != self.dim:
@@ -129,7 +129,7 @@ _MISCOMPILED = (
 def _miscompiles() -> bool:
     """Whether kernels of pooled covariances may be compiled to reads out of bounds, which end the process.
 
-    That is jax 0.10 on processors with AVX-512; since JAX does not tell its processor's kind, all of them are taken to have it.
+    Seen with jax 0.10 on processors with AVX-512 and not with 0.12; since JAX does not tell its processor's kind, all of them are taken to have it.
     """
     capped = "xla_cpu_max_isa=AVX2" in os.environ.get("XLA_FLAGS", "")
     return jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12) and not capped

@@ -47,7 +47,7 @@ class Target(eqx.Module):
         """A training set of any size as p rows, from its statistics: with G = V diag(e) V^T, R = V diag(e)^{1/2} and T = C V diag(e)^{-1/2}.
 
         Eigenvalues within rounding of zero count as zero, so singular values of phi(X) below about sqrt(p eps) of the
-        largest are lost: give statistics in float64, or turn the samples themselves with `baselines.same_moments`.
+        largest are lost (and it cannot be traced): give statistics in float64, or turn the samples themselves with `baselines.same_moments`.
         """
         path = RidgePath.of(stats)
         seen = path._filter(0.0)

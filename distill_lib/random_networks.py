@@ -111,6 +111,7 @@ def _convolution(x, weights):
 
     XLA's own gradient is the same but reverses windows and makes the batch a channel, many times slower on processors. Here that for
     x is a convolution with the window turned by 180 degrees, and that for the weights one matrix product for each of nine shifts.
+    It can be differentiated once, backwards.
     """
     return jax.lax.conv_general_dilated(
         x, weights, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")

@@ -148,6 +148,8 @@ def _rows_of(feature_map, normalisation, images, labels, classes):
 class RidgePath(eqx.Module):
     """Every ridge solution of one training set: G = V diag(e) V^T gives W(reg) = (C V) diag(1 / (e + reg)) V^T.
 
+    `of` can be traced; what is asked of the path afterwards takes its eigenvalues to the host and cannot.
+
     Attributes:
         values: (p,) eigenvalues e of G, not negative.
         vectors: (p, p) eigenvectors V, as columns.

@@ -464,11 +464,11 @@ def test_the_area_and_its_error_are_those_of_all_pairs(n, m, seed):
     rng = np.random.default_rng(seed)
     outside, inside = rng.integers(0, 6, n), rng.integers(1, 7, m)  # with ties
     pairs = (inside[:, None] > outside) + 0.5 * (inside[:, None] == outside)
-    found, error = privacy.auditing.roc_area(outside, inside)
+    found, error = privacy.roc_area(outside, inside)
     assert math.isclose(found, pairs.mean(), rel_tol=1e-12)
     squares = sum(np.sum((pairs.mean(axis) - found) ** 2) / (c * (c - 1)) for axis, c in ((1, m), (0, n)))
     assert math.isclose(error**2, squares, rel_tol=1e-9, abs_tol=1e-18)
-    turned = privacy.auditing.roc_area(inside, outside)
+    turned = privacy.roc_area(inside, outside)
     assert np.allclose(turned, (1 - found, error))
 
 
@@ -477,7 +477,7 @@ def test_the_error_of_an_area_is_that_of_scores_that_say_nothing(n, m):
     """Over all orders of n + m scores the areas have variance (n + m + 1) / 12 n m, and the error's mean square is 1 / 12 n m above."""
     ranks = range(n + m)
     found = [
-        privacy.auditing.roc_area([r for r in ranks if r not in inside], inside)
+        privacy.roc_area([r for r in ranks if r not in inside], inside)
         for inside in map(list, itertools.combinations(ranks, m))
     ]
     areas, errors = np.array(found).T
@@ -489,7 +489,7 @@ def test_the_error_of_an_area_is_that_of_scores_that_say_nothing(n, m):
 def test_the_error_of_an_area_is_that_of_scores_that_say_something():
     """Normal scores a distance mu apart have the area Phi(mu / sqrt 2); the error is the deviation over new draws."""
     rng, mu = np.random.default_rng(0), 1.0
-    found = [privacy.auditing.roc_area(rng.normal(size=60), mu + rng.normal(size=90)) for _ in range(2000)]
+    found = [privacy.roc_area(rng.normal(size=60), mu + rng.normal(size=90)) for _ in range(2000)]
     areas, errors = np.array(found).T
     assert abs(areas.mean() - norm.cdf(mu / math.sqrt(2))) < 0.005
     assert math.isclose(areas.std(), np.sqrt(np.mean(errors**2)), rel_tol=0.05)
@@ -499,10 +499,12 @@ def test_the_error_of_an_area_is_that_of_scores_that_say_something():
 def test_correlations_are_those_of_pearson_and_0_with_a_constant(n, d, seed):
     rng = np.random.default_rng(seed)
     released, candidates = rng.normal(size=d), rng.normal(size=(n, d))
-    found = privacy.auditing.correlations(released, candidates)
+    found = privacy.correlations(released, candidates)
     assert np.allclose(found, [np.corrcoef(released, one)[0, 1] for one in candidates], atol=1e-9)
-    assert np.array_equal(privacy.auditing.correlations(released, np.ones((2, d))), [0, 0])
-    assert np.array_equal(privacy.auditing.correlations(np.ones(d), candidates), np.zeros(n))
+    for constant in (1, 0.1):  # the mean of three 0.1 is not 0.1
+        level = np.full(d, constant)
+        assert np.array_equal(privacy.correlations(released, np.stack([level, level])), [0, 0])
+        assert np.array_equal(privacy.correlations(level, np.vstack([candidates, level])), np.zeros(n + 1))
 
 
 # What is refused
@@ -530,16 +532,16 @@ LABELS, TARGETS = np.tile(np.eye(2), (2, 1)), np.eye(2)
         (lambda: privacy.audit(np.zeros(5), np.zeros(6), 1e-5), "equally many scores"),
         (lambda: privacy.audit(np.zeros(5), np.full(5, np.nan), 1e-5), "score is NaN or infinite"),
         (
-            lambda: privacy.auditing.roc_area(np.zeros(5), [1.0]),
+            lambda: privacy.roc_area(np.zeros(5), [1.0]),
             r"at least 2 scores, not shapes \(5,\) and \(1,\)",
         ),
-        (lambda: privacy.auditing.roc_area(np.zeros((2, 2)), np.zeros(2)), r"not shapes \(2, 2\) and"),
-        (lambda: privacy.auditing.roc_area(np.zeros(5), [1.0, np.inf]), "score is NaN or infinite"),
+        (lambda: privacy.roc_area(np.zeros((2, 2)), np.zeros(2)), r"not shapes \(2, 2\) and"),
+        (lambda: privacy.roc_area(np.zeros(5), [1.0, np.inf]), "score is NaN or infinite"),
         (
-            lambda: privacy.auditing.correlations(np.ones(3), np.ones((2, 4))),
+            lambda: privacy.correlations(np.ones(3), np.ones((2, 4))),
             r"candidates has shape \(2, 4\)",
         ),
-        (lambda: privacy.auditing.correlations([1, np.nan], np.ones((2, 2))), "released holds 1 entries"),
+        (lambda: privacy.correlations([1, np.nan], np.ones((2, 2))), "released holds 1 entries"),
     ],
 )
 def test_bad_input_is_named(call, message):

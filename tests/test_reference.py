@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from distill_lib.companion.published import published
 from distill_lib.companion.report import report
 
 ROOT = Path(__file__).parents[1]
@@ -137,7 +138,11 @@ def test_whole_processes_stay_under_four_gigabytes(profile):
 
 def test_whole_processes_from_cold_take_seconds():
     """On two cores, everything compiled anew: what a reader waits for the first time."""
-    taken = cells(recorded("paper", "ridge_path"), table="whole process", quantity="seconds")
+    ridge_path = recorded("paper", "ridge_path")
+    device = ridge_path["provenance"]["device"]
+    if (device["platform"], device["cpus"]) != ("cpu", 2):
+        pytest.skip("the recorded times are those of another machine")
+    taken = cells(ridge_path, table="whole process", quantity="seconds")
     limits = {
         ("mnist", "linear"): 6,
         ("cifar10", "linear"): 25,
@@ -146,10 +151,10 @@ def test_whole_processes_from_cold_take_seconds():
     }
     assert {key[:2] for key in taken} == limits.keys()
     for key, row in taken.items():
-        assert 1 < row["measured"] <= limits[key[:2]], key
+        assert row["measured"] <= limits[key[:2]], key
 
 
-def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_nothing_else_does():
+def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_solvers_without_a_cut_do_not():
     accuracy = cells(recorded("paper", "fcnn_column"), table="fcnn")
     for dataset, least in (("cifar10", 0.7), ("cifar100", 1.5)):
         reference = accuracy[dataset, "fcnn", None, "double, eigenvalues"]["measured"]
@@ -158,6 +163,12 @@ def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_nothing_else_does()
             assert moved[cut] < -least, cut
         for solver in ("single, QR", "single, LU", "single, inverse"):
             assert abs(moved[solver]) < 0.2, solver
+        printed = next(
+            c["value"]
+            for c in published()
+            if (c["table"], c["dataset"], c["model"], c["ipc"]) == ("3", dataset, "fcnn", None)
+        )
+        assert abs(printed - reference) < least / 2
 
 
 def test_kip_at_full_size():
@@ -202,6 +213,24 @@ def test_the_exact_step_is_forty_times_cheaper_than_the_published_one_on_mnist()
     assert ratio["mnist", "fcnn", 10, "kip"]["measured"] >= 40
     assert step["mnist", "fcnn", 10, "exact KIP"]["unit"] == "ms"
     assert step["mnist", "fcnn", 10, "exact KIP"]["measured"] <= 25
+
+
+def test_exact_kip_over_all_its_steps_is_what_the_paper_prints_for_kip():
+    """And what the closed form gives; a descent that was not finished says so."""
+    accuracy = cells(recorded("paper", "table_4"), quantity="accuracy")
+    printed = {
+        (cell["dataset"], cell["ipc"]): cell
+        for cell in published()
+        if (cell["table"], cell["method"], cell["quantity"]) == ("4", "kip", "accuracy")
+    }
+    whole = {key for key, row in accuracy.items() if key[3] != "closed form" and row["how"] == "measured"}
+    assert {("mnist", "fcnn", 1, "exact KIP"), ("mnist", "fcnn", 10, "exact KIP")} <= whole
+    for dataset, model, ipc, method in whole:
+        cell, found = printed[dataset, ipc], accuracy[dataset, model, ipc, method]["measured"]
+        assert abs(found - cell["value"]) <= cell["tolerance"], (dataset, ipc)
+        assert abs(found - accuracy[dataset, model, ipc, "closed form"]["measured"]) <= 0.3, (dataset, ipc)
+    for key in accuracy.keys() - whole:
+        assert key[3] == "closed form" or accuracy[key]["how"].startswith("after "), key
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -149,9 +149,9 @@ def test_validation_ends_the_descent_and_the_best_step_is_kept():
     best = 2 * int(np.argmax(found.descent.watched))
     assert len(found.descent.losses) == best + 4 < 200
     assert found.set.provenance["best_step"] == best
-    if best:
-        shorter = distill(IMAGES, CLASSES, NORM, 6, key=KEY, steps=best, learn_labels=True, **options)
-        assert np.array_equal(shorter.descent.points["points"], found.support["points"])
+    assert best > 0
+    shorter = distill(IMAGES, CLASSES, NORM, 6, key=KEY, steps=best, learn_labels=True, **options)
+    assert np.array_equal(shorter.descent.points["points"], found.support["points"])
     assert len(found.held_out) == len(set(found.held_out.tolist())) > 0
 
 

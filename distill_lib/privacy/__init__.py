@@ -1,7 +1,7 @@
 """Privacy of distilled sets: Theorem 6.2 as claimed, attacks on it, a release that is private, and an audit of both."""
 
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
-from distill_lib.privacy.auditing import Audit, audit, epsilon_lower
+from distill_lib.privacy.auditing import Audit, audit, correlations, epsilon_lower, roc_area
 from distill_lib.privacy.claimed import claimed_deviation, claimed_release
 from distill_lib.privacy.gaussian import (
     StatisticsMechanism,
@@ -19,12 +19,14 @@ __all__ = [
     "claimed_deviation",
     "claimed_release",
     "clipped_statistics",
+    "correlations",
     "epsilon_lower",
     "last_record",
     "noise_multiplier",
     "noisy_ridge",
     "output_sensitivity",
     "private_ridge",
+    "roc_area",
     "sensitivity",
     "span_residual",
     "sum_residual",

@@ -111,7 +111,9 @@ def correlations(
     _checks.matrix("released", a[None], rows=1)
     a, b = a - a.mean(), b - b.mean(1, keepdims=True)
     size = np.linalg.norm(a) * np.linalg.norm(b, axis=1)
-    return np.divide(b @ a, size, out=np.zeros(len(b), np.result_type(a, b)), where=size > 0)
+    # A constant is known by its range: its mean may be rounded and leave a residue.
+    varies = (np.ptp(released) > 0) & (np.ptp(candidates, axis=1) > 0)
+    return np.divide(b @ a, size, out=np.zeros(len(b), np.result_type(a, b)), where=varies & (size > 0))
 
 
 def _share_below(scores, of) -> np.ndarray:
