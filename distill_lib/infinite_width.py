@@ -267,8 +267,13 @@ def _parts(kernel, x, y, pairs, rows, cols, report) -> Iterator[tuple[tuple[int,
     pending: deque = deque()
 
     def fitting():
-        smaller = f"take blocks smaller than {max(rows, cols)} points"
-        return out_of_memory("a block of a kernel matrix", lambda: smaller)
+        points = max(rows, cols)
+        remedy = (
+            f"take blocks smaller than {points} points"
+            if points > 1
+            else "one pair of points is too much: take smaller images"
+        )
+        return out_of_memory("a block of a kernel matrix", lambda: remedy)
 
     for count in range(len(pairs) + len(devices)):
         if count < len(pairs):

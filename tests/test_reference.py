@@ -169,6 +169,30 @@ def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_solvers_without_a_c
             if (c["table"], c["dataset"], c["model"], c["ipc"]) == ("3", dataset, "fcnn", None)
         )
         assert abs(printed - reference) < least / 2
+        # Nearer to a solver without a cut than to the cut, and within what else moves the reference.
+        assert abs(printed - reference - moved["single, QR"]) < abs(
+            printed - reference - moved["single, cut"]
+        )
+
+
+def test_the_words_about_the_networks_column():
+    """What the page says without a number: which of two is the larger."""
+    results = recorded("paper", "fcnn_column")
+    said = {key: float(value["number"]) for key, value in results["values"].items()}
+    for dataset in ("cifar10", "cifar100"):
+        moves = [
+            abs(said[f"{dataset}_double_finer_grid_of_lam"]),
+            said[f"{dataset}_split_moves"],
+            said[f"{dataset}_spread"],
+        ]
+        assert abs(said[f"{dataset}_released"]) > max(moves), dataset
+    assert said["mnist_highest"] < said["mnist_printed"]
+    assert said["mnist_paper"] > max(
+        said["mnist_oracle"], said["mnist_slope_0_01"], said["mnist_split_moves"]
+    )
+    assert said["mnist_slope_0_01"] > 0
+    assert abs(said["mnist_double_cut_at_single_precision_s_threshold"]) < abs(said["mnist_released"])
+    assert said["cifar100_reference"] > said["cifar100_printed"]
 
 
 def test_kip_at_full_size():
