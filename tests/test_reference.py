@@ -191,6 +191,15 @@ def test_the_words_about_the_networks_column():
     assert 0 < cut - said["mnist_released"] < 1.5 * said["mnist_seeds_spread"]
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_executed_notebook_warned(profile):
+    """The pages leave out what a cell wrote to stderr: only a compiler's remarks may be there."""
+    for path in sorted((REFERENCE / profile / "notebooks").glob("*.ipynb")):
+        outputs = [o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])]
+        told = "".join("".join(o["text"]) for o in outputs if o.get("name") == "stderr")
+        assert not re.search(r"Warning|Error|Traceback", told), f"{path.name}: {told}"
+
+
 def test_kip_at_full_size():
     """96.5 % on MNIST with ten images per class; on CIFAR-10 300 steps with fixed labels are worth ten points."""
     accuracy = cells(recorded("paper", "kip"), quantity="accuracy")
