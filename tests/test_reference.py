@@ -184,6 +184,7 @@ def test_the_words_about_the_networks_column():
         assert abs(said[f"{dataset}_paper"]) < max(moves) < abs(said[f"{dataset}_released"]), dataset
         assert said[f"{dataset}_share"] > 50
     assert said["mnist_seeds_lowest"] < said["mnist_printed"] <= said["mnist_seeds_highest"]
+    assert 1 <= said["mnist_reach"] < said["mnist_runs"] / 2
     assert said["mnist_reference"] + said["mnist_released"] < said["mnist_seeds_lowest"]
     assert said["mnist_highest"] < said["mnist_printed"]
     assert max(said["mnist_oracle"], said["mnist_slope_0_01"]) < said["mnist_paper"]
