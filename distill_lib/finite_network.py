@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from distill_lib import _checks, descent
 from distill_lib.descent import Descent
 from distill_lib.images import Normalisation
-from distill_lib.random_networks import BIAS_VARIANCE, WEIGHT_VARIANCE, Network
+from distill_lib.random_networks import BIAS_VARIANCE, WEIGHT_VARIANCE, Network, Precision
 
 Parameterisation = Literal["standard", "ntk"]
 
@@ -27,11 +27,13 @@ class FiniteNetwork(eqx.Module):
         classes: k outputs.
         parameterisation: "standard": the weights themselves, of variance 2 / fan-in at the start, as RFAD trains them. "ntk": standard normal
             parameters, scaled in the network; with it training of wide networks is regression with the kernel of `InfiniteWidth("ntk", ...)`.
+        precision: of the products below the output layer.
     """
 
     network: Network
     classes: int = eqx.field(static=True)
     parameterisation: Parameterisation = eqx.field(static=True, default="standard")
+    precision: Precision = eqx.field(static=True, default="highest")
 
     def __check_init__(self) -> None:
         if self.parameterisation not in ("standard", "ntk"):
@@ -51,7 +53,7 @@ class FiniteNetwork(eqx.Module):
         below, (weights, biases) = (
             parameters if self.parameterisation == "standard" else self._scaled(parameters)
         )
-        return self.network.hidden(below, x) @ weights + biases
+        return self.network.hidden(below, x, self.precision) @ weights + biases
 
     def _scaled(self, parameters):
         below, (weights, biases) = parameters

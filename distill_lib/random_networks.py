@@ -1,7 +1,8 @@
 """Random finite networks: the features of RFAD, whose inner product estimates the NNGP kernel of the infinitely wide network."""
 
 import math
-from typing import get_args
+from functools import partial
+from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -16,6 +17,9 @@ WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
 BIAS_VARIANCE = 0.01  # b_std = 0.1
 
 Parameters = list[tuple[Float[Array, "..."], Float[Array, " out"]]]
+# How the products of float32 networks are computed; sums are of float32 in each. Only accelerators have "tf32", factors of 11
+# significant bits: processors compute it as "highest". "bf16" keeps factors and activations to 8 significant bits everywhere.
+Precision = Literal["highest", "tf32", "bf16"]
 
 
 class Network(eqx.Module):
@@ -69,6 +73,17 @@ class Network(eqx.Module):
         first, window = (self.dim_in, 1) if self.architecture == "fc" else (self.shape[2], 9)
         return [window * channels for channels in (first, *[self.width] * (self.depth - 1))]
 
+    @property
+    def operations(self) -> int:
+        """Floating-point operations of the products for one image: 2 fan_in width at each position of each layer."""
+        h, w, _ = self.shape
+        places = [1 if self.architecture == "fc" else h * w] * self.depth
+        if self.architecture == "convnet":
+            places = [(h >> layer) * (w >> layer) for layer in range(self.depth)]
+        return sum(
+            2 * fan_in * self.width * count for fan_in, count in zip(self.fan_ins, places, strict=True)
+        )
+
     def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Parameters:
         """Standard normal numbers in the shapes of the layers' weights and biases; `hidden` gives them their variance."""
         window = () if self.architecture == "fc" else (3, 3)
@@ -87,26 +102,42 @@ class Network(eqx.Module):
             for fan_in, (weights, biases) in zip(self.fan_ins, parameters, strict=True)
         ]
 
-    def hidden(self, parameters: Parameters, x: Float[Array, "n d"]) -> Float[Array, "n q"]:
-        """Last hidden activations of inputs, with the parameters as they stand, computed in the parameters' dtype."""
+    def hidden(
+        self, parameters: Parameters, x: Float[Array, "n d"], precision: Precision = "highest"
+    ) -> Float[Array, "n q"]:
+        """Last hidden activations of inputs, with the parameters as they stand and in their dtype."""
+        dtype = parameters[0][0].dtype
+        if precision == "bf16":
+            parameters = jax.tree.map(lambda part: part.astype(jnp.bfloat16), parameters)
         x = x.astype(parameters[0][0].dtype)
         if self.architecture == "fc":
             for weights, biases in parameters:
-                x = jax.nn.relu(x @ weights + biases)
-            return x
+                x = jax.nn.relu(jnp.matmul(x, weights, precision=_OF_JAX[precision]) + biases)
+            return x.astype(dtype)
         h, w, c = self.shape
         x = jnp.moveaxis(x.reshape(len(x), c, h, w), 1, 3)
         for weights, biases in parameters:
-            x = _convolution(x, weights)
-            x = jax.nn.relu(x + biases)
+            x = jax.nn.relu(_convolution(x, weights, precision) + biases)
             if self.architecture == "convnet":
-                n, h, w, c = x.shape
-                x = x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4))
-        return x.reshape(len(x), -1)
+                x = _halved(x)
+        return x.reshape(len(x), -1).astype(dtype)
 
 
-@jax.custom_vjp
-def _convolution(x, weights):
+_OF_JAX = {
+    "highest": jax.lax.Precision.HIGHEST,
+    "tf32": jax.lax.Precision.DEFAULT,
+    "bf16": jax.lax.Precision.DEFAULT,
+}
+
+
+def _halved(x):
+    """Means of 2x2 squares, as one sum of four strided parts: it melts into what computes x."""
+    h, w = (size // 2 * 2 for size in x.shape[1:3])
+    return (x[:, 0:h:2, 0:w:2] + x[:, 1:h:2, 0:w:2] + x[:, 0:h:2, 1:w:2] + x[:, 1:h:2, 1:w:2]) / 4
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolution(x, weights, precision="highest"):
     """Of images with 3x3 windows, zeros around.
 
     XLA's own gradient is the same but reverses windows and makes the batch a channel, many times slower on processors. Here that for
@@ -114,21 +145,33 @@ def _convolution(x, weights):
     It can be differentiated once, backwards.
     """
     return jax.lax.conv_general_dilated(
-        x, weights, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        x,
+        weights,
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision=_OF_JAX[precision],
     )
 
 
-def _pulled_back(inputs, slope):
+def _pulled_back(precision, inputs, slope):
     x, weights = inputs
     _, h, w, _ = x.shape
     around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifted = [[around[:, i : i + h, j : j + w] for j in range(3)] for i in range(3)]
-    return _convolution(slope, weights[::-1, ::-1].swapaxes(2, 3)), jnp.array(
-        [[jnp.einsum("nhwi,nhwo->io", part, slope) for part in row] for row in shifted]
+    return _convolution(slope, weights[::-1, ::-1].swapaxes(2, 3), precision), jnp.array(
+        [
+            [jnp.einsum("nhwi,nhwo->io", part, slope, precision=_OF_JAX[precision]) for part in row]
+            for row in shifted
+        ]
     )
 
 
-_convolution.defvjp(lambda *inputs: (_convolution(*inputs), inputs), _pulled_back)
+def _kept(x, weights, precision):
+    return _convolution(x, weights, precision), (x, weights)
+
+
+_convolution.defvjp(_kept, _pulled_back)
 
 
 class RandomNetworks(eqx.Module):
@@ -151,20 +194,29 @@ class RandomNetworks(eqx.Module):
         """Number of features, all networks together."""
         return self.count * self.network.dim_out
 
+    def draw(self, key: PRNGKeyArray) -> Parameters:
+        """Parameters of all N, scaled to their variances, stacked; float32."""
+        return jax.vmap(lambda one: self.network.scaled(self.network.draw(one)))(
+            jax.random.split(key, self.count)
+        )
+
+    def hidden(
+        self, parameters: Parameters, x: Float[Array, "n d"], precision: Precision = "highest"
+    ) -> Float[Array, "n p"]:
+        """Features under parameters that `draw` gave. Args and result: as `features`."""
+        f = jax.lax.map(lambda one: self.network.hidden(one, x, precision), parameters)
+        return jnp.moveaxis(f, 0, 1).reshape(len(x), -1) / math.sqrt(self.dim_out)
+
     @eqx.filter_jit
-    def features(self, key: PRNGKeyArray, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
+    def features(
+        self, key: PRNGKeyArray, x: Float[Array, "n d"], precision: Precision = "highest"
+    ) -> Float[Array, "n p"]:
         """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by sqrt(p); float32.
 
-        One network is evaluated at a time, and again in the backward pass: the memory is that of one network's activations and of F.
+        One network is evaluated at a time: the memory is that of one network's activations, of the weights of all and of F. A
+        gradient for x also keeps a byte for each activation of all networks, where a unit was on.
         """
-        net = self.network
-
-        @jax.checkpoint
-        def of_one(key):
-            return net.hidden(net.scaled(net.draw(key)), x)
-
-        f = jax.lax.map(of_one, jax.random.split(key, self.count))
-        return jnp.moveaxis(f, 0, 1).reshape(len(x), -1) / math.sqrt(self.dim_out)
+        return self.hidden(self.draw(key), x, precision)
 
 
 class EmpiricalNNGP(Kernel):

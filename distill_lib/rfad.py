@@ -4,7 +4,7 @@ Loo, Hasani, Amini, Rus: Efficient dataset distillation using random feature app
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import equinox as eqx
 import jax
@@ -22,6 +22,7 @@ from distill_lib.random_networks import (
     BIAS_VARIANCE,
     WEIGHT_VARIANCE,
     Network,
+    Precision,
     RandomNetworks,
     batched_features,
     from_features,
@@ -78,6 +79,8 @@ class Objective(eqx.Module):
         loss: "mse": half the mean squared error over samples and classes. "platt": cross-entropy of exp(tau) times the predictions.
         batches, batch: target batches of a step and their size; all drawn together, without repetition.
         jitter: lam relative to the mean diagonal of K_SS.
+        precision: of the products inside the networks. Most of a step is the targets' features, which carry no gradient; those of
+            the support are computed in tf32 where this is "bf16". Kernel, solve and loss are of float32 and float64 in any case.
     """
 
     networks: RandomNetworks
@@ -88,10 +91,15 @@ class Objective(eqx.Module):
     batches: int = eqx.field(static=True, default=4)
     batch: int = eqx.field(static=True, default=1280)
     jitter: float = eqx.field(static=True, default=5e-3)
+    precision: Precision = eqx.field(static=True, default="highest")
 
     def __check_init__(self) -> None:
         _checks.positive("jitter", self.jitter)
         _checks.matrix("labels", self.labels, cols=self.targets.count)
+        if self.precision not in get_args(Precision):
+            raise ValueError(
+                f"the precision '{self.precision}' is unknown; known are {', '.join(get_args(Precision))}."
+            )
         if self.loss not in ("mse", "platt"):
             raise ValueError(f"the loss '{self.loss}' is unknown; known are mse and platt.")
         if min(self.batches, self.batch) < 1 or self.batches * self.batch > len(self.targets):
@@ -108,8 +116,10 @@ class Objective(eqx.Module):
     def __call__(self, support: Support, key: PRNGKeyArray) -> Float[Array, ""]:
         for_networks, for_rows = jax.random.split(key)
         rows = jax.random.choice(for_rows, len(self.targets), (self.batches, self.batch), replace=False)
-        f = jax.lax.map(lambda rows: self.networks.features(for_networks, self.targets(rows)[0]), rows)
-        own = self.networks.features(for_networks, self.effective(support))
+        of_support = "highest" if self.precision == "highest" else "tf32"
+        drawn = self.networks.draw(for_networks)  # once, for targets and support
+        f = jax.lax.map(lambda rows: self.networks.hidden(drawn, self.targets(rows)[0], self.precision), rows)
+        own = self.networks.hidden(drawn, self.effective(support), of_support)
         predictions = self.predictions(own, support, f.reshape(rows.size, -1))
         return self.loss_of(predictions, self.targets.classes[rows.reshape(-1)], support)
 

@@ -408,7 +408,9 @@ def test_damage_is_noticed_wherever_it_is(npz, tiny):
 
 def test_unknown_name_lists_the_known_ones(folder):
     for ask in (load, fetch):
-        with pytest.raises(ValueError, match=r"'mnits'.* digits, mnist, cifar10, cifar100") as error:
+        with pytest.raises(
+            ValueError, match=r"'mnits'.* digits, mnist, fashion_mnist, cifar10, cifar100"
+        ) as error:
             ask("mnits")
         assert not isinstance(error.value, DataError)
     assert not folder.exists()
@@ -428,7 +430,7 @@ def test_describe(folder, entry, tiny):
     entry("dead")
     digits, *others = describe()
     assert (digits.info.name, digits.path, digits.present, digits.download) == ("digits", None, True, 0)
-    assert [line.info.name for line in others] == ["mnist", "cifar10", "cifar100", "tiny"]
+    assert [line.info.name for line in others] == ["mnist", "fashion_mnist", "cifar10", "cifar100", "tiny"]
     assert not any(line.present for line in others)
     assert not folder.exists()
     folder.mkdir()

@@ -54,6 +54,40 @@ def run(
 
 
 @app.command()
+def measure(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Pieces (default: all.)")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0, help="Minutes: no piece begins that would not fit.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A folder for the records (default: the committed ones').")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--list", help="Say what there is to measure, and do nothing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Measure what has a record, too.")] = False,
+) -> None:
+    """Make the measurements that want a GPU, one record each, and keep them."""
+    from distill_lib.companion.ledger import ledger_folder, measure, wanted
+    from distill_lib.experiments.pieces import pieces
+
+    root = project_root()
+    kept = ledger_folder(root)
+    folder = to or kept
+    todo = wanted(pieces(), names or [], [kept, folder], force)
+    if show:
+        for piece in todo:
+            print(f"{piece.name}: {piece.about}, about {piece.minutes:g} min on an H100")
+        return
+    seconds = None if budget is None else 60 * budget
+    left = measure(root, todo, folder, lambda text: print(text, flush=True), seconds)
+    if left:
+        print(f"not begun, for lack of time: {', '.join(left)}; the same command goes on")
+
+
+@app.command()
 def book(
     profile: Profile = "digits",
     run: Annotated[

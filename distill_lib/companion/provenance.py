@@ -14,10 +14,13 @@ SOURCES = (
 
 
 def commit(root: Path | None) -> dict[str, Any]:
-    """{"commit": hash or None outside a git repository, "dirty": whether the sources differ from it}."""
+    """{"commit": hash or None, "dirty": whether the sources differ from it}.
+
+    Outside a git repository, in a copy of the sources, DISTILL_COMMIT may name the commit that they were copied from.
+    """
     head = _git(root, "rev-parse", "HEAD")
     if not head:
-        return {"commit": None, "dirty": None}
+        return {"commit": os.environ.get("DISTILL_COMMIT") or None, "dirty": None}
     return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain", "--", *SOURCES))}
 
 

@@ -78,6 +78,10 @@ class Entry:
 
 DIGITS = tuple("0123456789")
 
+FASHION = (
+    "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+
 # The order of batches.meta.txt.
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -100,6 +104,10 @@ CIFAR100 = tuple(name.replace("_", " ") for name in _FINE_LABEL_NAMES.split())
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+FASHION_MNIST_MIRRORS = (
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
 )
 CIFAR_MIRRORS = (
     "https://www.cs.toronto.edu/~kriz/",
@@ -170,6 +178,47 @@ _ENTRIES = (
             ),
         ),
         mirrors=MNIST_MIRRORS,
+    ),
+    Entry(
+        DatasetInfo(
+            name="fashion_mnist",
+            title="Fashion-MNIST",
+            classes=FASHION,
+            shape=(28, 28, 1),
+            pixel_max=255,
+            mean=(0.2860,),
+            std=(0.3530,),
+            licence="MIT (copyright Zalando SE)",
+            citation="xiao2017fashion",
+            digest="",
+            n_train=60_000,
+            n_test=10_000,
+        ),
+        home="https://github.com/zalandoresearch/fashion-mnist",
+        read=read_idx,
+        files=(
+            File(
+                "train-images-idx3-ubyte.gz",
+                26_421_880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            File(
+                "train-labels-idx1-ubyte.gz",
+                29_515,
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            ),
+            File(
+                "t10k-images-idx3-ubyte.gz",
+                4_422_102,
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            ),
+            File(
+                "t10k-labels-idx1-ubyte.gz",
+                5_148,
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        ),
+        mirrors=FASHION_MNIST_MIRRORS,
     ),
     Entry(
         DatasetInfo(

@@ -1,0 +1,83 @@
+"""Measurements that are made once, where the machine for them is, and kept: one record a piece, with its provenance.
+
+A record does not grow stale with the library, unlike a notebook's run: it says at which commit and on which device it was made.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distill_lib.companion import provenance
+from distill_lib.companion.files import read_json, write_json
+from distill_lib.companion.plan import duration
+from distill_lib.companion.results import _plain
+
+Say = Callable[[str], None]
+
+
+def ledger_folder(root: Path) -> Path:
+    """`book/reference/measured`: the committed records."""
+    return root / "book" / "reference" / "measured"
+
+
+def records(root: Path) -> dict[str, dict[str, Any]]:
+    """All committed records by piece."""
+    return {path.stem: read_json(path) for path in sorted(ledger_folder(root).glob("*.json"))}
+
+
+def wanted(known: list[Any], names: list[str], folders: list[Path], force: bool = False) -> list[Any]:
+    """Pieces to measure: the named ones, or all of which none of the folders has a record."""
+    from distill_lib.companion.errors import unknown
+
+    by_name = {piece.name: piece for piece in known}
+    for name in names:
+        if name not in by_name:
+            raise unknown("piece", name, by_name)
+    chosen = [by_name[name] for name in names] if names else known
+    done = {path.stem for folder in folders for path in folder.glob("*.json")}
+    return [piece for piece in chosen if force or piece.name not in done]
+
+
+def measure(root: Path, todo: list[Any], folder: Path, say: Say, budget: float | None = None) -> list[str]:
+    """Measure pieces in their order and record each as soon as it is done; returns the names of those left.
+
+    A piece begins only if its forecast fits into what is left of the budget (seconds).
+    """
+    began, left = time.monotonic(), []
+    folder.mkdir(parents=True, exist_ok=True)
+    for piece in todo:
+        spent = time.monotonic() - began
+        if budget is not None and spent + 60 * piece.minutes > budget:
+            left.append(piece.name)
+            continue
+        say(f"{piece.name}: {piece.about}; about {duration(60 * piece.minutes)} on an H100")
+        record(root, piece, folder, say)
+    return left
+
+
+def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
+    """Measure one piece and write its record, whole or not at all."""
+    from distill_lib import data
+
+    started = time.perf_counter()
+    rows = _plain(piece.run(folder, say), allow_nan=False)
+    taken = time.perf_counter() - started
+    write_json(
+        folder / f"{piece.name}.json",
+        {
+            "piece": piece.name,
+            "settings": _plain(piece.settings),
+            "rows": rows,
+            "provenance": {
+                **provenance.commit(root),
+                "versions": provenance.versions(),
+                "device": provenance.device(),
+                "data": {name: data.load(name).info.digest for name in piece.datasets},
+                "seconds": round(taken, 1),
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        },
+    )
+    say(f"{piece.name}: done in {duration(taken)}")

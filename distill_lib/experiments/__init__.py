@@ -1,0 +1,1 @@
+"""What table and figure pages compute: functions from parameters to rows."""

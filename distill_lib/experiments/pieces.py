@@ -1,0 +1,130 @@
+"""The measurements that a processor cannot make in reasonable time, as pieces of a few minutes on one GPU, most wanted first."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from distill_lib.experiments import rfad_cell, rfad_step
+from distill_lib.experiments.rfad_cell import Settings
+
+Row = dict[str, Any]
+Say = Callable[[str], None]
+
+
+class Piece(NamedTuple):
+    """One measurement.
+
+    Attributes:
+        name: of its record.
+        about: what it measures, in a few words.
+        settings: what its numbers depend on.
+        minutes: what it takes on an H100, for a forecast.
+        run: run(folder, say) -> rows; it may keep a checkpoint and leave files in the folder.
+        datasets: what it reads.
+    """
+
+    name: str
+    about: str
+    settings: dict[str, Any]
+    minutes: float
+    run: Callable[[Path, Say], list[Row]]
+    datasets: tuple[str, ...] = ()
+
+
+def pieces() -> list[Piece]:
+    """All of them, in the order in which they are wanted."""
+    colour, grey = (32, 32, 3), (28, 28, 1)
+    return [
+        *(step(colour, 1, precision) for precision in ("bf16", "tf32", "highest")),
+        precision(colour, 1, "tf32"),
+        precision(colour, 1, "bf16"),
+        cell(Settings("fashion_mnist", 1, steps=4000, precision="bf16", finite=(1024, 2000, 2)), 4.5),
+        cell(Settings("mnist", 1, steps=4000, precision="bf16", finite=(1024, 2000, 2)), 4.5),
+        step(colour, 10, "bf16"),
+        step(colour, 50, "bf16"),
+        step(grey, 1, "bf16"),
+        cell(Settings("cifar10", 1, steps=4000, precision="bf16", finite=(1024, 2000, 2)), 5),
+        cell(Settings("cifar10", 10, steps=4000, precision="bf16", finite=(1024, 2000, 2)), 6),
+        cell(Settings("fashion_mnist", 10, steps=4000, precision="bf16", finite=(1024, 2000, 2)), 6),
+        cell(Settings("mnist", 10, steps=4000, precision="bf16", finite=(1024, 2000, 2)), 6),
+    ]
+
+
+def step(shape: tuple[int, int, int], ipc: int, precision: Any, **small: int) -> Piece:
+    """Time, operations and memory of one step of RFAD on images of a shape."""
+    size = "x".join(map(str, shape))
+    return Piece(
+        f"rfad-step-{size}-{ipc}-{precision}",
+        f"a step of RFAD at the published settings, {size}, {ipc} an image class, {precision}",
+        {"shape": list(shape), "ipc": ipc, "precision": precision, **small},
+        0.6,
+        lambda folder, say: rfad_step.step_rows(shape, ipc, precision, **small),
+    )
+
+
+def precision(shape: tuple[int, int, int], ipc: int, name: Any, **small: int) -> Piece:
+    """What a precision changes in kernel, loss and gradient."""
+    size = "x".join(map(str, shape))
+    return Piece(
+        f"rfad-precision-{size}-{ipc}-{name}",
+        f"what {name} changes in kernel, loss and gradient, {size}",
+        {"shape": list(shape), "ipc": ipc, "precision": name, **small},
+        0.5,
+        lambda folder, say: rfad_step.precision_rows(shape, ipc, name, **small),
+    )
+
+
+def cell(chosen: Settings, minutes: float) -> Piece:
+    """One cell of RFAD's tables, beside a random subset; the set stays in the folder as <name>.npz."""
+    name = f"rfad-{chosen.dataset}-{chosen.ipc}-{chosen.method.removeprefix('rfad ').replace(' ', '-')}"
+    name += f"-{chosen.seed}" if chosen.seed else ""
+    return Piece(
+        name,
+        f"{chosen.method} on {chosen.dataset}, {chosen.ipc} an image class, at the published settings",
+        chosen._asdict(),
+        minutes,
+        partial(_cell, name, chosen),
+        (chosen.dataset,),
+    )
+
+
+def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
+    from distill_lib.data import load
+
+    data = load(chosen.dataset)
+    inputs = rfad_cell.inputs_of(data)
+    made = rfad_cell.distilled(
+        data,
+        inputs,
+        chosen,
+        checkpoint=folder / f"{name}.checkpoint.npz",
+        report=lambda at: say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}, {at.seconds:.0f} s"),
+    )
+    made.set.save(folder / f"{name}.npz")
+    say("judging the set")
+    rows = rfad_cell.judged(data, made.set, chosen, chosen.method)
+    cell = {key: rows[0][key] for key in ("table", "dataset", "ipc", "method")}
+    done = len(made.descent.losses)
+    rows.append(cell | {"model": None, "quantity": "steps", "measured": done, "unit": "steps"})
+    rows.append(
+        cell | {"model": None, "quantity": "best step", "unit": "steps"}
+        | {"measured": int(np.argmax(made.descent.watched)) * chosen.every}
+    )  # fmt: skip
+    rows.append(
+        cell
+        | {
+            "model": None,
+            "quantity": "seconds a step",
+            "measured": made.descent.seconds[-1] / done,
+            "unit": "s",
+        }
+    )
+    rows.append(
+        cell | {"model": None, "quantity": "validation", "measured": made.descent.watched, "unit": ""}
+    )
+    say("a random subset")
+    beside = rfad_cell.subset(data, inputs, chosen.ipc, chosen.seed)
+    return rows + rfad_cell.judged(data, beside, chosen, "random subset")

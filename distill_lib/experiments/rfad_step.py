@@ -1,0 +1,127 @@
+"""What a step of RFAD costs at given settings, and what a lower precision changes in its kernel, its loss and its gradient."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from distill_lib import rfad
+from distill_lib.images import Normalisation
+from distill_lib.random_networks import Network, Precision, RandomNetworks, from_features
+from distill_lib.targets import Targets, centred_labels
+
+Row = dict[str, Any]
+
+
+def objective(
+    shape: tuple[int, int, int],
+    ipc: int,
+    precision: Precision,
+    *,
+    networks: int = 8,
+    width: int = 256,
+    batches: int = 4,
+    batch: int = 1280,
+    classes: int = 10,
+) -> tuple[rfad.Objective, rfad.Support]:
+    """A step's objective on random images and a support set: a step takes as long whatever the images show."""
+    rng = np.random.default_rng(0)
+    count = max(batches * batch, ipc * classes)
+    images = rng.integers(0, 256, (count, *shape)).astype(np.uint8)
+    norm = Normalisation(shape, 255.0, (0.5,) * shape[2], (0.25,) * shape[2], "float32")
+    labels = centred_labels(jnp.arange(ipc * classes) % classes, classes, "float32")
+    made = rfad.Objective(
+        RandomNetworks(Network(shape, width), networks),
+        Targets.of(images, np.arange(count) % classes, norm, classes),
+        labels,
+        loss="platt",
+        batches=batches,
+        batch=batch,
+        precision=precision,
+    )
+    points = norm(images[: ipc * classes])
+    support = {"points": points, "labels": labels, "tau": jnp.zeros((), jnp.float32)}
+    return made, support | {"transform": jnp.eye(norm.dim, dtype=jnp.float32)}
+
+
+def operations(made: rfad.Objective, m: int) -> int:
+    """Floating-point operations of a step's products, counted: forward for the targets, forward and back for the support.
+
+    Of the networks 1 + 1 products a layer and support point, since no gradient goes to the weights; K_SS twice; the two
+    products with F_T and their gradients, three in all. The solve, O(m^3), is left out.
+    """
+    networks, n, k = made.networks, made.batches * made.batch, made.targets.count
+    below = networks.count * networks.network.operations * (n + 2 * m)
+    p = networks.dim_out
+    return below + 3 * 2 * m * m * p + 3 * 2 * n * p * k
+
+
+def step_rows(
+    shape: tuple[int, int, int], ipc: int, precision: Precision, repeats: int = 10, **settings: int
+) -> list[Row]:
+    """Seconds, operations and memory of one step of loss and gradient, compiled; the least of `repeats` times."""
+    made, support = objective(shape, ipc, precision, **settings)
+    compiled = _slope.lower(made, support, jax.random.key(0)).compile()
+    jax.block_until_ready(compiled(made, support, jax.random.key(0)))
+    taken = []
+    for i in range(repeats):
+        began = time.perf_counter()
+        jax.block_until_ready(compiled(made, support, jax.random.key(i)))
+        taken.append(time.perf_counter() - began)
+    m = len(support["points"])
+    count = operations(made, m)
+    memory = compiled.memory_analysis()
+    cell = {"table": "rfad step", "dataset": "x".join(map(str, shape)), "ipc": ipc, "method": precision}
+    cell |= {"model": f"{made.networks.count} ConvNets of width {made.networks.network.width}"}
+    cell |= {"targets": made.batches * made.batch}
+    return [
+        cell | {"quantity": "seconds", "measured": min(taken), "unit": "s", "repeats": repeats},
+        cell | {"quantity": "operations", "measured": count, "unit": "FLOP"},
+        cell | {"quantity": "rate", "measured": count / min(taken) / 1e12, "unit": "TFLOP/s"},
+        cell | {"quantity": "memory", "measured": memory.temp_size_in_bytes / 2**30, "unit": "GiB"},
+    ]
+
+
+def precision_rows(
+    shape: tuple[int, int, int], ipc: int, precision: Precision, draws: int = 3, **settings: int
+) -> list[Row]:
+    """How far K_TS, the loss and its gradient under a precision are from those under "highest", for the same drawn networks."""
+    found: dict[str, list[float]] = {"kernel": [], "loss": [], "gradient": []}
+    exact, support = objective(shape, ipc, "highest", **settings)
+    rough, _ = objective(shape, ipc, precision, **settings)
+    low: Precision = "highest" if precision == "highest" else "tf32"
+    x, _ = exact.targets(jnp.arange(min(512, len(exact.targets))))
+
+    def kernels(made, of_targets, of_support, key):
+        drawn = made.networks.draw(key)
+        f = made.networks.hidden(drawn, x, of_targets)
+        return from_features(f, made.networks.hidden(drawn, support["points"], of_support))
+
+    for i in range(draws):
+        key = jax.random.key(i)
+        a, b = kernels(exact, "highest", "highest", key), kernels(rough, precision, low, key)
+        found["kernel"].append(_apart(b, a))
+        (loss, gradient), (rough_loss, rough_gradient) = (
+            _slope(exact, support, key),
+            _slope(rough, support, key),
+        )
+        found["loss"].append(_apart(rough_loss, loss))
+        found["gradient"].append(_apart(rough_gradient["points"], gradient["points"]))
+    cell = {"table": "rfad precision", "dataset": "x".join(map(str, shape)), "ipc": ipc, "method": precision}
+    return [
+        cell
+        | {"model": name, "quantity": "relative error", "measured": float(np.max(values))}
+        | {"unit": "", "draws": draws}
+        for name, values in found.items()
+    ]
+
+
+@jax.jit
+def _slope(made, support, key):
+    return jax.value_and_grad(made)(support, key)
+
+
+def _apart(found, wanted) -> float:
+    return float(jnp.linalg.norm(jnp.ravel(found - wanted)) / jnp.linalg.norm(jnp.ravel(wanted)))
