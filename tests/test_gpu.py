@@ -1,6 +1,7 @@
 """What only a GPU can show: its algebra, kernels and convolutions agree with a processor's, repeat to the bit, and stay in memory.
 
-`pytest -m gpu` runs these where JAX has a GPU. DISTILL_REHEARSE=1 runs them without one, the processor against itself.
+`pytest -m gpu` runs these where JAX has a GPU; the one of repeated bits wants XLA_FLAGS=--xla_gpu_exclude_nondeterministic_ops=true,
+without which gradients of convolutions were seen to differ in their last bits on an H100. DISTILL_REHEARSE=1 runs them without one, the processor against itself.
 """
 
 import os
@@ -105,6 +106,10 @@ def test_infinite_width_kernels_agree_with_a_processor(kind, architecture):
     assert apart(cross(kernel, x, y), on_processor(lambda x, y: kernel(x, y), x, y)) < 1e-10
 
 
+@pytest.mark.skipif(
+    GPU and "xla_gpu_exclude_nondeterministic_ops=true" not in os.environ.get("XLA_FLAGS", ""),
+    reason="XLA may choose operations that do not repeat to the bit",
+)
 def test_a_step_of_rfad_repeats_to_the_bit_and_agrees_with_a_processor():
     made, support = rfad_step.objective((16, 16, 3), 2, "highest", **SMALL)
     loss, slope = rfad_step._slope(made, support, KEY)

@@ -16,11 +16,13 @@ SOURCES = (
 def commit(root: Path | None) -> dict[str, Any]:
     """{"commit": hash or None, "dirty": whether the sources differ from it}.
 
-    Outside a git repository, in a copy of the sources, DISTILL_COMMIT may name the commit that they were copied from.
+    In a copy of the sources without their history DISTILL_COMMIT names the commit they were copied from; "dirty" is then unknown.
     """
+    if copied := os.environ.get("DISTILL_COMMIT"):
+        return {"commit": copied, "dirty": None}
     head = _git(root, "rev-parse", "HEAD")
     if not head:
-        return {"commit": os.environ.get("DISTILL_COMMIT") or None, "dirty": None}
+        return {"commit": None, "dirty": None}
     return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain", "--", *SOURCES))}
 
 

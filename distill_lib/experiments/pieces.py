@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from distill_lib._files import replacing
 from distill_lib.experiments import rfad_cell, rfad_step
 from distill_lib.experiments.rfad_cell import Settings
 
@@ -82,7 +83,7 @@ def precision(shape: tuple[int, int, int], ipc: int, name: Any, **small: int) ->
 
 
 def cell(chosen: Settings, minutes: float) -> Piece:
-    """One cell of RFAD's tables; the set stays in the folder as <name>.npz."""
+    """One cell of RFAD's tables; the set's points, labels and lam_S stay in the folder as <name>.npz."""
     name = f"rfad-{chosen.dataset}-{chosen.ipc}-{chosen.method.removeprefix('rfad ').replace(' ', '-')}"
     name += f"-{chosen.seed}" if chosen.seed else ""
     return Piece(
@@ -119,7 +120,9 @@ def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
         checkpoint=folder / f"{name}.checkpoint.npz",
         report=lambda at: say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}, {at.seconds:.0f} s"),
     )
-    made.set.save(folder / f"{name}.npz")
+    points, labels = (np.asarray(part, np.float32) for part in (made.set.points, made.set.labels))
+    with replacing(folder / f"{name}.npz") as file:
+        np.savez_compressed(file, points=points, labels=labels, reg_s=made.set.reg_s)
     say("judging the set")
     rows = rfad_cell.judged(data, made.set, chosen, chosen.method)
     cell = {key: rows[0][key] for key in ("table", "dataset", "ipc", "method")}
