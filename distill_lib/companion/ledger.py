@@ -12,14 +12,15 @@ from typing import Any
 from distill_lib.companion import provenance
 from distill_lib.companion.files import read_json, write_json
 from distill_lib.companion.plan import duration
-from distill_lib.companion.results import _plain
+from distill_lib.companion.published import published
+from distill_lib.companion.results import plain
 
 Say = Callable[[str], None]
 
 
 def ledger_folder(root: Path) -> Path:
-    """`book/reference/measured`: the committed records."""
-    return root / "book" / "reference" / "measured"
+    """`book/measured`: the committed records."""
+    return root / "book" / "measured"
 
 
 def records(root: Path) -> dict[str, dict[str, Any]]:
@@ -62,13 +63,13 @@ def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
     from distill_lib import data
 
     started = time.perf_counter()
-    rows = _plain(piece.run(folder, say), allow_nan=False)
+    rows = plain(piece.run(folder, say), allow_nan=False)
     taken = time.perf_counter() - started
     write_json(
         folder / f"{piece.name}.json",
         {
             "piece": piece.name,
-            "settings": _plain(piece.settings),
+            "settings": plain(piece.settings),
             "rows": rows,
             "provenance": {
                 **provenance.commit(root),
@@ -81,3 +82,91 @@ def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
         },
     )
     say(f"{piece.name}: done in {duration(taken)}")
+
+
+def tables(root: Path) -> dict[str, str]:
+    """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }} and {{ measured.made }}."""
+    known = records(root)
+    rows = [
+        row | {"card": record["provenance"]["device"]["kind"]}
+        for record in known.values()
+        for row in record["rows"]
+    ]
+    return {
+        "steps": _steps([row for row in rows if row["table"] == "rfad step"]),
+        "precision": _precision([row for row in rows if row["table"] == "rfad precision"]),
+        "sets": _sets([row for row in rows if row["table"] == "baselines"]),
+        "made": _made(known),
+    }
+
+
+def _steps(rows: list[dict[str, Any]]) -> str:
+    cells: dict[tuple[Any, ...], dict[str, float]] = {}
+    for row in rows:
+        key = row["dataset"], row["ipc"], row["method"], row["card"]
+        cells.setdefault(key, {})[row["quantity"]] = row["measured"]
+    lines = [
+        [
+            size,
+            str(ipc),
+            name,
+            f"{cell['seconds']:.3f}",
+            f"{cell['operations'] / 1e12:.1f}",
+            f"{cell['rate']:.0f}",
+        ]
+        + [f"{cell['memory']:.1f}", card]
+        for (size, ipc, name, card), cell in sorted(
+            cells.items(), key=lambda item: (item[0][:2], item[1]["seconds"])
+        )
+    ]
+    heads = ["images", "per class", "precision", "s a step", "TFLOP a step", "TFLOP/s", "GiB", "measured on"]
+    return _markdown(heads, lines, numbers=(1, 3, 4, 5, 6))
+
+
+def _precision(rows: list[dict[str, Any]]) -> str:
+    cells: dict[tuple[Any, ...], dict[str, float]] = {}
+    for row in rows:
+        cells.setdefault((row["dataset"], row["method"], row["card"]), {})[row["model"]] = row["measured"]
+    lines = [
+        [size, name, *(f"{cell[part]:.0e}" for part in ("kernel", "loss", "gradient")), card]
+        for (size, name, card), cell in sorted(cells.items(), reverse=True)
+    ]
+    heads = ["images", "precision", "kernel", "loss", "gradient", "measured on"]
+    return _markdown(heads, lines, numbers=(2, 3, 4))
+
+
+def _sets(rows: list[dict[str, Any]]) -> str:
+    printed = {(c["dataset"], c["ipc"], c["model"]): c for c in published() if c["method"] == "rfad"}
+    lines = []
+    for row in rows:
+        if row["quantity"] != "accuracy":
+            continue
+        ours = f"{row['measured']:.1f}" + (f" ± {row['spread']:.1f}" if "spread" in row else "")
+        paper = (
+            printed.get((row["dataset"], row["ipc"], row["model"]))
+            if row["method"] != "random subset"
+            else None
+        )
+        theirs = "" if paper is None else f"{paper['value']:.1f}"
+        if paper is not None and paper["uncertainty"]:
+            theirs += f" ± {paper['uncertainty']:.1f}"
+        lines.append(
+            [row["dataset"], str(row["ipc"]), row["method"], row["model"], ours, theirs, row["card"]]
+        )
+    heads = ["data", "per class", "method", "judged by", "accuracy, %", "published", "measured on"]
+    return _markdown(heads, lines, numbers=(1, 4, 5))
+
+
+def _made(known: dict[str, dict[str, Any]]) -> str:
+    """Where and when the records were made, in one sentence."""
+    sources = [record["provenance"] for record in known.values()]
+    cards = sorted({source["device"]["kind"] for source in sources})
+    days = sorted({source["date"][:10] for source in sources})
+    when = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+    jax = sorted({source["versions"]["jax"] for source in sources})
+    return f"{len(known)} records, made on {', '.join(cards)} with JAX {', '.join(jax)}, {when}"
+
+
+def _markdown(heads: list[str], lines: list[list[str]], numbers: tuple[int, ...]) -> str:
+    rules = ["---:" if i in numbers else "---" for i in range(len(heads))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [heads, rules, *lines])

@@ -82,7 +82,7 @@ class Results:
             "measured": _finite(measured, name),
             "spread": None if spread is None else _finite(spread, name),
         }
-        self._rows.append(_plain(row | {"seeds": seeds, "unit": unit} | extra, allow_nan=False))
+        self._rows.append(plain(row | {"seeds": seeds, "unit": unit} | extra, allow_nan=False))
 
     def value(self, name: str, number: float, fmt: str = "{}") -> None:
         """Record a number for the prose, e.g. `value("ratio", 0.19, "{:.2f}")` for `{{ this.notebook.ratio }}`.
@@ -109,12 +109,12 @@ class Results:
         started = time.perf_counter()
         path = self._piece(key, "json")
         if path is None:
-            return _plain(compute(*args, **kwargs))
+            return plain(compute(*args, **kwargs))
         if path.is_file():
             piece = read_json(path)
             self._reused += piece["seconds"]
             return piece["value"]
-        value = _plain(compute(*args, **kwargs))
+        value = plain(compute(*args, **kwargs))
         write_json(path, {"key": key, "seconds": time.perf_counter() - started, "value": value})
         return value
 
@@ -191,7 +191,7 @@ def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, 
     }
 
 
-def _plain(value: Any, *, allow_nan: bool = True) -> Any:
+def plain(value: Any, *, allow_nan: bool = True) -> Any:
     """Through JSON and back, so that a computed value and a stored one are of the same types."""
     return json.loads(json.dumps(value, default=_listed, allow_nan=allow_nan))
 

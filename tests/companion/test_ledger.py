@@ -1,0 +1,84 @@
+"""Measurements are kept one record a piece, begin only where they fit, and their tables hold every number that was recorded."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.ledger import measure, records, tables, wanted
+from distill_lib.experiments.pieces import Piece, pieces
+
+ROOT = Path(__file__).parents[2]
+
+
+def piece(name, minutes, ran):
+    def run(folder, say):
+        say("working")
+        ran.append(name)
+        if name == "broken":
+            raise ArithmeticError("no number")
+        return [{"quantity": name, "measured": 1.0}]
+
+    return Piece(name, f"about {name}", {"m": (1, 2)}, minutes, run)
+
+
+def test_a_record_holds_rows_settings_and_provenance_and_is_not_made_twice(tmp_path):
+    ran, said = [], []
+    todo = [piece("first", 1, ran), piece("second", 1, ran)]
+    assert measure(ROOT, todo, tmp_path, said.append) == []
+    assert ran == ["first", "second"]
+    kept = json.loads((tmp_path / "first.json").read_text())
+    assert kept["rows"] == [{"quantity": "first", "measured": 1.0}]
+    assert kept["settings"] == {"m": [1, 2]}
+    assert {"commit", "dirty", "versions", "device", "data", "seconds", "date"} <= kept["provenance"].keys()
+    assert wanted(todo, [], [tmp_path]) == []
+    assert wanted(todo, ["second"], [tmp_path], force=True) == todo[1:]
+    assert any("about first" in line for line in said)
+
+
+def test_a_piece_begins_only_if_its_forecast_fits(tmp_path):
+    ran = []
+    todo = [piece("long", 10, ran), piece("short", 0.5, ran), piece("longer", 20, ran)]
+    assert measure(ROOT, todo, tmp_path, lambda text: None, budget=60) == ["long", "longer"]
+    assert ran == ["short"]
+
+
+def test_what_fails_leaves_no_record_and_keeps_those_before(tmp_path):
+    ran = []
+    with pytest.raises(ArithmeticError):
+        measure(ROOT, [piece("good", 1, ran), piece("broken", 1, ran)], tmp_path, lambda text: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["good.json"]
+
+
+def test_an_unknown_piece_is_named(tmp_path):
+    with pytest.raises(CompanionError, match="rfad-step"):
+        wanted(pieces(), ["rfad-stp-32x32x3-1-bf16"], [tmp_path])
+
+
+def test_committed_records_are_of_known_pieces_and_their_tables_show_all_of_them():
+    known, names = records(ROOT), [piece.name for piece in pieces()]
+    assert len(set(names)) == len(names)
+    assert known.keys() <= set(names)
+    made = tables(ROOT)
+    for record in known.values():
+        assert record["provenance"]["commit"]
+        assert record["provenance"]["device"]["kind"] in made["made"]
+    steps = [name for name in known if name.startswith("rfad-step")]
+    assert made["steps"].count("\n") == len(steps) + 1
+    accuracies = [row for record in known.values() for row in record["rows"] if row["quantity"] == "accuracy"]
+    assert made["sets"].count("\n") == len(accuracies) + 1
+    for row in accuracies:
+        assert f"{row['measured']:.1f}" in made["sets"]
+
+
+def test_what_the_page_says_of_the_records_is_so():
+    """Which of two is the smaller; the times themselves are shown and not judged."""
+    rows = [row for record in records(ROOT).values() for row in record["rows"]]
+    apart = {(r["method"], r["model"]): r["measured"] for r in rows if r["table"] == "rfad precision"}
+    for part in ("kernel", "loss", "gradient"):
+        assert apart["tf32", part] < apart["bf16", part] < 0.01
+    found = {r["model"]: r for r in rows if r["quantity"] == "accuracy" and r["dataset"] == "fashion_mnist"}
+    kernels = [found[f"convnet-3 {name}"]["measured"] for name in ("empirical nngp", "nngp", "ntk")]
+    assert found["finite ConvNet"]["measured"] < min(kernels)
+    assert kernels[2] < min(kernels[:2])
