@@ -1,0 +1,74 @@
+"""A Sphinx extension: links to a page's source and to machines that run it, and its description."""
+
+from html import escape
+from typing import Any
+
+from distill_lib.companion.links import Link, launch_links, source_links
+
+CARD = "_static/figure_2.png"
+LONGEST = 200  # characters of a description; search engines show fewer
+
+
+def description(doctree: Any) -> str:
+    """The first paragraph of a page that is plain text, cut at a word."""
+    from docutils import nodes
+
+    for paragraph in doctree.findall(nodes.paragraph):
+        plain = not list(paragraph.findall(lambda node: isinstance(node, nodes.math | nodes.image)))
+        if plain and isinstance(paragraph.parent, nodes.section):
+            return cut(" ".join(paragraph.astext().split()))
+    return ""
+
+
+def cut(text: str) -> str:
+    """The text, or as many of its words as fit, and an ellipsis."""
+    if len(text) <= LONGEST:
+        return text
+    return text[: LONGEST - 1].rsplit(" ", 1)[0].rstrip(",;:") + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def tags(title: str, book: str, text: str, site: str, page: str) -> str:
+    """The description and the social card of a page; what needs the site's address only with one."""
+    named = {"description": text, "twitter:card": "summary_large_image" if site else "summary"}
+    graph = {
+        "og:title": title,
+        "og:site_name": book,
+        "og:type": "article",
+        "og:description": text,
+        "og:url": f"{site}/{page}.html" if site else "",
+        "og:image": f"{site}/{CARD}" if site else "",
+        "og:image:alt": "Handwritten digits: real, and distilled" if site else "",
+    }
+    lines = [("name", key, value) for key, value in named.items()]
+    lines += [("property", key, value) for key, value in graph.items()]
+    return "".join(
+        f'<meta {kind}="{key}" content="{escape(value)}" />\n' for kind, key, value in lines if value
+    )
+
+
+def _menu(links: list[Link], tooltip: str, icon: str, label: str) -> list[dict[str, Any]]:
+    entries = [{"type": "link", **vars(link)} for link in links]
+    group = {"type": "group", "tooltip": tooltip, "icon": icon, "label": label}
+    return [{**group, "buttons": entries}] if entries else []
+
+
+def _complete(app: Any, page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
+    if doctree is None:
+        return  # the search, which has no source
+    repository, site = app.config.book_repository, app.config.book_url
+    source = page if page.startswith(("book/", "notebooks/")) else ""
+    context["header_buttons"][:0] = [
+        *_menu(launch_links(repository, source), "Run this page", "fas fa-rocket", "launch-buttons"),
+        *_menu(source_links(repository, source), "Source", "fas fa-code-branch", "source-buttons"),
+    ]
+    title, text = app.env.titles[page].astext(), description(doctree)
+    context["metatags"] = context.get("metatags", "") + tags(
+        title, app.config.html_title, text, site, page
+    )
+
+
+def setup(app: Any) -> dict[str, bool]:
+    for name in ("book_repository", "book_url"):
+        app.add_config_value(name, "", "html")
+    app.connect("html-page-context", _complete, priority=600)  # after the theme's own buttons
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
