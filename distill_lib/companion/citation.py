@@ -20,7 +20,7 @@ def read_citation(root: Path) -> Citation:
 
     path = root / "CITATION.cff"
     if not path.is_file():
-        raise CompanionError(f"{path} does not exist: restore it from the repository")
+        raise CompanionError(f"the book needs {path}, which does not exist: restore it from the repository")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         lacking = [key for key in ("title", "version", "authors") if not content.get(key)]

@@ -22,10 +22,7 @@ def downloads(files: dict[str, bytes], repository: str, site: str) -> dict[str, 
     pages = [name for name in files if name.endswith((".md", ".ipynb"))]
     titles = {posixpath.splitext(name)[0]: _title(name, files[name]) for name in pages}
     offered = (name for name in pages if name.endswith(".ipynb"))
-    return {
-        f"_sources/{name}": _offered(name, files[name], titles, repository, site)
-        for name in offered
-    }
+    return {f"_sources/{name}": _offered(name, files[name], titles, repository, site) for name in offered}
 
 
 def note(repository: str, site: str, page: str) -> str:
@@ -41,9 +38,7 @@ def note(repository: str, site: str, page: str) -> str:
     )
 
 
-def _offered(
-    name: str, content: bytes, titles: dict[str, str], repository: str, site: str
-) -> bytes:
+def _offered(name: str, content: bytes, titles: dict[str, str], repository: str, site: str) -> bytes:
     import nbformat
 
     notebook = nbformat.reads(content.decode(), as_version=4)

@@ -1,22 +1,32 @@
 """A Sphinx extension: links to a page's source and to machines that run it, and its description."""
 
+import re
 from html import escape
+from itertools import takewhile
 from typing import Any
 
 from distill_lib.companion.links import Link, launch_links, source_links
 
 CARD = "_static/figure_2.png"
-LONGEST = 200  # characters of a description; search engines show fewer
+FORMULA = "\N{REPLACEMENT CHARACTER}"
+SHORTEST, LONGEST = 40, 200  # characters of a description
 
 
 def description(doctree: Any) -> str:
-    """The first paragraph of a page that is plain text, cut at a word."""
+    """How a page's first paragraph begins that has whole sentences before a formula."""
     from docutils import nodes
 
     for paragraph in doctree.findall(nodes.paragraph):
-        plain = not list(paragraph.findall(lambda node: isinstance(node, nodes.math | nodes.image)))
-        if plain and isinstance(paragraph.parent, nodes.section):
-            return cut(" ".join(paragraph.astext().split()))
+        if not isinstance(paragraph.parent, nodes.section):
+            continue
+        words = [
+            FORMULA if isinstance(node.parent, nodes.math) else node.astext()
+            for node in paragraph.findall(nodes.Text)
+        ]
+        sentences = re.split(r"(?<=[.!?]) ", " ".join("".join(words).split()))
+        plain = list(takewhile(lambda sentence: FORMULA not in sentence, sentences))
+        if len(text := " ".join(plain)) >= SHORTEST:
+            return cut(text)
     return ""
 
 
@@ -61,14 +71,13 @@ def _complete(app: Any, page: str, _template: str, context: dict[str, Any], doct
         *_menu(launch_links(repository, source), "Run this page", "fas fa-rocket", "launch-buttons"),
         *_menu(source_links(repository, source), "Source", "fas fa-code-branch", "source-buttons"),
     ]
-    title, text = app.env.titles[page].astext(), description(doctree)
-    context["metatags"] = context.get("metatags", "") + tags(
-        title, app.config.html_title, text, site, page
-    )
+    title = app.env.titles[page].astext()
+    text = description(doctree) or cut(app.config.book_abstract)
+    context["metatags"] = context.get("metatags", "") + tags(title, app.config.html_title, text, site, page)
 
 
 def setup(app: Any) -> dict[str, bool]:
-    for name in ("book_repository", "book_url"):
+    for name in ("book_repository", "book_url", "book_abstract"):
         app.add_config_value(name, "", "html")
     app.connect("html-page-context", _complete, priority=600)  # after the theme's own buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}

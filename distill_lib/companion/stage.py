@@ -177,6 +177,7 @@ def _config(root: Path, profile: str, citation: Citation) -> bytes:
         config["sphinx"]["config"] |= {
             "book_repository": repository(citation),
             "book_url": site(citation),
+            "book_abstract": citation.get("abstract", ""),
         }
         config["html"]["extra_footer"] = footer(root, profile)
     except (yaml.YAMLError, KeyError, TypeError) as error:
