@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 
-from distill_lib.companion import book, stage
+from distill_lib.companion import book, downloads, stage
 from distill_lib.companion.book import book_is_current, build_book
 from distill_lib.companion.docstrings import fields
 from distill_lib.companion.errors import CompanionError
@@ -237,6 +237,14 @@ def test_numbers_stand_in_the_prose_of_pages_and_notebooks_alone(project):
     assert text.endswith("It is 0.2, $0.2$.")
     assert code == "print('{{ this.demo.ratio }}')"
     assert "The ratio is 0.2, committed 0.3" in files["book/index.md"].decode()
+
+
+def test_the_notebooks_are_written_where_a_server_opens_them(project, monkeypatch):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("sys.argv", ["downloads", "notebooks", "tiny"])
+    downloads.main()
+    cells = nbformat.read(project / "notebooks" / "demo.ipynb", 4).cells
+    assert [cell.cell_type for cell in cells] == ["markdown", "markdown", "code"]
 
 
 @pytest.mark.parametrize("url", ["", "https://github.com/someone/companion"])
