@@ -20,7 +20,7 @@ def read_citation(root: Path) -> Citation:
 
     path = root / "CITATION.cff"
     if not path.is_file():
-        raise CompanionError(f"the book needs {path}, which does not exist: restore it from the repository")
+        raise CompanionError(f"the book needs {path}, which does not exist: restore it")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         lacking = [key for key in ("title", "version", "authors") if not content.get(key)]
@@ -37,7 +37,7 @@ def repository(citation: Citation) -> str:
 
 
 def site(citation: Citation) -> str:
-    """The address of the published book: `url`, else GitHub's pages of the repository, else empty."""
+    """The address of the published book: `url`, else GitHub's pages of the repository, or empty."""
     found = GITHUB.fullmatch(repository(citation))
     pages = f"https://{found[1].lower()}.github.io/{found[2]}" if found else ""
     return str(citation.get("url") or pages).rstrip("/")

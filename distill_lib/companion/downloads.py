@@ -1,4 +1,4 @@
-"""The notebooks that the site offers: executed pages that can be read and run away from the site."""
+"""The notebooks that the site offers: executed pages, to be read and run away from it."""
 
 import posixpath
 import re
@@ -21,8 +21,11 @@ def downloads(files: dict[str, bytes], repository: str, site: str) -> dict[str, 
     """
     pages = [name for name in files if name.endswith((".md", ".ipynb"))]
     titles = {posixpath.splitext(name)[0]: _title(name, files[name]) for name in pages}
-    offered = (name for name in pages if name.endswith(".ipynb"))
-    return {f"_sources/{name}": _offered(name, files[name], titles, repository, site) for name in offered}
+    return {
+        f"_sources/{name}": _offered(name, files[name], titles, repository, site)
+        for name in pages
+        if name.endswith(".ipynb")
+    }
 
 
 def note(repository: str, site: str, page: str) -> str:
@@ -31,14 +34,15 @@ def note(repository: str, site: str, page: str) -> str:
     where = f"[this page]({site}/{page}.html)" if site else f"its page `{page}`"
     there = "" if repository else " in a copy of the source"
     return (
-        f"> An executed page of *Provable dataset distillation, rerun*; formulas, theorems and references "
-        f"are set on {where}. The code runs in a clone after `make install`, with the Python of `.venv`, "
-        f"or anywhere after `pip install {install}`{there}; it writes to `_build/`. "
-        f"The cell tagged *injected-parameters* holds what this run was given."
+        "> An executed page of *Provable dataset distillation, rerun*; formulas, theorems and "
+        f"references are set on {where}. The code runs in a clone after `make install`, with the "
+        f"Python of `.venv`, or anywhere after `pip install {install}`{there}; it writes to "
+        "`_build/`. The cell tagged *injected-parameters* holds what this run was given."
     )
 
 
 def _offered(name: str, content: bytes, titles: dict[str, str], repository: str, site: str) -> bytes:
+    """One notebook, with its note and its links."""
     import nbformat
 
     notebook = nbformat.reads(content.decode(), as_version=4)
@@ -78,7 +82,7 @@ def _title(name: str, content: bytes) -> str:
 
 
 def main() -> None:
-    """`python -m distill_lib.companion.downloads FOLDER [PROFILE]`: write every page's notebook there."""
+    """`python -m distill_lib.companion.downloads FOLDER [PROFILE]`: write every notebook."""
     import sys
     from pathlib import Path
 

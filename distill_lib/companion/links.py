@@ -33,9 +33,10 @@ def source_links(repository: str, page: str) -> list[Link]:
         return links
     if page:
         path = quote(f"{BRANCH}/{page}.md")
+        source, edit = f"{repository}/blob/{path}", f"{repository}/edit/{path}"
         links += [
-            Link("Show source", "Source of this page", "fas fa-code", f"{repository}/blob/{path}"),
-            Link("Suggest edit", "Edit this page", "fas fa-pencil-alt", f"{repository}/edit/{path}"),
+            Link("Show source", "Source of this page", "fas fa-code", source),
+            Link("Suggest edit", "Edit this page", "fas fa-pencil-alt", edit),
         ]
     about = urlencode({"title": f"On the page {page}: " if page else ""})
     url = f"{repository}/issues/new/choose?{about}"

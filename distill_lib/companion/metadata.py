@@ -1,4 +1,4 @@
-"""`.zenodo.json` and `codemeta.json`, made from CITATION.cff: `python -m distill_lib.companion.metadata`."""
+"""Makes `.zenodo.json` and `codemeta.json` from CITATION.cff when it is run as a module."""
 
 import tomllib
 from pathlib import Path
@@ -10,7 +10,7 @@ from distill_lib.companion.root import project_root
 
 
 def metadata(root: Path) -> dict[str, dict[str, Any]]:
-    """The content of both files, by their names. Raises: CompanionError if CITATION.cff is not whole."""
+    """Both files' content by their names. Raises: CompanionError if CITATION.cff is not whole."""
     citation = read_citation(root)
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {

@@ -1,4 +1,4 @@
-"""Numbers in the prose: {{ this.notebook.name }} becomes the text that a run recorded under that name."""
+"""Numbers in the prose: {{ this.notebook.name }} becomes the text recorded under that name."""
 
 import re
 from typing import Any

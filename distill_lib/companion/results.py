@@ -26,8 +26,8 @@ class Results:
 
     Args:
         notebook: name of the notebook, without its ending.
-        profile: the profile it runs with; the folder is `_build/<profile>` of the project, or of the current folder
-            where there is no project: a downloaded notebook runs anywhere.
+        profile: the profile it runs with; the folder is `_build/<profile>` of the project, or of the
+            current folder where there is no project: a downloaded notebook runs anywhere.
     The runner sets DISTILL_RESULTS (another folder), DISTILL_FINGERPRINT (lets `cached` reuse finished pieces) and
     DISTILL_PARAMETERS (for the provenance).
     """

@@ -38,7 +38,7 @@ def cut(text: str) -> str:
 
 
 def tags(title: str, book: str, text: str, site: str, page: str) -> str:
-    """The description and the social card of a page; what needs the site's address only with one."""
+    """A page's description and social card; what needs the site's address only with one."""
     named = {"description": text, "twitter:card": "summary_large_image" if site else "summary"}
     graph = {
         "og:title": title,
@@ -49,11 +49,9 @@ def tags(title: str, book: str, text: str, site: str, page: str) -> str:
         "og:image": f"{site}/{CARD}" if site else "",
         "og:image:alt": "Handwritten digits: real, and distilled" if site else "",
     }
-    lines = [("name", key, value) for key, value in named.items()]
-    lines += [("property", key, value) for key, value in graph.items()]
-    return "".join(
-        f'<meta {kind}="{key}" content="{escape(value)}" />\n' for kind, key, value in lines if value
-    )
+    lines = [("name", *item) for item in named.items()] + [("property", *item) for item in graph.items()]
+    known = [(kind, key, escape(value)) for kind, key, value in lines if value]
+    return "".join(f'<meta {kind}="{key}" content="{value}" />\n' for kind, key, value in known)
 
 
 def _menu(links: list[Link], tooltip: str, icon: str, label: str) -> list[dict[str, Any]]:
@@ -67,13 +65,14 @@ def _complete(app: Any, page: str, _template: str, context: dict[str, Any], doct
         return  # the search, which has no source
     repository, site = app.config.book_repository, app.config.book_url
     source = page if page.startswith(("book/", "notebooks/")) else ""
+    launch, links = launch_links(repository, source), source_links(repository, source)
     context["header_buttons"][:0] = [
-        *_menu(launch_links(repository, source), "Run this page", "fas fa-rocket", "launch-buttons"),
-        *_menu(source_links(repository, source), "Source", "fas fa-code-branch", "source-buttons"),
+        *_menu(launch, "Run this page", "fas fa-rocket", "launch-buttons"),
+        *_menu(links, "Source", "fas fa-code-branch", "source-buttons"),
     ]
-    title = app.env.titles[page].astext()
+    title, book = app.env.titles[page].astext(), app.config.html_title
     text = description(doctree) or cut(app.config.book_abstract)
-    context["metatags"] = context.get("metatags", "") + tags(title, app.config.html_title, text, site, page)
+    context["metatags"] = context.get("metatags", "") + tags(title, book, text, site, page)
 
 
 def setup(app: Any) -> dict[str, bool]:

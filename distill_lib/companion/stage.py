@@ -28,7 +28,8 @@ MATHJAX = (
 def staged_files(root: Path, profile: str) -> dict[str, bytes]:
     """Every file of the stage, by its path there.
 
-    Raises: CompanionError if a page of `_toc.yml`, a number of its prose, the settings or MathJax are missing.
+    Raises: CompanionError if a page of `_toc.yml`, a number of its prose, the settings or MathJax
+    are missing.
     """
     static = root / "book" / "_static"
     found = {page: page_source(root, profile, page) for page in toc_pages(root)}

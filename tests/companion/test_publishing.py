@@ -1,4 +1,4 @@
-"""What leaves the project: notebooks to download, links, descriptions, and the files that describe it."""
+"""What leaves the project: notebooks to download, links, and the files that describe it."""
 
 import json
 import os
@@ -60,17 +60,19 @@ def test_a_downloaded_notebook_is_whole(staged, source, home):
 
 def test_links_of_a_downloaded_notebook_lead_to_the_site_or_become_titles():
     text = "[](a.ipynb#x), [the index](../book/index.md) and [elsewhere](https://example.org/a.md)"
-    one = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# One\n\n{text}", id="c0")])
-    two = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Two", id="c0")])
-    files = {"notebooks/b.ipynb": nbformat.writes(one).encode()}
-    files |= {"notebooks/a.ipynb": nbformat.writes(two).encode(), "book/index.md": b"# Index\n"}
+    files = {"book/index.md": b"# Index\n"}
+    for name, prose in {"a": "# Two", "b": f"# One\n\n{text}"}.items():
+        cells = [nbformat.v4.new_markdown_cell(prose, id="cell-0")]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        files[f"notebooks/{name}.ipynb"] = nbformat.writes(notebook).encode()
     told = {
         PAGES: f"[Two]({PAGES}/notebooks/a.html#x), [the index]({PAGES}/book/index.html) and ",
         "": "Two, the index and ",
     }
     for home, start in told.items():
         cells = json.loads(downloads(files, "", home)["_sources/notebooks/b.ipynb"])["cells"]
-        assert "".join(cells[1]["source"]) == f"# One\n\n{start}[elsewhere](https://example.org/a.md)"
+        left = "[elsewhere](https://example.org/a.md)"
+        assert "".join(cells[1]["source"]) == f"# One\n\n{start}{left}"
 
 
 def test_a_notebook_runs_where_there_is_no_project(tmp_path, monkeypatch):
@@ -112,7 +114,8 @@ def test_another_host_gives_the_repository_alone():
 def test_one_setting_gives_the_books_addresses(tmp_path, source, home):
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert repository(read_citation(ROOT)) == "", "then this test adds a second repository-code"
-    (tmp_path / "CITATION.cff").write_text(text + (f'repository-code: "{source}"\n' if source else ""))
+    setting = f'repository-code: "{source}"\n' if source else ""
+    (tmp_path / "CITATION.cff").write_text(text + setting)
     citation = read_citation(tmp_path)
     assert (repository(citation), address(citation)) == (source, home)
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -140,7 +143,8 @@ def test_a_description_is_the_first_whole_sentences_without_a_formula():
 
 @pytest.mark.parametrize(("source", "home"), ADDRESSES)
 def test_a_page_has_the_menus_of_its_links(source, home):
-    settings = {"book_repository": source, "book_url": home, "book_abstract": "About.", "html_title": "Book"}
+    settings = {"book_repository": source, "book_url": home}
+    settings |= {"book_abstract": "About.", "html_title": "Book"}
     titles = {"notebooks/table_3": publish_doctree("Table 3")}
     app = SimpleNamespace(config=SimpleNamespace(**settings), env=SimpleNamespace(titles=titles))
     context = {"header_buttons": [{"label": "download-buttons"}]}
@@ -189,17 +193,17 @@ def test_a_workflow_asks_for_little_and_ends(path):
         assert job["timeout-minutes"] > 0
         steps = [step for step in job["steps"] if "uses" in step]
         assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in steps)
-        assert all(
-            step["with"]["persist-credentials"] is False for step in steps if "/checkout@" in step["uses"]
-        )
+        checkouts = [step for step in steps if "/checkout@" in step["uses"]]
+        assert all(step["with"]["persist-credentials"] is False for step in checkouts)
         commands = " ".join(step.get("run", "") for step in job["steps"])
         assert "${{" not in commands, "text of others goes to a shell through the environment"
         if "write" in job.get("permissions", {}).values():
-            assert not any("/checkout@" in step["uses"] for step in steps), "writes, and runs the project"
+            assert not checkouts, "a job that may write does not run the project"
 
 
 def test_the_workflows_use_one_version_of_an_action_and_every_python():
-    uses = {use for path in WORKFLOWS for use in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))}
+    texts = [path.read_text(encoding="utf-8") for path in WORKFLOWS]
+    uses = {use for text in texts for use in re.findall(r"uses: (\S+)", text)}
     assert len(uses) == len({use.split("@")[0] for use in uses})
     ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     for job in ci["jobs"].values():
@@ -226,7 +230,8 @@ def test_lint_checks_every_file_that_a_host_reads():
 def test_what_a_document_names_is_there(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     linked = [link for link in LINK.findall(text) if "://" not in link]
-    told = re.findall(r"`((?:distill_lib|tests|notebooks|book|\.github|\.binder)/?[\w/.]*|_toc\.yml)`", text)
+    folders = r"distill_lib|tests|notebooks|book|\.github|\.binder"
+    told = re.findall(rf"`((?:{folders})/?[\w/.]*|_toc\.yml)`", text)
     assert [path for path in linked + told if not (ROOT / path).exists()] == []
 
 
