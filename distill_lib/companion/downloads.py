@@ -91,7 +91,10 @@ def main() -> None:
     from distill_lib.companion.root import project_root
     from distill_lib.companion.stage import staged_files
 
+    if not 2 <= len(sys.argv) <= 3:
+        sys.exit("usage: python -m distill_lib.companion.downloads FOLDER [PROFILE]")
     folder, profile = Path(sys.argv[1]), (sys.argv[2:] or ["digits"])[0]
+    folder.mkdir(parents=True, exist_ok=True)
     root = project_root()
     citation, files = read_citation(root), staged_files(root, profile)
     for name, content in downloads(files, repository(citation), address(citation)).items():
