@@ -133,7 +133,7 @@ def test_a_page_in_every_width_and_scheme(site, page, tab):
     assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}
     for scheme in SCHEMES:
         tab.emulate_media(color_scheme=scheme)
-        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        tab.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme)
         assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == [], f"hard to read ({scheme})"
     for width, (w, h) in WIDTHS.items():
         tab.set_viewport_size({"width": w, "height": h})
