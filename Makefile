@@ -6,6 +6,7 @@ PROFILE ?= digits
 LOCK ?= requirements.lock
 VENV ?= .venv
 BIN := $(VENV)/bin
+SCHEMA := $(BIN)/check-jsonschema -q --builtin-schema vendor.github-
 # Every profile's notebooks are run, except the paper's: a committed run of those is shown where it is unchanged.
 RUN := $(if $(filter paper,$(PROFILE)),,--run)
 
@@ -27,6 +28,11 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(SCHEMA)workflows .github/workflows/*.yml
+	$(SCHEMA)issue-forms .github/ISSUE_TEMPLATE/number.yml .github/ISSUE_TEMPLATE/proof.yml
+	$(SCHEMA)issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.citation-file-format --force-filetype yaml CITATION.cff
 
 install: $(VENV)/installed
 

@@ -11,6 +11,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from distill_lib.companion.citation import read_citation, repository
+from distill_lib.companion.citation import site as address
+from distill_lib.companion.downloads import downloads
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked, write_text
 from distill_lib.companion.root import build_folder
@@ -69,7 +72,11 @@ def _build(root: Path, profile: str, folder: Path, console: Any) -> Path:
     if console is not None:
         console.print(f"building the book of profile {profile} ({len(toc_pages(root))} pages)")
     _run_jupyter_book(stage, work, folder / "book.log")
-    _publish(work / "_build" / "html", site, toc_pages(root)[0])
+    built_pages = work / "_build" / "html"
+    citation = read_citation(root)
+    for name, content in downloads(files, repository(citation), address(citation)).items():
+        (built_pages / name).write_bytes(content)  # in place of the source that Sphinx copied
+    _publish(built_pages, site, toc_pages(root)[0])
     write_text(mark, f"{fingerprint}\n")
     return index
 

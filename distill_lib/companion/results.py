@@ -26,16 +26,17 @@ class Results:
 
     Args:
         notebook: name of the notebook, without its ending.
-        profile: the profile it runs with; the folder is `_build/<profile>`.
+        profile: the profile it runs with; the folder is `_build/<profile>` of the project, or of the
+            current folder where there is no project: a downloaded notebook runs anywhere.
     The runner sets DISTILL_RESULTS (another folder), DISTILL_FINGERPRINT (lets `cached` reuse finished pieces) and
     DISTILL_PARAMETERS (for the provenance).
     """
 
     def __init__(self, notebook: str, profile: str):
         named = os.environ.get("DISTILL_RESULTS")
-        root = _root_or_none() if named else project_root()
+        root = _root_or_none()
         self.notebook, self.profile = notebook, profile
-        self._folder = Path(named) if named else build_folder(project_root(), profile)
+        self._folder = Path(named) if named else build_folder(root or Path.cwd(), profile)
         self._fingerprint = os.environ.get("DISTILL_FINGERPRINT")
         self._commit = provenance.commit(root)
         self._rows: list[dict[str, Any]] = []

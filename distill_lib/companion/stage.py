@@ -11,9 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from distill_lib.companion.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.notebook import convert, with_prose
 from distill_lib.companion.profiles import load_profiles
+from distill_lib.companion.prose import fill
 from distill_lib.companion.report import markdown, origin, report
 from distill_lib.companion.results import load_profile_results, load_results
 from distill_lib.companion.root import build_folder, reference_folder
@@ -26,34 +28,25 @@ MATHJAX = (
 def staged_files(root: Path, profile: str) -> dict[str, bytes]:
     """Every file of the stage, by its path there.
 
-    Raises: CompanionError if a page of `_toc.yml`, the settings or MathJax are missing.
+    Raises: CompanionError if a page of `_toc.yml`, a number of its prose, the settings or MathJax
+    are missing.
     """
     static = root / "book" / "_static"
-    paths = {page: page_source(root, profile, page) for page in toc_pages(root)}
-    missing = [page for page, path in paths.items() if path is None]
+    found = {page: page_source(root, profile, page) for page in toc_pages(root)}
+    missing = [page for page, path in found.items() if path is None]
     if missing:
         raise _missing_pages(missing, profile)
-    files = {page + path.suffix: _content(root, path) for page, path in paths.items() if path is not None}
-    files = {name: _link_notebooks(name, content, set(files)) for name, content in files.items()}
+    paths = {page + path.suffix: path for page, path in found.items() if path is not None}
+    citation, numbers = read_citation(root), substitutions(root, profile)
+    files = {name: _page(root, name, path, set(paths), numbers) for name, path in paths.items()}
     for path in sorted(static.rglob("*")):
         if path.is_file():
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = _read(root / name)
     files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
-    files["_config.yml"] = _config(root, profile)
+    files["_config.yml"] = _config(root, profile, citation)
     return files
-
-
-def _content(root: Path, path: Path) -> bytes:
-    """A page; an execution is given the prose of its source, where there is one, as it is now."""
-    source = root / "notebooks" / f"{path.stem}.md"
-    if path.suffix != ".ipynb" or not source.is_file():
-        return path.read_bytes()
-    import nbformat
-
-    executed = nbformat.read(path, as_version=4)
-    return nbformat.writes(with_prose(executed, convert(source), root)).encode()
 
 
 def toc_pages(root: Path) -> list[str]:
@@ -80,13 +73,18 @@ def page_source(root: Path, profile: str, page: str) -> Path | None:
 
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
     """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{ profile.notebook.name }} one of a committed
-    run, and {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile."""
+    run, {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile, and
+    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is."""
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
     fresh = load_profile_results(root, profile, fresh=True)
     published = {"report": _report(root)} if "paper" in load_profiles(root) else {}
-    return {**numbers, "this": {**numbers.get(profile, {}), **fresh}, **published}
+    citation = read_citation(root)
+    papers = enumerate(citation.get("references", []), start=1)
+    cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
+    this = {**numbers.get(profile, {}), **fresh}
+    return {**numbers, "this": this, **published, "citation": cite}
 
 
 def _report(root: Path) -> dict[str, str]:
@@ -136,22 +134,52 @@ def synchronise(stage: Path, files: dict[str, bytes]) -> None:
             os.replace(part, path)
 
 
-def _link_notebooks(name: str, content: bytes, staged: set[str]) -> bytes:
+def _page(root: Path, name: str, path: Path, staged: set[str], numbers: dict[str, Any]) -> bytes:
+    """A page with its numbers, and with links to the executed notebooks."""
+
+    def finished(text: str) -> str:
+        return fill(_link_notebooks(name, text, staged), numbers, name)
+
+    if path.suffix != ".ipynb":
+        return finished(path.read_text(encoding="utf-8")).encode()
+    import nbformat
+
+    notebook = _execution(root, path)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = finished(cell.source)
+    return nbformat.writes(notebook).encode()
+
+
+def _execution(root: Path, path: Path) -> Any:
+    """An executed notebook; with the prose of its source, where there is one, as it is now."""
+    import nbformat
+
+    executed = nbformat.read(path, as_version=4)
+    source = root / "notebooks" / f"{path.stem}.md"
+    return with_prose(executed, convert(source), root) if source.is_file() else executed
+
+
+def _link_notebooks(name: str, text: str, staged: set[str]) -> str:
     """Links to a text notebook, [](table_3.md), lead to its executed form."""
 
     def link(match: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1])) + ".ipynb"
         return f"]({match[1]}.ipynb" if target in staged else match[0]
 
-    return re.sub(r"\]\(([\w./-]+)\.md\b", link, content.decode()).encode()
+    return re.sub(r"\]\(([\w./-]+)\.md\b", link, text)
 
 
-def _config(root: Path, profile: str) -> bytes:
+def _config(root: Path, profile: str, citation: Citation) -> bytes:
     import yaml
 
     try:
         config = yaml.safe_load(_read(root / "_config.yml"))
-        config["sphinx"]["config"]["myst_substitutions"] = substitutions(root, profile)
+        config["sphinx"]["config"] |= {
+            "book_repository": repository(citation),
+            "book_url": site(citation),
+            "book_abstract": citation.get("abstract", ""),
+        }
         config["html"]["extra_footer"] = footer(root, profile)
     except (yaml.YAMLError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())

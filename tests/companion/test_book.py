@@ -9,8 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
-from distill_lib.companion import book, stage
+from distill_lib.companion import book, downloads, stage
 from distill_lib.companion.book import book_is_current, build_book
 from distill_lib.companion.docstrings import fields
 from distill_lib.companion.errors import CompanionError
@@ -61,7 +62,8 @@ def make_book(root: Path) -> Path:
     """A project with the repository's settings and looks, one prose page, one notebook, run and committed."""
     for folder in ("book", "notebooks"):
         (root / folder).mkdir(exist_ok=True)
-    shutil.copy(REPOSITORY / "_config.yml", root)
+    for name in ("_config.yml", "CITATION.cff"):
+        shutil.copy(REPOSITORY / name, root)
     shutil.copytree(REPOSITORY / "book" / "_static", root / "book" / "_static", dirs_exist_ok=True)
     (root / "_toc.yml").write_text(TOC)
     (root / "book" / "index.md").write_text(INDEX)
@@ -182,10 +184,8 @@ def test_an_execution_without_injected_parameters_keeps_its_outputs(tmp_path):
 
 
 def test_numbers_of_this_run_go_before_the_committed_ones(project):
-    assert stage.substitutions(project, "tiny") == {
-        "this": {"demo": {"ratio": "0.2"}},
-        "tiny": {"demo": {"ratio": "0.3"}},
-    }
+    numbers = stage.substitutions(project, "tiny")
+    assert (numbers["this"], numbers["tiny"]) == ({"demo": {"ratio": "0.2"}}, {"demo": {"ratio": "0.3"}})
     assert stage.substitutions(project, "other")["this"] == {}
 
 
@@ -226,6 +226,37 @@ def test_links_to_text_notebooks_lead_to_the_executed_ones(project):
     assert text == "# T\n[](../notebooks/demo.ipynb#run) [](bibliography.md) [](../README.md)\n"
 
 
+def test_numbers_stand_in_the_prose_of_pages_and_notebooks_alone(project):
+    path = project / "_build/tiny/notebooks/demo.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].source += "\n\nIt is {{ this.demo.ratio }}, ${{ this.demo.ratio }}$."
+    notebook.cells[1].source = "print('{{ this.demo.ratio }}')"
+    nbformat.write(notebook, path)
+    files = stage.staged_files(project, "tiny")
+    text, code = (cell.source for cell in nbformat.reads(files["notebooks/demo.ipynb"].decode(), 4).cells)
+    assert text.endswith("It is 0.2, $0.2$.")
+    assert code == "print('{{ this.demo.ratio }}')"
+    assert "The ratio is 0.2, committed 0.3" in files["book/index.md"].decode()
+
+
+def test_the_notebooks_are_written_where_a_server_opens_them(project, monkeypatch):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("sys.argv", ["downloads", "notebooks", "tiny"])
+    downloads.main()
+    cells = nbformat.read(project / "notebooks" / "demo.ipynb", 4).cells
+    assert [cell.cell_type for cell in cells] == ["markdown", "markdown", "code"]
+
+
+@pytest.mark.parametrize("url", ["", "https://github.com/someone/companion"])
+def test_the_repository_reaches_the_stage(project, url):
+    with (project / "CITATION.cff").open("a") as file:
+        file.write(f'repository-code: "{url}"\n' if url else "")
+    config = yaml.safe_load(stage.staged_files(project, "tiny")["_config.yml"])["sphinx"]["config"]
+    assert config["book_repository"] == url
+    assert config["book_url"] == ("https://someone.github.io/companion" if url else "")
+    assert "distill_lib.companion.site" in config["extensions"]
+
+
 def test_the_footer_says_where_the_numbers_come_from(project):
     footer = stage.footer(project, "tiny")
     for part in (
@@ -264,13 +295,20 @@ def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
         build_book(project, "tiny")
 
 
+def test_a_number_that_no_run_recorded_is_named_before_the_build(project):
+    (project / "book" / "index.md").write_text("# T\n\n{{ this.demo.absent }} {{ that.demo.ratio }}\n")
+    message = r"book/index\.md names numbers that no run has recorded: this\.demo\.absent, that\.demo\.ratio;"
+    with pytest.raises(CompanionError, match=message):
+        build_book(project, "tiny")
+
+
 def test_a_page_that_does_not_exist_is_named(project):
     (project / "book" / "index.md").unlink()
     with pytest.raises(CompanionError, match=r"_toc\.yml lists book/index\.md, which does not exist"):
         build_book(project, "tiny")
 
 
-@pytest.mark.parametrize("name", ["_toc.yml", "_config.yml", "book/references.bib"])
+@pytest.mark.parametrize("name", ["_toc.yml", "_config.yml", "CITATION.cff", "book/references.bib"])
 def test_a_missing_file_is_named(project, name):
     (project / name).unlink()
     with pytest.raises(CompanionError, match=f"{name}, which does not exist"):
@@ -322,6 +360,10 @@ def test_what_a_docstring_returns_and_raises_become_fields():
 def test_the_site_opens_at_its_first_page_and_shows_numbers_output_and_origin(built):
     assert "url=book/index.html" in page(built, "index")
     welcome = page(built, "book/index")
+    assert "source-buttons" not in welcome  # the project names no repository
+    assert "launch-buttons" not in page(built, "notebooks/demo")
+    offered = (built / "_build/tiny/html/_sources/notebooks/demo.ipynb").read_text()
+    assert "> An executed page of" in offered
     assert "The ratio is 0.2, committed 0.3" in welcome
     assert 'href="../notebooks/demo.html#run"' in welcome
     assert "commit <code>abcdef0</code>" in welcome
@@ -351,12 +393,11 @@ def test_changed_looks_and_removed_pages_reach_the_site(built):
 
 def test_a_warning_stops_the_build_every_time_and_keeps_the_earlier_site(built):
     index, earlier = built / "book" / "index.md", page(built, "book/index")
-    index.write_text("# Welcome\n\n{cite:t}`someone`\n\n{{ this.demo.absent }} and [](nowhere.md)\n")
+    index.write_text("# Welcome\n\n{cite:t}`someone`\n\n{{ this.demo.ratio }} and [](nowhere.md)\n")
     for _ in range(2):  # Sphinx alone would pass the second time
         with pytest.raises(CompanionError) as caught:
             build_book(built, "tiny")
         assert "book/index.md:5: WARNING" in str(caught.value)
-        assert "absent" in str(caught.value)
         assert "nowhere.md" in str(caught.value)
         assert str(built / "_build/tiny/book.log") in str(caught.value)
         assert page(built, "book/index") == earlier

@@ -13,6 +13,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
+PIXELS = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
 LEAST_CONTRAST = 4.0  # of text with its background; WCAG AA asks for 4.5, or 3 for large text
 
 FORMULAS = """() => {
@@ -75,6 +76,19 @@ CONTRAST = """(least) => {
 DARK_INK = """() => [...document.querySelectorAll("article :is(.cell_output, figure) img")]
   .filter((image) => getComputedStyle(image).backgroundColor.includes("rgba")).map((image) => image.src)"""
 
+UNREACHABLE = """() => [...document.querySelectorAll("article *")]
+  .filter((box) => ["auto", "scroll"].includes(getComputedStyle(box).overflowX))
+  .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.tabIndex < 0)
+  .filter((box) => box.matches("div, pre, mjx-container") && box.checkVisibility())
+  .map((box) => box.tagName + "." + box.className + " " + box.textContent.trim().slice(0, 40))"""
+NOT_ENLARGED = """() => [...document.querySelectorAll("article :is(.cell_output, figure) img")]
+  .filter((image) => image.naturalWidth > 1.25 * image.clientWidth && image.closest("a")?.href !== image.src)
+  .map((image) => image.src)"""
+CUT_ON_PAPER = """() => [...document.querySelectorAll("article :is(pre, .text_html, .pst-scrollable-table-container)")]
+  .filter((box) => getComputedStyle(box).overflowX !== "visible" || getComputedStyle(box).whiteSpace === "pre")
+  .map((box) => box.textContent.slice(0, 40))"""
+FRAME = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
 
 @pytest.fixture(scope="session")
 def browser(site):
@@ -119,13 +133,19 @@ def test_a_page_in_every_width_and_scheme(site, page, tab):
     assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}
     for scheme in SCHEMES:
         tab.emulate_media(color_scheme=scheme)
-        for width, (w, h) in WIDTHS.items():
-            tab.set_viewport_size({"width": w, "height": h})
-            where = f"{width}, {scheme}"
-            assert tab.evaluate("document.documentElement.dataset.theme") == scheme
-            assert tab.evaluate(EMPTY_PICTURES) == [], f"pictures that are not shown ({where})"
-            assert tab.evaluate(OVERFLOW) == [], f"wider than the window ({where})"
-            assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == [], f"hard to read ({where})"
+        tab.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme)
+        assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == [], f"hard to read ({scheme})"
+    for width, (w, h) in WIDTHS.items():
+        tab.set_viewport_size({"width": w, "height": h})
+        assert tab.evaluate(EMPTY_PICTURES) == [], f"pictures that are not shown ({width})"
+        assert tab.evaluate(OVERFLOW) == [], f"wider than the window ({width})"
+    tab.evaluate(FRAME)  # the window is a phone's
+    assert tab.evaluate(UNREACHABLE) == [], "scrolls, but not by keyboard"
+    assert tab.evaluate(NOT_ENLARGED) == [], "smaller than the file, and no link to it"
+    tab.emulate_media(color_scheme="dark", media="print")
+    assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == [], "hard to read on paper, from the dark"
+    assert tab.evaluate(CUT_ON_PAPER) == [], "lines that paper would cut"
+    tab.emulate_media(media="screen")
     assert tab.evaluate(DARK_INK) == [], "figures without a light sheet in the dark"
     assert tab.complaints == []
 
@@ -155,7 +175,9 @@ def test_a_fault_is_noticed(site, tab, tmp_path):
     """The checks themselves: a page with every fault they look for."""
     (tmp_path / "bad.html").write_text(
         '<html><body><article><p style="color: #eee">pale</p><div class="math">x</div>'
-        '<figure><img src="absent.png" width="10" height="10"></figure><div style="width: 3000px">wide</div></article>'
+        '<figure><img src="absent.png" width="10" height="10"></figure><div style="width: 3000px">wide</div>'
+        f'<figure><img src="{PIXELS}" width="1"></figure>'
+        '<div style="overflow-x: auto; width: 9px"><table><td>0123456789</td></table></div><pre>line</pre></article>'
         '<script src="https://example.org/x.js"></script><script>console.error("no"); absent()</script></body></html>'
     )
     tab.goto((tmp_path / "bad.html").as_uri())
@@ -164,5 +186,8 @@ def test_a_fault_is_noticed(site, tab, tmp_path):
     assert any(line.startswith("the page itself") for line in tab.evaluate(OVERFLOW))
     assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == ["1.2 P: pale"]
     assert tab.evaluate(DARK_INK)
+    assert tab.evaluate(UNREACHABLE)
+    assert tab.evaluate(NOT_ENLARGED) == [PIXELS]
+    assert tab.evaluate(CUT_ON_PAPER) == ["line"]
     for fault in ("another host", "console: no", "script error", "not loaded"):
         assert any(fault in complaint for complaint in tab.complaints), fault

@@ -148,3 +148,28 @@ def test_a_notebook_shows_what_its_run_returned(site, notebook):
 def test_the_footer_names_the_profile(path, profile):
     (line,) = soup(path).select("footer .provenance")
     assert f"Profile {profile}" in line.get_text()
+
+
+def test_a_page_describes_itself(path):
+    content = {
+        tag.get("name") or tag.get("property"): tag["content"] for tag in soup(path).select("meta[content]")
+    }
+    assert len(content["description"]) > 40
+    assert content["og:description"] == content["description"]
+    assert content["og:title"] in soup(path).select_one("article h1").get_text()
+    assert "{" not in content["description"]
+
+
+def test_a_notebook_is_offered_with_its_numbers(site, notebook):
+    (link,) = soup(site / f"{notebook}.html").select("a.btn-download-source-button")
+    offered = (site / notebook).parent / unquote(link["href"])
+    cells = json.loads(offered.read_text(encoding="utf-8"))["cells"]
+    text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    assert "{{" not in text
+    assert "make install" in "".join(cells[0]["source"])
+
+
+def test_the_first_page_says_how_to_cite(site):
+    text = soup(site / "book" / "index.html").select_one("article").get_text()
+    assert "@inproceedings{" in text
+    assert "@software{" in text

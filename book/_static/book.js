@@ -1,0 +1,44 @@
+// What scrolls sideways can be reached by keyboard; a figure shown smaller than it is leads to its full size.
+
+const SCROLLING = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display], pre";
+
+function reachable(box) {
+  const scrolls = box.scrollWidth > box.clientWidth + 1;
+  if (scrolls) {
+    box.tabIndex = 0;
+    if (box.querySelector("table")) {
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", "Table, wider than the page: scrolls sideways");
+    }
+  } else if (box.getAttribute("role") === "region") {
+    for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+  }
+}
+
+function enlarge(image) {
+  if (image.closest("a") || !image.naturalWidth || image.naturalWidth < 1.2 * image.clientWidth) return;
+  const link = document.createElement("a");
+  link.href = image.src;
+  link.className = "full-size";
+  link.title = "The figure at full size";
+  image.replaceWith(link);
+  link.append(image);
+}
+
+function start() {
+  const article = document.querySelector("article");
+  if (!article) return;
+  const watch = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target)));
+  article.querySelectorAll(SCROLLING).forEach((box) => watch.observe(box));
+  new MutationObserver((changes) => {
+    for (const node of changes.flatMap((change) => [...change.addedNodes]))
+      if (node.nodeType === 1 && node.matches("mjx-container[display]")) watch.observe(node);
+  }).observe(article, { childList: true, subtree: true }); // formulas are drawn later
+  article.querySelectorAll(":is(.cell_output, figure) img").forEach((image) => {
+    const sized = new ResizeObserver(() => enlarge(image));
+    sized.observe(image);
+  });
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();
