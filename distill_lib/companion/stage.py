@@ -13,6 +13,7 @@ from typing import Any
 
 from distill_lib.companion.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.ledger import tables
 from distill_lib.companion.notebook import convert, with_prose
 from distill_lib.companion.profiles import load_profiles
 from distill_lib.companion.prose import fill
@@ -74,7 +75,7 @@ def page_source(root: Path, profile: str, page: str) -> Path | None:
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
     """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{ profile.notebook.name }} one of a committed
     run, {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile, and
-    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is."""
+    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`."""
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
@@ -84,7 +85,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     papers = enumerate(citation.get("references", []), start=1)
     cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
     this = {**numbers.get(profile, {}), **fresh}
-    return {**numbers, "this": this, **published, "citation": cite}
+    return {**numbers, "this": this, **published, "citation": cite, "measured": tables(root)}
 
 
 def _report(root: Path) -> dict[str, str]:
