@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from distill_lib import _checks, descent
 from distill_lib.descent import Descent
-from distill_lib.images import Normalisation
 from distill_lib.random_networks import BIAS_VARIANCE, WEIGHT_VARIANCE, Network, Precision
+from distill_lib.whitening import Preprocessing
 
 Parameterisation = Literal["standard", "ntk"]
 
@@ -129,7 +129,7 @@ class Trained(NamedTuple):
         return _scores(self.loss, self.parameters, x, batch)
 
     def accuracies(
-        self, images, truth: Int[np.ndarray, " n"], normalisation: Normalisation, batch: int = 512
+        self, images, truth: Int[np.ndarray, " n"], normalisation: Preprocessing, batch: int = 512
     ) -> Float[np.ndarray, " seeds"]:
         """Fraction of images (n, h, w, c) that each network classifies as labelled."""
         normalisation.check(images)

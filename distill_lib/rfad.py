@@ -116,7 +116,7 @@ class Objective(eqx.Module):
     def __call__(self, support: Support, key: PRNGKeyArray) -> Float[Array, ""]:
         for_networks, for_rows = jax.random.split(key)
         rows = jax.random.choice(for_rows, len(self.targets), (self.batches, self.batch), replace=False)
-        of_support = "highest" if self.precision == "highest" else "tf32"
+        of_support: Precision = "highest" if self.precision == "highest" else "tf32"
         drawn = self.networks.draw(for_networks)  # once, for targets and support
         f = jax.lax.map(lambda rows: self.networks.hidden(drawn, self.targets(rows)[0], self.precision), rows)
         own = self.networks.hidden(drawn, self.effective(support), of_support)

@@ -153,7 +153,7 @@ def trained(data: Dataset, made: DistilledSet, chosen: Settings, **options: Any)
     keep = np.asarray(
         balanced_sample(jax.random.key(77), data.y_train, min(500, len(data.y_train) // 5) // k * k, k)
     )
-    precision = "highest" if chosen.precision == "highest" else "tf32"
+    precision: Precision = "highest" if chosen.precision == "highest" else "tf32"
     model = FiniteNetwork(Network(data.info.shape, width, chosen.depth), k, precision=precision)
     found, rate = train_stably(
         model, made.points, made.labels, count, rates=(1e-3, 1e-4), key=jax.random.key(5), steps=steps, every=100,
@@ -170,8 +170,8 @@ def judged(data: Dataset, made: DistilledSet, chosen: Settings, method: str) -> 
         for model, (value, count) in accuracies(data, made, chosen).items()
     ]
     if chosen.finite[2]:
-        values, rate = trained(data, made, chosen)
-        values = 100 * np.array(values)
+        right, rate = trained(data, made, chosen)
+        values = 100 * np.array(right)
         rows.append(
             cell
             | {"model": "finite ConvNet", "quantity": "accuracy", "measured": float(values.mean())}

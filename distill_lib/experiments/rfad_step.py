@@ -72,7 +72,7 @@ def step_rows(
         taken.append(time.perf_counter() - began)
     m = len(support["points"])
     count = operations(made, m)
-    memory = compiled.memory_analysis()
+    memory: Any = compiled.memory_analysis()
     cell = {"table": "rfad step", "dataset": "x".join(map(str, shape)), "ipc": ipc, "method": precision}
     cell |= {"model": f"{made.networks.count} ConvNets of width {made.networks.network.width}"}
     cell |= {"targets": made.batches * made.batch}
