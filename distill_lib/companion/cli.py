@@ -48,9 +48,16 @@ def run(
     profile: Profile = "digits",
     jobs: Jobs = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Stop cleanly after this time: 90s, 8m, 2h.")
+    ] = None,
 ) -> None:
-    """Execute a profile's notebooks that are not up to date."""
-    _run(project_root(), profile, names or [], jobs=jobs, force=force)
+    """Execute a profile's notebooks that are not up to date.
+
+    Exit status: 0 all done, 1 a notebook failed, 2 a wrong name or option, 75 the budget is spent or SIGTERM came and
+    something is left, 130 interrupted. What is finished is kept; the same command goes on.
+    """
+    _run(project_root(), profile, names or [], jobs=jobs, force=force, budget=budget)
 
 
 @app.command()
@@ -190,6 +197,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone: nothing more to print
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("distill: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
     except (CompanionError, ValueError, OSError) as error:
         if debug:
             raise
@@ -197,14 +207,20 @@ def main() -> None:
         sys.exit(error.code if isinstance(error, CompanionError) else 1)
 
 
-def _run(root: Path, profile: str, names: list[str], *, jobs: int | None, force: bool = False) -> None:
+def _run(
+    root: Path,
+    profile: str,
+    names: list[str],
+    *,
+    jobs: int | None,
+    force: bool = False,
+    budget: str | None = None,
+) -> None:
+    from distill_lib.companion.limit import Limit, budget_seconds
     from distill_lib.companion.run import run_profile
 
-    try:
-        run_profile(root, profile, names, jobs=jobs, force=force, console=_console())
-    except KeyboardInterrupt:
-        print("distill: interrupted; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(130) from None
+    limit = Limit() if budget is None else Limit(budget_seconds(budget))
+    run_profile(root, profile, names, jobs=jobs, force=force, limit=limit, console=_console())
 
 
 def _console() -> Console:

@@ -17,8 +17,12 @@ from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json, write_json, write_text
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 
-PROGRESS = "progress.txt"
+PROGRESS, STOP = "progress.txt", "stop"  # files between a notebook and the runner
 CELL = ("table", "dataset", "ipc", "model", "method", "quantity")  # together they name one cell of a table
+
+
+class Stopped(BaseException):
+    """The runner has asked the notebook to stop; no cell's `except Exception` holds it up."""
 
 
 class Results:
@@ -106,6 +110,7 @@ class Results:
         """`compute(*args, **kwargs)`, which must be JSON-able; arrays come back as lists.
 
         Under the runner a finished piece is stored at once and, after an interruption, read instead of recomputed.
+        Raises: Stopped before a piece is begun, if the runner's time is over.
         """
         started = time.perf_counter()
         path = self._piece(key, "json")
@@ -115,6 +120,7 @@ class Results:
             piece = read_json(path)
             self._reused += piece["seconds"]
             return piece["value"]
+        self._heed()
         value = plain(compute(*args, **kwargs))
         write_json(path, {"key": key, "seconds": time.perf_counter() - started, "value": value})
         return value
@@ -124,9 +130,19 @@ class Results:
         return self._piece(key, "npz")
 
     def progress(self, text: str) -> None:
-        """Let the runner show how far a long cell is, e.g. "mnist, IPC 10: step 3,400 of 30,000, 5 min left"."""
+        """Let the runner show how far a long cell is, e.g. "mnist, IPC 10: step 3,400 of 30,000, 5 min left".
+
+        An empty text ends it. Raises: Stopped if the runner's time is over, unless the text is empty: what is then done
+        is about to be kept.
+        """
         if self._fingerprint is not None:
             write_text(self._folder / PROGRESS, text)
+            if text:
+                self._heed()
+
+    def _heed(self) -> None:
+        if self._fingerprint is not None and (self._folder / STOP).exists():
+            raise Stopped("the runner's time is over; what is finished is kept")
 
     def _piece(self, key: str, ending: str) -> Path | None:
         if self._fingerprint is None:

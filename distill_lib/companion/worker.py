@@ -1,6 +1,7 @@
 """Executes one notebook in its own process: `python -m distill_lib.companion.worker`, job in, events out.
 
-The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}}, {"done": true}.
+The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}},
+{"stopped": true}, {"done": true}.
 The runner holds stdin open; once it closes, however the runner ended, the kernel and this process end.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, TextIO
 
 from distill_lib.companion.files import write_text
 from distill_lib.companion.notebook import KERNEL, code_cell_number, convert, tidy
+from distill_lib.companion.results import Stopped
 
 
 def main() -> None:
@@ -56,6 +58,9 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
         )
     except Exception as error:
         partial = remove_error_markers(nbformat.read(output, as_version=4)) if output.is_file() else notebook
+        if isinstance(error, PapermillExecutionError) and error.ename == Stopped.__name__:
+            _send(events, stopped=True)
+            return
         if isinstance(error, PapermillExecutionError):
             index, reason = error.cell_index, f"{error.ename}: {error.evalue}"
         else:

@@ -176,9 +176,6 @@ def test_a_failing_cell_is_named_and_the_others_go_on(tmp_path):
     write_notebook(root, "dead", "import os\nos._exit(3)")
     write_notebook(root, "good", MARK.format(name="good"))
     console = Console(width=160, record=True, file=StringIO())
-    (root / "_build/tiny/notebooks").mkdir(parents=True)
-    gone = root / "_build/tiny/notebooks/gone.ipynb"  # of a notebook that the profile lists no more
-    gone.write_text("{}")
     with pytest.raises(CompanionError, match="2 of 3 notebooks failed: bad, dead"):
         run_profile(root, "tiny", [], console=console)
     text = console.export_text()
