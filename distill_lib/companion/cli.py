@@ -20,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+state = typer.Typer(help="A profile's runs as one file that goes on elsewhere.", no_args_is_help=True)
+app.add_typer(state, name="state")
+Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")]
 Profile = Annotated[str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")]
 Jobs = Annotated[
@@ -155,6 +158,33 @@ def reference(
     )
 
 
+@state.command("pack")
+def pack_state(file: Archive, profile: Profile = "digits") -> None:
+    """Write everything done for a profile, finished or not, into one file."""
+    from distill_lib.companion.state import pack
+
+    names = pack(project_root(), profile, file)
+    print(f"{file}: profile {profile}, {len(names)} notebooks ({', '.join(names)})")
+
+
+@state.command("unpack")
+def unpack_state(
+    file: Archive,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Even where work that is here alone is lost.")
+    ] = False,
+) -> None:
+    """Go on here with what was packed elsewhere."""
+    from distill_lib.companion.state import unpack
+
+    profile, names, differs = unpack(project_root(), file, replace=replace)
+    print(
+        f"profile {profile}: {len(names)} notebooks ({', '.join(names)}); 'distill run -p {profile}' goes on"
+    )
+    if differs:
+        print(f"what was made with other versions or devices is made anew here: {differs}")
+
+
 @app.command()
 def data(
     names: Annotated[
@@ -173,7 +203,7 @@ def data(
         print(f"{name}: {sets.fetch(name) or 'ships with scikit-learn'}")
     if not names:
         for entry in sets.describe():
-            state = (
+            place = (
                 "ships with scikit-learn"
                 if entry.path is None
                 else str(entry.path)
@@ -185,7 +215,7 @@ def data(
                 if entry.download and not entry.present
                 else ""
             )
-            print(f"{entry.info.name:<9} {entry.info.title}: {state}{size}")
+            print(f"{entry.info.name:<9} {entry.info.title}: {place}{size}")
 
 
 def main() -> None:

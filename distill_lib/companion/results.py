@@ -48,6 +48,7 @@ class Results:
         self._data: dict[str, str] = {}
         self._opened = time.perf_counter()
         self._reused = 0.0
+        self._devices: set[str | None] = set()  # of reused pieces
 
     def add(
         self,
@@ -119,10 +120,12 @@ class Results:
         if path.is_file():
             piece = read_json(path)
             self._reused += piece["seconds"]
+            self._devices.add(piece.get("device"))
             return piece["value"]
         self._heed()
         value = plain(compute(*args, **kwargs))
-        write_json(path, {"key": key, "seconds": time.perf_counter() - started, "value": value})
+        seconds, kind = time.perf_counter() - started, provenance.device()["kind"]
+        write_json(path, {"key": key, "seconds": seconds, "device": kind, "value": value})
         return value
 
     def checkpoint(self, key: str) -> Path | None:
@@ -153,6 +156,8 @@ class Results:
     def save(self) -> Path:
         """Write the file, whole or not at all, with its provenance; returns its path."""
         path = self._folder / "results" / f"{self.notebook}.json"
+        device = provenance.device()
+        others = sorted(self._devices - {None, device["kind"]}, key=str)
         write_json(
             path,
             {
@@ -164,7 +169,7 @@ class Results:
                     "parameters": json.loads(os.environ.get("DISTILL_PARAMETERS", "null")),
                     **self._commit,
                     "versions": provenance.versions(),
-                    "device": provenance.device(),
+                    "device": device | ({"pieces_from": others} if others else {}),
                     "data": self._data,
                     "seconds": round(time.perf_counter() - self._opened + self._reused, 3),
                     "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -78,7 +78,7 @@ def uninterrupted(folder, patch):
     return work
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(budgets=st.lists(st.integers(0, 5), max_size=8))
 def test_any_budgets_give_the_same_bits_and_do_nothing_twice(whole, tmp_path_factory, budgets):
     folder = tmp_path_factory.mktemp("work")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from projects import make_project
 
+from distill_lib.companion import results as results_module
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.results import Results, load_profile_results, read_results
 
@@ -108,6 +109,18 @@ def test_a_finished_piece_is_reused_under_the_same_fingerprint_only(folder, monk
     monkeypatch.setenv("DISTILL_FINGERPRINT", "b" * 64)
     assert piece() == expected
     assert len(calls) == 4
+
+
+def test_pieces_of_another_device_are_told_apart(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    device = {"platform": "gpu", "kind": "first", "cpus": 1}
+    monkeypatch.setattr(results_module.provenance, "device", lambda: device)
+    Results("a", "tiny").cached("x", lambda: 1)
+    assert read_results(Results("a", "tiny").save())["provenance"]["device"] == device
+    device = device | {"kind": "second"}
+    results = Results("a", "tiny")
+    results.cached("x", lambda: 1)
+    assert read_results(results.save())["provenance"]["device"] == device | {"pieces_from": ["first"]}
 
 
 def test_a_checkpoint_lies_among_the_pieces_of_its_fingerprint(folder, monkeypatch):
