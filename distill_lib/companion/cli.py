@@ -1,21 +1,38 @@
 """The command line, `distill`."""
 
+import io
 import json
 import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
-from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.errors import CompanionError, explained
 from distill_lib.companion.root import project_root
 
+
+class Interruptible(TyperGroup):
+    """Ctrl-C ends any command with one sentence, not with Click's "Aborted!"."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("distill: interrupted; the same command goes on from here", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
-    help="Runs the notebooks, builds the book and compares its numbers with the published ones.",
+    cls=Interruptible,
+    help="Runs the notebooks, builds the book and compares its numbers with the published ones. "
+    "A plain install has the library; the extra 'book' adds what runs notebooks and builds the book, "
+    "'privacy' the accounting of noise, 'cuda' JAX for NVIDIA GPUs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,7 +54,13 @@ def common(
         bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    build_dir: Annotated[
+        Path | None,
+        typer.Option("--build-dir", help="Where to build (default: $DISTILL_BUILD, else _build)."),
+    ] = None,
 ) -> None:
+    if build_dir is not None:
+        os.environ["DISTILL_BUILD"] = str(build_dir.resolve())
     if show_version:
         print(f"distill-lib {version('distill-lib')}")
         raise typer.Exit
@@ -222,18 +245,19 @@ def main() -> None:
     """Entry point: an error is one sentence on stderr, without a traceback unless `--debug` is given."""
     debug = "--debug" in sys.argv[1:]
     sys.argv[1:] = [*(["--debug"] if debug else []), *(word for word in sys.argv[1:] if word != "--debug")]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the terminal's encoding lacks a sign
     try:
         app()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone: nothing more to print
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("distill: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
     except (CompanionError, ValueError, OSError) as error:
         if debug:
             raise
-        print(f"distill: {error}", file=sys.stderr)
+        said = explained(error) if isinstance(error, OSError) else error
+        print(f"distill: {said}", file=sys.stderr)
         sys.exit(error.code if isinstance(error, CompanionError) else 1)
 
 

@@ -1,5 +1,6 @@
 """What a run has to do, why, and what it will cost."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 from distill_lib.companion.files import read_json
 from distill_lib.companion.fingerprint import INPUTS, fingerprint, inputs, jax_platform
 from distill_lib.companion.notebook import check_parameters, convert, source_path
-from distill_lib.companion.profiles import Profile
+from distill_lib.companion.profiles import Profile, check_datasets
 from distill_lib.companion.provenance import cpu_count
 from distill_lib.companion.results import read_results
 from distill_lib.companion.root import build_folder, reference_folder, work_folder
+from distill_lib.data import names as names_of_datasets
 
 FORCED = "asked for with --force"
 BEGUN = "begun.json"  # in a notebook's work folder: the inputs of its unfinished pieces
@@ -55,6 +57,13 @@ class Plan:
         """Those not up to date: of unknown cost first, then the longest, so that the last to end is a short one."""
         return sorted((job for job in self.jobs if job.why), key=lambda job: -_or_inf(job.forecast))
 
+    def shares(self, processes: int) -> dict[str, str]:
+        """Settings for kernels that run together on one GPU: each would else take three quarters of its memory."""
+        named = {"XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"} & set(os.environ)
+        if self.platform == "cpu" or processes == 1 or named:
+            return {}
+        return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / processes:.3f}"}
+
     def processes(self, wanted: int | None = None) -> int:
         """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds one."""
         usual = 1 if self.platform != "cpu" else min(cpu_count(), max(2, cpu_count() // 4), 8)
@@ -64,12 +73,13 @@ class Plan:
 def make_plan(root: Path, profile: Profile, names: list[str], *, force: bool = False) -> Plan:
     """Check the profile's notebooks and parameters, then compare each with its last run.
 
-    Raises: CompanionError for an unknown notebook or parameter, before anything else is done; ValueError if a data set
+    Raises: CompanionError for an unknown notebook, parameter or data set, before anything else is done; ValueError if a data set
     cannot be had.
     """
     chosen = profile.select(names)
     for name in chosen:
         check_parameters(name, convert(source_path(root, name)), profile.parameters(name))
+    check_datasets(profile, chosen, names_of_datasets())
     platform, state = jax_platform(), build_folder(root, profile.name) / "state"
     jobs = []
     for name in chosen:
@@ -87,6 +97,12 @@ def remaining(work: Path, job: Job) -> Job:
     """The job without its finished pieces: what is still to do of it."""
     pieces = (work / "pieces" / job.fingerprint[:16]).glob("*.json")
     return replace(job, kept=sum(read_json(path)["seconds"] for path in pieces))
+
+
+def _records(plan: Plan) -> set[str]:
+    """The notebooks of which a finished run is here."""
+    folder = work_folder(plan.root, plan.profile.name, "")
+    return {path.parent.name for path in folder.glob("*/record.json")}
 
 
 def keeps_pieces(root: Path, job: Job) -> bool:
@@ -145,9 +161,13 @@ def announcement(plan: Plan, jobs: int | None) -> str:
     for job in plan.jobs:
         cost = "cost unknown" if job.forecast is None else f"about {duration(job.forecast)}"
         lines.append(f"  {job.name:<{width}}  " + (f"run ({job.why}; {cost})" if job.why else "up to date"))
+    kept = sorted(_records(plan) - set(plan.profile.notebooks))
+    gone = [f"  kept, though the profile lists them no more: {', '.join(kept)}"] if kept else []
     todo, count = plan.to_run, plan.processes(jobs)
     total = f"{len(todo)} to run, {count} at a time: {expected(todo, count)}" if todo else "nothing to run"
-    return "\n".join([*lines, total])
+    shares = plan.shares(count)
+    shared = [f"each with {float(part):.0%} of the GPU's memory" for part in shares.values()]
+    return "\n".join([*lines, *gone, ", ".join([total, *shared])])
 
 
 def expected(jobs: list[Job], processes: int) -> str:

@@ -71,7 +71,7 @@ class Results:
             ipc: images per class; None is the original model, trained on the whole set.
             spread: standard deviation over the seeds.
             extra: further columns, numbers or text.
-        Raises: ValueError if measured or spread is not finite, or the cell has been recorded already.
+        Raises: ValueError if measured, spread or a number in a further column is not finite, or the cell has been recorded already.
         """
         row: dict[str, Any] = {
             "table": table,
@@ -88,7 +88,13 @@ class Results:
             "measured": _finite(measured, name),
             "spread": None if spread is None else _finite(spread, name),
         }
-        self._rows.append(plain(row | {"seeds": seeds, "unit": unit} | extra, allow_nan=False))
+        cells = plain(row | {"seeds": seeds, "unit": unit} | extra)
+        for column, value in cells.items():
+            if not _all_finite(value):
+                raise ValueError(
+                    f"results: {column} of {name} is not finite; record None where there is none"
+                )
+        self._rows.append(cells)
 
     def value(self, name: str, number: float, fmt: str = "{}") -> None:
         """Record a number for the prose, e.g. `value("ratio", 0.19, "{:.2f}")` for `{{ this.notebook.ratio }}`.
@@ -121,11 +127,12 @@ class Results:
             piece = read_json(path)
             self._reused += piece["seconds"]
             self._devices.add(piece.get("device"))
-            return piece["value"]
+            return json.loads(piece["value"])
         self._heed()
         value = plain(compute(*args, **kwargs))
         seconds, kind = time.perf_counter() - started, provenance.device()["kind"]
-        write_json(path, {"key": key, "seconds": seconds, "device": kind, "value": value})
+        text = json.dumps(value)  # as text, since it may hold NaN, which JSON does not have
+        write_json(path, {"key": key, "seconds": seconds, "device": kind, "value": text})
         return value
 
     def checkpoint(self, key: str) -> Path | None:
@@ -213,15 +220,22 @@ def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, 
     }
 
 
-def plain(value: Any, *, allow_nan: bool = True) -> Any:
+def plain(value: Any) -> Any:
     """Through JSON and back, so that a computed value and a stored one are of the same types."""
-    return json.loads(json.dumps(value, default=_listed, allow_nan=allow_nan))
+    return json.loads(json.dumps(value, default=_listed))
 
 
 def _listed(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy and JAX arrays and scalars
         return value.tolist()
     raise TypeError(f"results hold numbers, text, lists and dicts, not {type(value).__name__}")
+
+
+def _all_finite(value: Any) -> bool:
+    """Whether no number inside nested lists and dicts is NaN or infinite."""
+    if isinstance(value, dict | list):
+        return all(map(_all_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _finite(number: float, name: str) -> float:

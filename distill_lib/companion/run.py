@@ -23,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.errors import OUT_OF_MEMORY, CompanionError
 from distill_lib.companion.files import locked
 from distill_lib.companion.limit import UNFINISHED, Limit, on_signal
 from distill_lib.companion.notebook import convert, count_code_cells, source_path
@@ -39,7 +39,7 @@ from distill_lib.companion.plan import (
 )
 from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.results import PROGRESS, STOP
-from distill_lib.companion.root import build_folder
+from distill_lib.companion.root import build_folder, builds
 from distill_lib.companion.work import prepare, publish, sweep
 
 
@@ -88,6 +88,7 @@ class Run:
         self.workers: set[subprocess.Popen[str]] = set()
         self.starting = threading.Lock()
         self.stopping = False
+        self.shares: dict[str, str] = {}
         self.progress = Progress(
             TextColumn("cells"),
             BarColumn(),
@@ -102,7 +103,7 @@ class Run:
 
     def execute(self, processes: int) -> None:
         """Run all jobs. Raises: CompanionError if one failed or is left, KeyboardInterrupt if stopped."""
-        jobs = self.plan.to_run
+        jobs, self.shares = self.plan.to_run, self.plan.shares(processes)
         for job in jobs:
             prepare(self.plan.work(job), job)
         sources = [source_path(self.plan.root, job.name) for job in jobs]
@@ -214,8 +215,10 @@ class Run:
             "DISTILL_RESULTS": str(work),
             "DISTILL_FINGERPRINT": job.fingerprint,
             "DISTILL_PARAMETERS": json.dumps(job.parameters),
+            **self.shares,
+            "PYTHONUTF8": "1",  # whatever the locale
             # Most compiled functions are the same in many notebooks.
-            "JAX_COMPILATION_CACHE_DIR": str(self.plan.root / "_build" / "cache" / "jax"),
+            "JAX_COMPILATION_CACHE_DIR": str(builds(self.plan.root) / "cache" / "jax"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
             "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one that the user has installed elsewhere
@@ -233,12 +236,10 @@ class Run:
             start_new_session=True,
         )
         self.workers.add(worker)
-        task = {
-            "source": str(source_path(self.plan.root, job.name)),
-            "root": str(self.plan.root),
-            "work": str(work),
-            "parameters": job.parameters,
-        }
+        paths = {"source": source_path(self.plan.root, job.name), "root": self.plan.root, "work": work}
+        # As the worker, which is in UTF-8, decodes them.
+        task = {key: os.fsencode(path).decode("utf-8", "surrogateescape") for key, path in paths.items()}
+        task |= {"parameters": job.parameters}
         assert worker.stdin is not None
         worker.stdin.write(json.dumps(task) + "\n")
         worker.stdin.flush()
@@ -251,7 +252,8 @@ class Run:
         lines += [f"    {line}" for line in failure.get("source", "").strip().splitlines()[:3]]
         lines += [f"  {line}" for line in failure["error"].strip().splitlines()[:3]]
         partial = work / ("partial.ipynb" if (work / "partial.ipynb").is_file() else "log.txt")
-        lines += [f"  to look at: {partial.relative_to(self.plan.root)}"]
+        inside = partial.is_relative_to(self.plan.root)
+        lines += [f"  to look at: {partial.relative_to(self.plan.root) if inside else partial}"]
         self.progress.console.print(
             "\n".join(lines), style="red", soft_wrap=True, highlight=False, markup=False
         )
@@ -280,7 +282,10 @@ def _read(path: Path) -> str:
 def _ending(code: int, work: Path) -> str:
     """How a worker ended that could not say so itself."""
     if code < 0:
-        return f"the process was killed by signal {-code} ({signal.Signals(-code).name})"
+        name = signal.Signals(-code).name
+        return (
+            f"the process was killed by signal {-code} ({name}){OUT_OF_MEMORY if name == 'SIGKILL' else ''}"
+        )
     log = (work / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return "\n".join([f"the process ended with status {code}", *log[-1:]])
 

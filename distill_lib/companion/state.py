@@ -106,15 +106,18 @@ def unpack(root: Path, source: Path, *, replace: bool = False) -> tuple[str, lis
                 )
             for name in names:
                 _install(new, build, name)
-    here = {"versions": versions(), "platform": jax_platform()}
-    differs = [
-        f"{key} {manifest['versions'].get(key)} there, {value} here"
-        for key, value in here["versions"].items()
-        if value != manifest["versions"].get(key)
-    ]
-    if manifest["platform"] != here["platform"]:
-        differs.append(f"JAX on {manifest['platform']} there, on {here['platform']} here")
-    return profile, names, "; ".join(differs)
+    return profile, names, _differences(manifest)
+
+
+def _differences(manifest: dict[str, Any]) -> str:
+    """What is another here, of all that a run depends on and this machine decides."""
+    there = manifest["versions"] | {"JAX's platform": manifest["platform"]}
+    here = versions() | {"JAX's platform": jax_platform()}
+    return "; ".join(
+        f"{name} {there.get(name)} there, {value} here"
+        for name, value in here.items()
+        if value != there.get(name)
+    )
 
 
 def _at_rest(build: Path, profile: str) -> Any:

@@ -73,6 +73,19 @@ def test_a_number_that_is_not_finite_is_refused(folder, number):
         results.value("x", number)
 
 
+def test_a_further_column_that_is_not_finite_is_refused_by_name(folder):
+    with pytest.raises(ValueError, match=r"results: reg of 3/mnist/None/.* is not finite"):
+        Results("a", "tiny").add(**ROW, reg=[1.0, float("nan")])
+
+
+def test_a_piece_keeps_what_json_does_not_have(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    values = [Results("a", "tiny").cached("x", lambda: np.array([np.nan, np.inf, 0.1])) for _ in range(2)]
+    assert repr(values) == repr([[float("nan"), float("inf"), 0.1]] * 2)
+    (path,) = folder.rglob("*.json")
+    json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN, which is not JSON
+
+
 def test_the_same_cell_or_name_twice_is_refused(folder):
     results = Results("a", "tiny")
     results.add(**ROW, ipc=1)

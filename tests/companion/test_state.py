@@ -79,7 +79,7 @@ def test_versions_that_differ_are_named(project, elsewhere, tmp_path, monkeypatc
     monkeypatch.setattr("distill_lib.companion.state.versions", lambda: {"jax": "0.0.1"})
     differs = unpack(elsewhere, tmp_path / "s.zip")[2]
     assert "0.0.1 here" in differs
-    assert "JAX on cpu there, on gpu here" in differs
+    assert "JAX's platform cpu there, gpu here" in differs
 
 
 @settings(max_examples=20)
