@@ -13,6 +13,7 @@ class CompanionError(Exception):
         self.code = code
 
 
+DISK_FULL = "; the disk is full: free some room and run the same command again; what is finished is kept"
 OUT_OF_MEMORY = (
     "; if the machine ran out of memory, run fewer notebooks at a time (--jobs 1) or take a smaller profile"
 )
@@ -22,7 +23,7 @@ def explained(error: OSError) -> str:
     """The system's refusal of a file in one sentence, with the remedy."""
     where = f" at {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}: free some room and run the same command again; what is finished is kept"
+        return f"{error.strerror}{where}{DISK_FULL}"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return (
             f"there is no permission to write{where}: where the checkout is read-only, name another folder "

@@ -15,6 +15,7 @@ from typing import Any
 from distill_lib.companion import provenance
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json, write_json, write_text
+from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 
 PROGRESS, STOP = "progress.txt", "stop"  # files between a notebook and the runner
@@ -209,7 +210,10 @@ def read_results(path: Path) -> dict[str, Any]:
 def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, Any]]:
     """Every results file of a profile by notebook, from `_build` (fresh) or from the committed reference run."""
     folder = (build_folder if fresh else reference_folder)(root, profile) / "results"
-    return {path.stem: read_results(path) for path in sorted(folder.glob("*.json"))}
+    paths = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    # Runs that the profile lists no more are kept in `_build`, but not shown.
+    names = load_profile(root, profile).notebooks if fresh and paths else paths
+    return {name: read_results(path) for name, path in paths.items() if name in names}
 
 
 def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, str]]:

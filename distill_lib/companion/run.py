@@ -23,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from distill_lib.companion.errors import OUT_OF_MEMORY, CompanionError
+from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
 from distill_lib.companion.limit import UNFINISHED, Limit, on_signal
 from distill_lib.companion.notebook import convert, count_code_cells, source_path
@@ -40,7 +40,7 @@ from distill_lib.companion.plan import (
 from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.results import PROGRESS, STOP
 from distill_lib.companion.root import build_folder, builds
-from distill_lib.companion.work import prepare, publish, sweep
+from distill_lib.companion.work import ending, heaviness, prepare, publish, said, sweep
 
 
 def run_profile(
@@ -159,8 +159,8 @@ class Run:
 
         def watch() -> None:
             while not ended.wait(0.25):
-                said = (_read(self.plan.work(job) / PROGRESS) for job in self.plan.to_run)
-                self.progress.update(self.bar, description="; ".join(filter(None, said)))
+                texts = (said(self.plan.work(job) / PROGRESS) for job in self.plan.to_run)
+                self.progress.update(self.bar, description="; ".join(filter(None, texts)))
                 if self.limit.left() <= 0:
                     self.stop()
                     return
@@ -198,15 +198,17 @@ class Run:
         (work / PROGRESS).unlink(missing_ok=True)
         seconds = time.perf_counter() - started
         if "done" in last:
-            publish(self.plan, job, seconds)
+            notebook = publish(self.plan, job, seconds)
             self.progress.console.print(
-                f"{job.name}: done in {duration(seconds)}", soft_wrap=True, highlight=False
+                f"{job.name}: done in {duration(seconds)}{heaviness(notebook)}",
+                soft_wrap=True,
+                highlight=False,
             )
         elif "stopped" in last or self.stopping:
             self.unfinished.append(job)
         else:
             self.failed.append(job.name)
-            self.report(job, work, last.get("failed") or {"cell": None, "error": _ending(code, work)})
+            self.report(job, work, last.get("failed") or {"cell": None, "error": ending(code, work)})
 
     def start(self, job: Job, work: Path, log: Any) -> "subprocess.Popen[str]":
         """Start the worker in a session of its own: Ctrl-C reaches the runner alone, which then closes the pipe."""
@@ -238,7 +240,9 @@ class Run:
         self.workers.add(worker)
         paths = {"source": source_path(self.plan.root, job.name), "root": self.plan.root, "work": work}
         # As the worker, which is in UTF-8, decodes them.
-        task = {key: os.fsencode(path).decode("utf-8", "surrogateescape") for key, path in paths.items()}
+        task: dict[str, Any] = {
+            key: os.fsencode(path).decode("utf-8", "surrogateescape") for key, path in paths.items()
+        }
         task |= {"parameters": job.parameters}
         assert worker.stdin is not None
         worker.stdin.write(json.dumps(task) + "\n")
@@ -270,24 +274,6 @@ class Run:
                 worker.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 worker.kill()
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-
-
-def _ending(code: int, work: Path) -> str:
-    """How a worker ended that could not say so itself."""
-    if code < 0:
-        name = signal.Signals(-code).name
-        return (
-            f"the process was killed by signal {-code} ({name}){OUT_OF_MEMORY if name == 'SIGKILL' else ''}"
-        )
-    log = (work / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return "\n".join([f"the process ended with status {code}", *log[-1:]])
 
 
 @contextmanager

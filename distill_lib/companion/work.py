@@ -2,16 +2,23 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
+from distill_lib.companion.errors import DISK_FULL, OUT_OF_MEMORY
 from distill_lib.companion.files import read_json, write_json
 from distill_lib.companion.plan import BEGUN, FORCED, Job, Plan
 from distill_lib.companion.results import PROGRESS, STOP
 from distill_lib.companion.root import build_folder
 
+LARGE = 10_000_000  # bytes of an executed notebook; the largest of the reference runs has a tenth of it
 
-def publish(plan: Plan, job: Job, seconds: float) -> None:
-    """Move a finished notebook and its results to their places; the record, written last, makes them count."""
+
+def publish(plan: Plan, job: Job, seconds: float) -> Path:
+    """Move a finished notebook and its results to their places; the record, written last, makes them count.
+
+    Returns: the notebook's place.
+    """
     build, work = build_folder(plan.root, plan.profile.name), plan.work(job)
     (work / "record.json").unlink(missing_ok=True)
     results = work / "results" / f"{job.name}.json"
@@ -24,12 +31,41 @@ def publish(plan: Plan, job: Job, seconds: float) -> None:
         os.replace(results, build / "results" / results.name)
     else:
         (build / "results" / results.name).unlink(missing_ok=True)
-    os.replace(work / "executed.ipynb", build / "notebooks" / f"{job.name}.ipynb")
+    notebook = build / "notebooks" / f"{job.name}.ipynb"
+    os.replace(work / "executed.ipynb", notebook)
     record = {"inputs": job.inputs, "seconds": round(seconds, 1), "results": has_results}
     write_json(work / "record.json", record)
     (work / BEGUN).unlink(missing_ok=True)
     for folder in ("pieces", "results"):
         shutil.rmtree(work / folder, ignore_errors=True)
+    return notebook
+
+
+def heaviness(notebook: Path) -> str:
+    """A warning if an executed notebook is too large for a repository or a page, else nothing."""
+    size = notebook.stat().st_size
+    if size <= LARGE:
+        return ""
+    return f"; its outputs take {size / 1e6:.0f} MB, too many for a page: print less, or draw fewer points"
+
+
+def said(progress: Path) -> str:
+    """What a notebook says of its long cell."""
+    try:
+        return progress.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def ending(code: int, work: Path) -> str:
+    """How a worker ended that could not say so itself."""
+    cause = DISK_FULL if shutil.disk_usage(work).free < 1 << 20 else ""
+    if code < 0:
+        name = signal.Signals(-code).name
+        cause = cause or (OUT_OF_MEMORY if name == "SIGKILL" else "")
+        return f"the process was killed by signal {-code} ({name}){cause}"
+    log = (work / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return "\n".join([f"the process ended with status {code}{cause}", *log[-1:]])
 
 
 def prepare(work: Path, job: Job) -> None:

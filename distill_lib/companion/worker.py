@@ -5,6 +5,7 @@ The job is the first line of stdin (JSON); events are lines of stdout: {"cell": 
 The runner holds stdin open; once it closes, however the runner ended, the kernel and this process end.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
-from distill_lib.companion.errors import OUT_OF_MEMORY, explained
+from distill_lib.companion.errors import DISK_FULL, OUT_OF_MEMORY, explained
 from distill_lib.companion.files import write_text
 from distill_lib.companion.notebook import KERNEL, code_cell_number, convert, tidy
 from distill_lib.companion.results import Stopped
@@ -70,7 +71,8 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
             _send(events, stopped=True)
             return
         if isinstance(error, PapermillExecutionError):
-            index, reason = error.cell_index, f"{error.ename}: {error.evalue}"
+            full = DISK_FULL if f"[Errno {errno.ENOSPC}]" in error.evalue else ""
+            index, reason = error.cell_index, f"{error.ename}: {error.evalue}{full}"
         else:
             index, reason = at["cell_index"], _reason(error)
         source = at["cell"].source if at["cell"] is not None else ""

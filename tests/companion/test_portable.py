@@ -3,6 +3,7 @@
 import ast
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from distill_lib.companion.errors import explained
 from distill_lib.companion.fingerprint import jax_platform
 from distill_lib.companion.plan import Plan
 from distill_lib.companion.profiles import Profile
+from distill_lib.companion.work import LARGE, ending, heaviness
 
 PACKAGE = Path(__file__).parents[2] / "distill_lib"
 NEEDS_NO_JAX = """
@@ -123,7 +125,7 @@ def test_notebooks_on_one_gpu_share_its_memory(monkeypatch):
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [
-        (errno.ENOSPC, "the disk is full at /x: free some room"),
+        (errno.ENOSPC, "at /x; the disk is full: free some room"),
         (errno.EROFS, "--build-dir or DISTILL_BUILD"),
         (errno.EACCES, "--build-dir or DISTILL_BUILD"),
         (errno.EIO, "Input/output error at /x"),
@@ -143,3 +145,21 @@ def test_a_read_only_checkout_can_be_built_elsewhere(tmp_path):
     assert (process.returncode, err) == (0, ""), out
     assert (tmp_path / "elsewhere/tiny/notebooks/a.ipynb").is_file()
     assert (root / "_build").read_text() == "in the way"
+
+
+@pytest.mark.parametrize(
+    ("code", "free", "told"),
+    [(-9, 1 << 40, "run fewer notebooks at a time"), (-6, 0, "the disk is full"), (3, 0, "the disk is full")],
+)
+def test_a_killed_process_is_explained(tmp_path, monkeypatch, code, free, told):
+    (tmp_path / "log.txt").write_text("the last line\n")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, free))
+    assert told in ending(code, tmp_path)
+
+
+def test_a_large_notebook_is_warned_of(tmp_path):
+    path = tmp_path / "a.ipynb"
+    for size, warned in ((LARGE, False), (LARGE + 1, True)):
+        with path.open("wb") as file:
+            file.truncate(size)
+        assert ("10 MB, too many for a page" in heaviness(path)) is warned

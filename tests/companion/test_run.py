@@ -12,6 +12,7 @@ from rich.console import Console
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.fingerprint import data_digests, library_digest
 from distill_lib.companion.reference import commit_reference, needs_run
+from distill_lib.companion.results import load_results
 from distill_lib.companion.run import run_profile
 
 
@@ -118,6 +119,26 @@ def test_only_what_has_changed_is_run_again(executed):
     assert "a  run (asked for with --force; about " in text
     assert ran(root) == sorted([*before, "a", "b"])
     assert (root / "_build/tiny/notebooks/a.ipynb").read_bytes() == kept  # equal runs, equal bytes
+
+
+def test_runs_of_notebooks_that_the_profile_lists_no_more_are_kept(tmp_path):
+    root = make_project(tmp_path / "p", {"a": {}})
+    write_notebook(root, "a", "print(1)")
+    run(root)
+    build = root / "_build" / "tiny"
+    for path in [*build.rglob("a.ipynb"), build / "state/run/a/record.json"]:
+        other = Path(str(path).replace("/a", "/b"))
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(path.read_bytes())
+    write_results(root, "b", commit=None)
+    text = run(root)
+    assert "kept, though the profile lists them no more: b" in text
+    assert (build / "notebooks/b.ipynb").is_file()
+    assert (build / "state/run/b/record.json").is_file()
+    assert load_results(root, "tiny", fresh=True) == {}  # but not shown
+    profiles = root / "notebooks" / "profiles.yml"
+    profiles.write_text(profiles.read_text().replace("a: {}", "b: {}"))
+    assert list(load_results(root, "tiny", fresh=True)) == ["b"]
 
 
 def test_the_reference_run_stands_until_a_notebook_changes(executed, monkeypatch):
