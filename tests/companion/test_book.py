@@ -305,7 +305,7 @@ def test_the_stage_holds_exactly_the_files_and_keeps_the_time_of_unchanged_ones(
 def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
     (project / "_toc.yml").write_text(TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n")
     with pytest.raises(
-        CompanionError, match="the profile tiny leaves out gone, missing .*: add them to the profile"
+        CompanionError, match=r"the profile tiny leaves out gone, missing .*: add them to the profile"
     ):
         build_book(project, "tiny")
     notebooks = "{demo: {}, missing: {}, gone: {}}"
