@@ -58,9 +58,9 @@ $(VENV)/installed: $(LOCK) pyproject.toml
 # The lock is host-free, hashed and for every supported Python; see pyproject.toml for what is left out and why.
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
-	  --extra book --extra ntk --extra privacy --extra test --extra build pyproject.toml -o requirements.lock
+	  --extra book --group ntk --extra privacy --extra test --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
-	  --extra book --extra ntk --extra privacy --extra test --extra build --extra cuda pyproject.toml -o requirements-cuda.lock
+	  --extra book --group ntk --extra privacy --extra test --extra build --extra cuda pyproject.toml -o requirements-cuda.lock
 
 clean:
 	rm -rf _build $(VENV)

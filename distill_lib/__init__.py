@@ -4,41 +4,27 @@ The public surface, in the order of a distillation: load data, fit a ridge model
 
 Importing this package switches JAX to 64-bit: the constructions invert what they build, and float32 loses the digits
 that show it. Ask for float32 with the `dtype` of a feature map and of its normalisation.
+
+JAX itself is imported with the first name that is used, so that the command line answers at once. Where it has not been
+imported yet, its settings are environment variables: processes that are started from here compute alike.
 """
 
-import jax
+# ruff: noqa: F405  (the names are those of _public)
 
-jax.config.update("jax_enable_x64", True)
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distill_lib._public import *  # noqa: F403
+
 # Some accelerators multiply float32 in fewer bits unless told not to; a recovery error would then measure that.
-jax.config.update("jax_default_matmul_precision", "highest")
-
-from distill_lib.algorithm import distill  # noqa: E402
-from distill_lib.closed_form import (  # noqa: E402  (64-bit must be on before the first array)
-    cosine,
-    realistic_matrix,
-    recovered_weights,
-    recovery_error,
-    recovery_matrix,
-    solved_labels,
-    support_features,
-)
-from distill_lib.distilled_set import DistilledSet  # noqa: E402
-from distill_lib.features import (  # noqa: E402
-    AffineCoupling,
-    Convolution,
-    DeepLinear,
-    FeatureMap,
-    FullyConnected,
-    Linear,
-    RandomFourier,
-)
-from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture  # noqa: E402
-from distill_lib.nearest import nearest_set, robust_set  # noqa: E402
-from distill_lib.perturbation import error_bounds  # noqa: E402
-from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge  # noqa: E402
-from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised  # noqa: E402
-from distill_lib.quantise import quantise, restore  # noqa: E402
-from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit  # noqa: E402
+if "jax" in sys.modules:
+    sys.modules["jax"].config.update("jax_enable_x64", True)
+    sys.modules["jax"].config.update("jax_default_matmul_precision", "highest")
+else:
+    os.environ |= {"JAX_ENABLE_X64": "1", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
 
 __version__ = "0.1.0"
 
@@ -80,3 +66,13 @@ __all__ = [
     "support_features",
     "unregularised",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("distill_lib._public"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

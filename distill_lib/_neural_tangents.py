@@ -29,7 +29,7 @@ def stax() -> Any:
             raise
         raise ImportError(
             f"infinite-width kernels need {package}, which is not installed: "
-            "pip install --no-deps neural-tangents frozendict (the extra `ntk`)."
+            "pip install --no-deps neural-tangents frozendict."
         ) from error
 
 

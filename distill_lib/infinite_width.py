@@ -94,7 +94,7 @@ class InfiniteWidth(Kernel):
         return {"fc": 1, "conv": pixels, "convnet": pixels**2}[self.architecture]
 
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-        """K(x_i, y_j). Raises: ImportError without neural-tangents (the extra `ntk`), ValueError for points of another size.
+        """K(x_i, y_j). Raises: ImportError without neural-tangents, ValueError for points of another size.
 
         NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX may compile wrongly: the NTK, any gradient, and
         the NNGP of two layers and more on images of several channels, 16 pixels high or wide or more.

@@ -1,25 +1,45 @@
 """The command line, `distill`."""
 
+import io
 import json
 import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
-from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.errors import CompanionError, explained
 from distill_lib.companion.root import project_root
 
+
+class Interruptible(TyperGroup):
+    """Ctrl-C ends any command with one sentence, not with Click's "Aborted!"."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("distill: interrupted; the same command goes on from here", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
-    help="Runs the notebooks, builds the book and compares its numbers with the published ones.",
+    cls=Interruptible,
+    help="Runs the notebooks, builds the book and compares its numbers with the published ones. "
+    "A plain install has the library; the extra 'book' adds what runs notebooks and builds the book, "
+    "'privacy' the accounting of noise, 'cuda' JAX for NVIDIA GPUs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+state = typer.Typer(help="A profile's runs as one file that goes on elsewhere.", no_args_is_help=True)
+app.add_typer(state, name="state")
+Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")]
 Profile = Annotated[str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")]
 Jobs = Annotated[
@@ -34,7 +54,13 @@ def common(
         bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    build_dir: Annotated[
+        Path | None,
+        typer.Option("--build-dir", help="Where to build (default: $DISTILL_BUILD, else _build)."),
+    ] = None,
 ) -> None:
+    if build_dir is not None:
+        os.environ["DISTILL_BUILD"] = str(build_dir.resolve())
     if show_version:
         print(f"distill-lib {version('distill-lib')}")
         raise typer.Exit
@@ -48,9 +74,16 @@ def run(
     profile: Profile = "digits",
     jobs: Jobs = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Stop cleanly after this time: 90s, 8m, 2h.")
+    ] = None,
 ) -> None:
-    """Execute a profile's notebooks that are not up to date."""
-    _run(project_root(), profile, names or [], jobs=jobs, force=force)
+    """Execute a profile's notebooks that are not up to date.
+
+    Exit status: 0 all done, 1 a notebook failed, 2 a wrong name or option, 75 the budget is spent or SIGTERM came and
+    something is left, 130 interrupted. What is finished is kept; the same command goes on.
+    """
+    _run(project_root(), profile, names or [], jobs=jobs, force=force, budget=budget)
 
 
 @app.command()
@@ -148,6 +181,33 @@ def reference(
     )
 
 
+@state.command("pack")
+def pack_state(file: Archive, profile: Profile = "digits") -> None:
+    """Write everything done for a profile, finished or not, into one file."""
+    from distill_lib.companion.state import pack
+
+    names = pack(project_root(), profile, file)
+    print(f"{file}: profile {profile}, {len(names)} notebooks ({', '.join(names)})")
+
+
+@state.command("unpack")
+def unpack_state(
+    file: Archive,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Even where work that is here alone is lost.")
+    ] = False,
+) -> None:
+    """Go on here with what was packed elsewhere."""
+    from distill_lib.companion.state import unpack
+
+    profile, names, differs = unpack(project_root(), file, replace=replace)
+    print(
+        f"profile {profile}: {len(names)} notebooks ({', '.join(names)}); 'distill run -p {profile}' goes on"
+    )
+    if differs:
+        print(f"what was made with other versions or devices is made anew here: {differs}")
+
+
 @app.command()
 def data(
     names: Annotated[
@@ -166,7 +226,7 @@ def data(
         print(f"{name}: {sets.fetch(name) or 'ships with scikit-learn'}")
     if not names:
         for entry in sets.describe():
-            state = (
+            place = (
                 "ships with scikit-learn"
                 if entry.path is None
                 else str(entry.path)
@@ -178,13 +238,16 @@ def data(
                 if entry.download and not entry.present
                 else ""
             )
-            print(f"{entry.info.name:<9} {entry.info.title}: {state}{size}")
+            print(f"{entry.info.name:<9} {entry.info.title}: {place}{size}")
 
 
 def main() -> None:
     """Entry point: an error is one sentence on stderr, without a traceback unless `--debug` is given."""
     debug = "--debug" in sys.argv[1:]
     sys.argv[1:] = [*(["--debug"] if debug else []), *(word for word in sys.argv[1:] if word != "--debug")]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the terminal's encoding lacks a sign
     try:
         app()
     except BrokenPipeError:
@@ -193,18 +256,25 @@ def main() -> None:
     except (CompanionError, ValueError, OSError) as error:
         if debug:
             raise
-        print(f"distill: {error}", file=sys.stderr)
+        said = explained(error) if isinstance(error, OSError) else error
+        print(f"distill: {said}", file=sys.stderr)
         sys.exit(error.code if isinstance(error, CompanionError) else 1)
 
 
-def _run(root: Path, profile: str, names: list[str], *, jobs: int | None, force: bool = False) -> None:
+def _run(
+    root: Path,
+    profile: str,
+    names: list[str],
+    *,
+    jobs: int | None,
+    force: bool = False,
+    budget: str | None = None,
+) -> None:
+    from distill_lib.companion.limit import Limit, budget_seconds
     from distill_lib.companion.run import run_profile
 
-    try:
-        run_profile(root, profile, names, jobs=jobs, force=force, console=_console())
-    except KeyboardInterrupt:
-        print("distill: interrupted; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(130) from None
+    limit = Limit() if budget is None else Limit(budget_seconds(budget))
+    run_profile(root, profile, names, jobs=jobs, force=force, limit=limit, console=_console())
 
 
 def _console() -> Console:

@@ -1,12 +1,13 @@
 """Files that are whole or absent, and a lock that dies with its owner."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from distill_lib._files import replacing
 from distill_lib.companion.errors import CompanionError
@@ -20,8 +21,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_text` of indented JSON."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """`write_text` of indented JSON. Raises: ValueError for NaN and infinity, which JSON does not have."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -39,13 +40,12 @@ def locked(path: Path, message: str) -> Iterator[None]:
     Raises: CompanionError(message, and the other's process id) if another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise CompanionError(f"{message} (process {file.read().strip() or 'unknown'})") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    owner = path.with_suffix(".pid")  # beside the lock: some systems let nobody read a locked file
+    try:
+        lock = FileLock(path).acquire(timeout=0)
+    except Timeout:
+        other = owner.read_text(encoding="utf-8") if owner.is_file() else "unknown"
+        raise CompanionError(f"{message} (process {other})") from None
+    with lock:
+        write_text(owner, str(os.getpid()))
         yield

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json, write_json
 from distill_lib.companion.notebook import code, convert, source_path
 from distill_lib.companion.profiles import strings
@@ -84,14 +85,23 @@ def data_digests(words: list[str], cache: Path) -> dict[str, str]:
 
 
 def jax_platform() -> str:
-    """The platform that JAX computes on, asked in a process of its own: a GPU's memory stays free for the kernels."""
-    named = os.environ.get("JAX_PLATFORMS", "").split(",")[0]
+    """The platform that JAX computes on by JAX's own name for it: cpu, gpu or tpu, however the user names it.
+
+    Asked in a process of its own: a GPU's memory stays free for the kernels.
+    """
+    named = os.environ.get("JAX_PLATFORMS", "").split(",")[0].strip().lower()
     if named:
-        return named
+        return "gpu" if named in ("cuda", "rocm") else named
     if not entry_points(group="jax_plugins") and not find_spec("jax_plugins") and not find_spec("libtpu"):
         return "cpu"
     ask = [sys.executable, "-c", "import jax; print(jax.default_backend())"]
-    return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(ask, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CompanionError(
+            f"JAX finds no device ({last}): set JAX_PLATFORMS=cpu to compute on the processor"
+        )
+    return done.stdout.strip()
 
 
 def _sha256(content: bytes) -> str:

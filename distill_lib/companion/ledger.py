@@ -63,7 +63,7 @@ def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
     from distill_lib import data
 
     started = time.perf_counter()
-    rows = plain(piece.run(folder, say), allow_nan=False)
+    rows = plain(piece.run(folder, say))
     taken = time.perf_counter() - started
     write_json(
         folder / f"{piece.name}.json",

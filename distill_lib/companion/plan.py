@@ -1,23 +1,29 @@
 """What a run has to do, why, and what it will cost."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.files import read_json
 from distill_lib.companion.fingerprint import INPUTS, fingerprint, inputs, jax_platform
 from distill_lib.companion.notebook import check_parameters, convert, source_path
-from distill_lib.companion.profiles import Profile
+from distill_lib.companion.profiles import Profile, check_datasets
 from distill_lib.companion.provenance import cpu_count
 from distill_lib.companion.results import read_results
 from distill_lib.companion.root import build_folder, reference_folder, work_folder
+from distill_lib.data import names as names_of_datasets
 
 FORCED = "asked for with --force"
+BEGUN = "begun.json"  # in a notebook's work folder: the inputs of its unfinished pieces
 
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook of a run: `why` is empty if it is up to date; `seconds` is what it took last time, if known."""
+    """One notebook of a run: `why` is empty if it is up to date.
+
+    `seconds` is what it took last time, if known, and `kept` the seconds of the pieces that it need not do again.
+    """
 
     name: str
     parameters: dict[str, Any]
@@ -25,6 +31,12 @@ class Job:
     fingerprint: str
     why: str
     seconds: float | None
+    kept: float = 0.0
+
+    @property
+    def forecast(self) -> float | None:
+        """Seconds that it will still take, if known."""
+        return None if self.seconds is None else max(self.seconds - self.kept, 0.0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,14 @@ class Plan:
     @property
     def to_run(self) -> list[Job]:
         """Those not up to date: of unknown cost first, then the longest, so that the last to end is a short one."""
-        return sorted((job for job in self.jobs if job.why), key=lambda job: -(job.seconds or float("inf")))
+        return sorted((job for job in self.jobs if job.why), key=lambda job: -_or_inf(job.forecast))
+
+    def shares(self, processes: int) -> dict[str, str]:
+        """Settings for kernels that run together on one GPU: each would else take three quarters of its memory."""
+        named = {"XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"} & set(os.environ)
+        if self.platform == "cpu" or processes == 1 or named:
+            return {}
+        return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / processes:.3f}"}
 
     def processes(self, wanted: int | None = None) -> int:
         """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds one."""
@@ -54,12 +73,13 @@ class Plan:
 def make_plan(root: Path, profile: Profile, names: list[str], *, force: bool = False) -> Plan:
     """Check the profile's notebooks and parameters, then compare each with its last run.
 
-    Raises: CompanionError for an unknown notebook or parameter, before anything else is done; ValueError if a data set
+    Raises: CompanionError for an unknown notebook, parameter or data set, before anything else is done; ValueError if a data set
     cannot be had.
     """
     chosen = profile.select(names)
     for name in chosen:
         check_parameters(name, convert(source_path(root, name)), profile.parameters(name))
+    check_datasets(profile, chosen, names_of_datasets())
     platform, state = jax_platform(), build_folder(root, profile.name) / "state"
     jobs = []
     for name in chosen:
@@ -67,8 +87,28 @@ def make_plan(root: Path, profile: Profile, names: list[str], *, force: bool = F
         content = inputs(root, name, parameters, state, platform)
         why = FORCED if force else why_run(root, profile.name, name, content)
         seconds = last_seconds(root, profile.name, name)
-        jobs.append(Job(name, parameters, content, fingerprint(content), why, seconds))
+        job = Job(name, parameters, content, fingerprint(content), why, seconds)
+        forced = why == FORCED
+        jobs.append(job if forced else remaining(work_folder(root, profile.name, name), job))
     return Plan(root, profile, platform, jobs)
+
+
+def remaining(work: Path, job: Job) -> Job:
+    """The job without its finished pieces: what is still to do of it."""
+    pieces = (work / "pieces" / job.fingerprint[:16]).glob("*.json")
+    return replace(job, kept=sum(read_json(path)["seconds"] for path in pieces))
+
+
+def _records(plan: Plan) -> set[str]:
+    """The notebooks of which a finished run is here."""
+    folder = work_folder(plan.root, plan.profile.name, "")
+    return {path.parent.name for path in folder.glob("*/record.json")}
+
+
+def keeps_pieces(root: Path, job: Job) -> bool:
+    """Whether a notebook's work is kept when it is stopped, so that any time spent on it counts."""
+    text = source_path(root, job.name).read_text(encoding="utf-8")
+    return "results.cached(" in text or "results.checkpoint(" in text
 
 
 def read_record(root: Path, profile: str, name: str) -> dict[str, Any] | None:
@@ -85,21 +125,24 @@ def why_run(root: Path, profile: str, name: str, content: dict[str, Any]) -> str
         read_record(root, profile, name),
     )
     if record is None or not record["inputs"]:
-        return (
-            "failed"
-            if (work / "partial.ipynb").is_file()
-            else "interrupted"
-            if work.is_dir()
-            else "not run yet"
-        )
-    changed = [named for key, named in INPUTS.items() if record["inputs"].get(key) != content[key]]
-    if changed:
-        return f"changed: {', '.join(changed)}"
+        if (work / "partial.ipynb").is_file():
+            return "failed"
+        if not (work / BEGUN).is_file():
+            return "interrupted" if work.is_dir() else "not run yet"
+        changed = changes(read_json(work / BEGUN), content)
+        return f"interrupted; changed since: {changed}" if changed else "interrupted"
+    if changed := changes(record["inputs"], content):
+        return f"changed: {changed}"
     outputs = [
         build / "notebooks" / f"{name}.ipynb",
         *([build / "results" / f"{name}.json"] if record["results"] else []),
     ]
     return "" if all(path.is_file() for path in outputs) else "its output is gone"
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Which inputs are others than before, in words; empty if none is."""
+    return ", ".join(named for key, named in INPUTS.items() if before.get(key) != now[key])
 
 
 def last_seconds(root: Path, profile: str, name: str) -> float | None:
@@ -111,9 +154,25 @@ def last_seconds(root: Path, profile: str, name: str) -> float | None:
     return read_results(reference)["provenance"].get("seconds") if reference.is_file() else None
 
 
+def announcement(plan: Plan, jobs: int | None) -> str:
+    """Say what will be run, what is up to date and what it will cost."""
+    lines = [f"profile {plan.profile.name}: {plan.profile.description}"]
+    width = max(len(job.name) for job in plan.jobs)
+    for job in plan.jobs:
+        cost = "cost unknown" if job.forecast is None else f"about {duration(job.forecast)}"
+        lines.append(f"  {job.name:<{width}}  " + (f"run ({job.why}; {cost})" if job.why else "up to date"))
+    kept = sorted(_records(plan) - set(plan.profile.notebooks))
+    gone = [f"  kept, though the profile lists them no more: {', '.join(kept)}"] if kept else []
+    todo, count = plan.to_run, plan.processes(jobs)
+    total = f"{len(todo)} to run, {count} at a time: {expected(todo, count)}" if todo else "nothing to run"
+    shares = plan.shares(count)
+    shared = [f"each with {float(part):.0%} of the GPU's memory" for part in shares.values()]
+    return "\n".join([*lines, *gone, ", ".join([total, *shared])])
+
+
 def expected(jobs: list[Job], processes: int) -> str:
     """The cost of some jobs in words."""
-    known = [job.seconds for job in jobs if job.seconds is not None]
+    known = [job.forecast for job in jobs if job.forecast is not None]
     unknown = len(jobs) - len(known)
     parts = [f"about {duration(max(sum(known) / processes, max(known)))}"] if known else []
     parts += [f"{unknown} of unknown cost"] if unknown else []
@@ -125,3 +184,7 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _or_inf(seconds: float | None) -> float:
+    return float("inf") if seconds is None else seconds

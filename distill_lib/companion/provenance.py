@@ -59,7 +59,7 @@ def _git(root: Path | None, *arguments: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=60
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, encoding="utf-8", timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

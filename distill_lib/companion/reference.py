@@ -10,7 +10,7 @@ from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked, read_json, write_json
 from distill_lib.companion.fingerprint import notebook_digest
 from distill_lib.companion.plan import make_plan, read_record
-from distill_lib.companion.profiles import Profile, load_profile
+from distill_lib.companion.profiles import Profile, load_profile, load_profiles
 from distill_lib.companion.results import read_results
 from distill_lib.companion.root import build_folder, reference_folder
 
@@ -78,6 +78,20 @@ def needs_run(root: Path, profile: Profile) -> list[str]:
         )
 
     return [name for name in profile.notebooks if not stands(name)]
+
+
+def shown_profile(root: Path, profile: str, name: str) -> str:
+    """Whose run of a notebook the book of a profile shows: its own, or, where it leaves the notebook out, that of a
+    committed reference run, of the smallest profile that has one."""
+    profiles = load_profiles(root)
+    if profile not in profiles or name in profiles[profile].notebooks:
+        return profile
+    others = (
+        other
+        for other in profiles  # in the order of the file, the smallest first
+        if (reference_folder(root, other) / "notebooks" / f"{name}.ipynb").is_file()
+    )
+    return next(others, profile)
 
 
 def _records(folder: Path) -> dict[str, dict[str, Any]]:

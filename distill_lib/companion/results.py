@@ -15,10 +15,15 @@ from typing import Any
 from distill_lib.companion import provenance
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json, write_json, write_text
+from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 
-PROGRESS = "progress.txt"
+PROGRESS, STOP = "progress.txt", "stop"  # files between a notebook and the runner
 CELL = ("table", "dataset", "ipc", "model", "method", "quantity")  # together they name one cell of a table
+
+
+class Stopped(BaseException):
+    """The runner has asked the notebook to stop; no cell's `except Exception` holds it up."""
 
 
 class Results:
@@ -44,6 +49,7 @@ class Results:
         self._data: dict[str, str] = {}
         self._opened = time.perf_counter()
         self._reused = 0.0
+        self._devices: set[str | None] = set()  # of reused pieces
 
     def add(
         self,
@@ -66,7 +72,7 @@ class Results:
             ipc: images per class; None is the original model, trained on the whole set.
             spread: standard deviation over the seeds.
             extra: further columns, numbers or text.
-        Raises: ValueError if measured or spread is not finite, or the cell has been recorded already.
+        Raises: ValueError if measured, spread or a number in a further column is not finite, or the cell has been recorded already.
         """
         row: dict[str, Any] = {
             "table": table,
@@ -83,7 +89,13 @@ class Results:
             "measured": _finite(measured, name),
             "spread": None if spread is None else _finite(spread, name),
         }
-        self._rows.append(plain(row | {"seeds": seeds, "unit": unit} | extra, allow_nan=False))
+        cells = plain(row | {"seeds": seeds, "unit": unit} | extra)
+        for column, value in cells.items():
+            if not _all_finite(value):
+                raise ValueError(
+                    f"results: {column} of {name} is not finite; record None where there is none"
+                )
+        self._rows.append(cells)
 
     def value(self, name: str, number: float, fmt: str = "{}") -> None:
         """Record a number for the prose, e.g. `value("ratio", 0.19, "{:.2f}")` for `{{ this.notebook.ratio }}`.
@@ -106,6 +118,7 @@ class Results:
         """`compute(*args, **kwargs)`, which must be JSON-able; arrays come back as lists.
 
         Under the runner a finished piece is stored at once and, after an interruption, read instead of recomputed.
+        Raises: Stopped before a piece is begun, if the runner's time is over.
         """
         started = time.perf_counter()
         path = self._piece(key, "json")
@@ -114,9 +127,13 @@ class Results:
         if path.is_file():
             piece = read_json(path)
             self._reused += piece["seconds"]
-            return piece["value"]
+            self._devices.add(piece.get("device"))
+            return json.loads(piece["value"])
+        self._heed()
         value = plain(compute(*args, **kwargs))
-        write_json(path, {"key": key, "seconds": time.perf_counter() - started, "value": value})
+        seconds, kind = time.perf_counter() - started, provenance.device()["kind"]
+        text = json.dumps(value)  # as text, since it may hold NaN, which JSON does not have
+        write_json(path, {"key": key, "seconds": seconds, "device": kind, "value": text})
         return value
 
     def checkpoint(self, key: str) -> Path | None:
@@ -124,9 +141,19 @@ class Results:
         return self._piece(key, "npz")
 
     def progress(self, text: str) -> None:
-        """Let the runner show how far a long cell is, e.g. "mnist, IPC 10: step 3,400 of 30,000, 5 min left"."""
+        """Let the runner show how far a long cell is, e.g. "mnist, IPC 10: step 3,400 of 30,000, 5 min left".
+
+        An empty text ends it. Raises: Stopped if the runner's time is over, unless the text is empty: what is then done
+        is about to be kept.
+        """
         if self._fingerprint is not None:
             write_text(self._folder / PROGRESS, text)
+            if text:
+                self._heed()
+
+    def _heed(self) -> None:
+        if self._fingerprint is not None and (self._folder / STOP).exists():
+            raise Stopped("the runner's time is over; what is finished is kept")
 
     def _piece(self, key: str, ending: str) -> Path | None:
         if self._fingerprint is None:
@@ -137,6 +164,8 @@ class Results:
     def save(self) -> Path:
         """Write the file, whole or not at all, with its provenance; returns its path."""
         path = self._folder / "results" / f"{self.notebook}.json"
+        device = provenance.device()
+        others = sorted(self._devices - {None, device["kind"]}, key=str)
         write_json(
             path,
             {
@@ -148,7 +177,7 @@ class Results:
                     "parameters": json.loads(os.environ.get("DISTILL_PARAMETERS", "null")),
                     **self._commit,
                     "versions": provenance.versions(),
-                    "device": provenance.device(),
+                    "device": device | ({"pieces_from": others} if others else {}),
                     "data": self._data,
                     "seconds": round(time.perf_counter() - self._opened + self._reused, 3),
                     "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -181,7 +210,10 @@ def read_results(path: Path) -> dict[str, Any]:
 def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, Any]]:
     """Every results file of a profile by notebook, from `_build` (fresh) or from the committed reference run."""
     folder = (build_folder if fresh else reference_folder)(root, profile) / "results"
-    return {path.stem: read_results(path) for path in sorted(folder.glob("*.json"))}
+    paths = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    # Runs that the profile lists no more are kept in `_build`, but not shown.
+    names = load_profile(root, profile).notebooks if fresh and paths else paths
+    return {name: read_results(path) for name, path in paths.items() if name in names}
 
 
 def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, str]]:
@@ -192,15 +224,22 @@ def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, 
     }
 
 
-def plain(value: Any, *, allow_nan: bool = True) -> Any:
+def plain(value: Any) -> Any:
     """Through JSON and back, so that a computed value and a stored one are of the same types."""
-    return json.loads(json.dumps(value, default=_listed, allow_nan=allow_nan))
+    return json.loads(json.dumps(value, default=_listed))
 
 
 def _listed(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy and JAX arrays and scalars
         return value.tolist()
     raise TypeError(f"results hold numbers, text, lists and dicts, not {type(value).__name__}")
+
+
+def _all_finite(value: Any) -> bool:
+    """Whether no number inside nested lists and dicts is NaN or infinite."""
+    if isinstance(value, dict | list):
+        return all(map(_all_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _finite(number: float, name: str) -> float:

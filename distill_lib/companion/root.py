@@ -1,5 +1,6 @@
 """Where the project lies, and the names of its folders."""
 
+import os
 from pathlib import Path
 
 from distill_lib.companion.errors import CompanionError
@@ -22,9 +23,15 @@ def project_root(start: Path | None = None) -> Path:
     )
 
 
+def builds(root: Path) -> Path:
+    """The folder of everything that is made: `_build`, or DISTILL_BUILD where the checkout is read-only."""
+    named = os.environ.get("DISTILL_BUILD")
+    return Path(named).absolute() if named else root / "_build"
+
+
 def build_folder(root: Path, profile: str) -> Path:
     """`_build/<profile>`: executed notebooks, results, the runner's state, the site."""
-    return root / "_build" / profile
+    return builds(root) / profile
 
 
 def reference_folder(root: Path, profile: str) -> Path:

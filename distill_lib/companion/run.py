@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,12 +24,23 @@ from rich.progress import (
 )
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.files import locked, write_json
+from distill_lib.companion.files import locked
+from distill_lib.companion.limit import UNFINISHED, Limit, on_signal
 from distill_lib.companion.notebook import convert, count_code_cells, source_path
-from distill_lib.companion.plan import FORCED, Job, Plan, duration, expected, make_plan
+from distill_lib.companion.plan import (
+    Job,
+    Plan,
+    announcement,
+    duration,
+    expected,
+    keeps_pieces,
+    make_plan,
+    remaining,
+)
 from distill_lib.companion.profiles import load_profile
-from distill_lib.companion.results import PROGRESS
-from distill_lib.companion.root import build_folder
+from distill_lib.companion.results import PROGRESS, STOP
+from distill_lib.companion.root import build_folder, builds
+from distill_lib.companion.work import ending, heaviness, prepare, publish, said, sweep
 
 
 def run_profile(
@@ -40,6 +50,7 @@ def run_profile(
     *,
     jobs: int | None = None,
     force: bool = False,
+    limit: Limit | None = None,
     console: Console,
 ) -> None:
     """Execute the named notebooks of a profile (all if none is named) that are not up to date.
@@ -47,30 +58,37 @@ def run_profile(
     Args:
         jobs: notebooks at a time; default: as many as the cores allow, one on a GPU.
         force: run those that are up to date, too.
+        limit: the time that there is (default: no limit); SIGTERM shortens it.
     Raises: CompanionError for a wrong name or parameter, if another run of the profile is at work, or, after all the
-    others have been run, if a notebook failed. KeyboardInterrupt after everything has been stopped.
+    others have been run, if a notebook failed; with the code `UNFINISHED` if the time did not suffice.
+    KeyboardInterrupt after everything has been stopped.
     """
+    limit = limit or Limit()
     chosen = load_profile(root, profile)
     chosen.select(names)
     build = build_folder(root, profile)
     message = f"another 'distill run' of profile {profile} is at work: wait for it, or stop it first"
-    with locked(build / "state" / "run.lock", message), _terminated_as_interrupted():
+    with locked(build / "state" / "run.lock", message), _ended_by_signals():
         plan = make_plan(root, chosen, names, force=force)
-        _prune(build, set(chosen.notebooks))
-        _announce(plan, jobs, console)
+        sweep(build)
+        console.print(announcement(plan, jobs), soft_wrap=True, highlight=False, markup=False)
         if plan.to_run:
-            Run(plan, console).execute(plan.processes(jobs))
+            with on_signal([signal.SIGTERM], limit.terminate):
+                Run(plan, limit, console).execute(plan.processes(jobs))
 
 
 class Run:
     """One execution of a plan: the worker processes and what has become of them."""
 
-    def __init__(self, plan: Plan, console: Console):
-        self.plan, self.console = plan, console
+    def __init__(self, plan: Plan, limit: Limit, console: Console):
+        self.plan, self.limit, self.console = plan, limit, console
+        self.waiting = plan.to_run
+        self.unfinished: list[Job] = []
+        self.failed: list[str] = []
         self.workers: set[subprocess.Popen[str]] = set()
         self.starting = threading.Lock()
         self.stopping = False
-        self.failed: list[str] = []
+        self.shares: dict[str, str] = {}
         self.progress = Progress(
             TextColumn("cells"),
             BarColumn(),
@@ -84,37 +102,73 @@ class Run:
         self.bar = self.progress.add_task("", total=None)
 
     def execute(self, processes: int) -> None:
-        """Run all jobs. Raises: CompanionError if one failed, KeyboardInterrupt if stopped."""
-        jobs = self.plan.to_run
+        """Run all jobs. Raises: CompanionError if one failed or is left, KeyboardInterrupt if stopped."""
+        jobs, self.shares = self.plan.to_run, self.plan.shares(processes)
         for job in jobs:
-            _prepare(self.plan.work(job), job)
+            prepare(self.plan.work(job), job)
         sources = [source_path(self.plan.root, job.name) for job in jobs]
         self.progress.update(self.bar, total=sum(count_code_cells(convert(path)) for path in sources))
-        with self.progress, self.notes(), ThreadPoolExecutor(processes) as pool:
+        with self.progress, self.supervised(), ThreadPoolExecutor(processes) as pool:
             try:
-                for future in as_completed([pool.submit(self.run_one, job) for job in jobs]):
+                for future in as_completed([pool.submit(self.work_off) for _ in range(processes)]):
                     future.result()
             except BaseException:
                 self.stop()
-                pool.shutdown(cancel_futures=True)
                 raise
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Say what failed and what is left. Raises: CompanionError if anything is."""
+        left = [remaining(self.plan.work(job), job) for job in [*self.unfinished, *self.waiting]]
+        words = (
+            f"{len(left)} of {len(self.plan.to_run)} notebooks left, as {self.limit.because}: "
+            f"{', '.join(sorted(job.name for job in left))} ({expected(left, 1)}); "
+            "what is finished is kept, the same command goes on from here"
+        )
         if self.failed:
             raise CompanionError(
-                f"{len(self.failed)} of {len(jobs)} notebooks failed: {', '.join(sorted(self.failed))}; "
-                "mend them and run the same command again"
+                f"{len(self.failed)} of {len(self.plan.to_run)} notebooks failed: "
+                f"{', '.join(sorted(self.failed))}; mend them and run the same command again"
+                + (f"; {words}" if left else "")
             )
+        if left:
+            raise CompanionError(words, code=UNFINISHED)
+
+    def work_off(self) -> None:
+        """Run jobs, one after the other, as long as there are any for which there is time."""
+        while (job := self.take()) is not None:
+            self.run_one(job)
+
+    def take(self) -> Job | None:
+        """The next job: the first that fits into the time left, else the shortest of those that keep pieces."""
+        with self.starting:
+            if self.stopping or self.limit.near():
+                return None
+            left = self.limit.left()
+            fitting = [job for job in self.waiting if (job.forecast or 0.0) <= left]
+            resumable = [job for job in reversed(self.waiting) if keeps_pieces(self.plan.root, job)]
+            job = next(iter([*fitting, *resumable]), None)
+            if job is not None:
+                self.waiting.remove(job)
+            return job
 
     @contextmanager
-    def notes(self) -> Iterator[None]:
-        """Show beside the bar what the notebooks say of their long cells."""
+    def supervised(self) -> Iterator[None]:
+        """Show beside the bar what the notebooks say of their long cells, and keep the limit."""
         ended = threading.Event()
 
-        def show() -> None:
-            while not ended.wait(1):
-                said = (_read(self.plan.work(job) / PROGRESS) for job in self.plan.to_run)
-                self.progress.update(self.bar, description="; ".join(filter(None, said)))
+        def watch() -> None:
+            while not ended.wait(0.25):
+                texts = (said(self.plan.work(job) / PROGRESS) for job in self.plan.to_run)
+                self.progress.update(self.bar, description="; ".join(filter(None, texts)))
+                if self.limit.left() <= 0:
+                    self.stop()
+                    return
+                if self.limit.near():
+                    for job in self.plan.to_run:
+                        (self.plan.work(job) / STOP).touch()
 
-        thread = threading.Thread(target=show, daemon=True)
+        thread = threading.Thread(target=watch, daemon=True)
         thread.start()
         try:
             yield
@@ -128,9 +182,10 @@ class Run:
         work = self.plan.work(job)
         started = time.perf_counter()
         last: dict[str, Any] = {}
-        with (work / "log.txt").open("w") as log:
+        with (work / "log.txt").open("w", encoding="utf-8") as log:
             with self.starting:  # a worker is either seen by `stop` or not started
                 if self.stopping:
+                    self.unfinished.append(job)
                     return
                 worker = self.start(job, work, log)
             assert worker.stdout is not None
@@ -142,16 +197,18 @@ class Run:
             self.workers.discard(worker)
         (work / PROGRESS).unlink(missing_ok=True)
         seconds = time.perf_counter() - started
-        if self.stopping:
-            return
         if "done" in last:
-            publish(self.plan, job, seconds)
+            notebook = publish(self.plan, job, seconds)
             self.progress.console.print(
-                f"{job.name}: done in {duration(seconds)}", soft_wrap=True, highlight=False
+                f"{job.name}: done in {duration(seconds)}{heaviness(notebook)}",
+                soft_wrap=True,
+                highlight=False,
             )
+        elif "stopped" in last or self.stopping:
+            self.unfinished.append(job)
         else:
             self.failed.append(job.name)
-            self.report(job, work, last.get("failed") or {"cell": None, "error": _ending(code, work)})
+            self.report(job, work, last.get("failed") or {"cell": None, "error": ending(code, work)})
 
     def start(self, job: Job, work: Path, log: Any) -> "subprocess.Popen[str]":
         """Start the worker in a session of its own: Ctrl-C reaches the runner alone, which then closes the pipe."""
@@ -160,8 +217,10 @@ class Run:
             "DISTILL_RESULTS": str(work),
             "DISTILL_FINGERPRINT": job.fingerprint,
             "DISTILL_PARAMETERS": json.dumps(job.parameters),
+            **self.shares,
+            "PYTHONUTF8": "1",  # whatever the locale
             # Most compiled functions are the same in many notebooks.
-            "JAX_COMPILATION_CACHE_DIR": str(self.plan.root / "_build" / "cache" / "jax"),
+            "JAX_COMPILATION_CACHE_DIR": str(builds(self.plan.root) / "cache" / "jax"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
             "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one that the user has installed elsewhere
@@ -173,17 +232,18 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            encoding="utf-8",
             env=environment,
             cwd=self.plan.root,
             start_new_session=True,
         )
         self.workers.add(worker)
-        task = {
-            "source": str(source_path(self.plan.root, job.name)),
-            "root": str(self.plan.root),
-            "work": str(work),
-            "parameters": job.parameters,
+        paths = {"source": source_path(self.plan.root, job.name), "root": self.plan.root, "work": work}
+        # As the worker, which is in UTF-8, decodes them.
+        task: dict[str, Any] = {
+            key: os.fsencode(path).decode("utf-8", "surrogateescape") for key, path in paths.items()
         }
+        task |= {"parameters": job.parameters}
         assert worker.stdin is not None
         worker.stdin.write(json.dumps(task) + "\n")
         worker.stdin.flush()
@@ -196,7 +256,8 @@ class Run:
         lines += [f"    {line}" for line in failure.get("source", "").strip().splitlines()[:3]]
         lines += [f"  {line}" for line in failure["error"].strip().splitlines()[:3]]
         partial = work / ("partial.ipynb" if (work / "partial.ipynb").is_file() else "log.txt")
-        lines += [f"  to look at: {partial.relative_to(self.plan.root)}"]
+        inside = partial.is_relative_to(self.plan.root)
+        lines += [f"  to look at: {partial.relative_to(self.plan.root) if inside else partial}"]
         self.progress.console.print(
             "\n".join(lines), style="red", soft_wrap=True, highlight=False, markup=False
         )
@@ -215,93 +276,16 @@ class Run:
                 worker.kill()
 
 
-def publish(plan: Plan, job: Job, seconds: float) -> None:
-    """Move a finished notebook and its results to their places; the record, written last, makes them count."""
-    build, work = build_folder(plan.root, plan.profile.name), plan.work(job)
-    (work / "record.json").unlink(missing_ok=True)
-    results = work / "results" / f"{job.name}.json"
-    has_results = results.is_file()
-    for folder in ("results", "notebooks"):
-        (build / folder).mkdir(parents=True, exist_ok=True)
-    if has_results:
-        measured = json.loads(results.read_text())["provenance"]["seconds"]
-        seconds = max(seconds, measured)  # pieces of an interrupted run are counted there
-        os.replace(results, build / "results" / results.name)
-    else:
-        (build / "results" / results.name).unlink(missing_ok=True)
-    os.replace(work / "executed.ipynb", build / "notebooks" / f"{job.name}.ipynb")
-    record = {"inputs": job.inputs, "seconds": round(seconds, 1), "results": has_results}
-    write_json(work / "record.json", record)
-    for folder in ("pieces", "results"):
-        shutil.rmtree(work / folder, ignore_errors=True)
-
-
-def _prepare(work: Path, job: Job) -> None:
-    """Clear what an earlier attempt left, except the finished pieces of this very fingerprint."""
-    work.mkdir(parents=True, exist_ok=True)
-    for folder in ("scratch", "results"):
-        shutil.rmtree(work / folder, ignore_errors=True)
-    for name in ("partial.ipynb", "executed.ipynb", "log.txt", PROGRESS):
-        (work / name).unlink(missing_ok=True)
-    forced = job.why == FORCED
-    for pieces in (work / "pieces").glob("*"):
-        if forced or pieces.name != job.fingerprint[:16]:
-            shutil.rmtree(pieces)
-    if forced and job.seconds is not None:  # if interrupted, the next run goes on with it
-        write_json(work / "record.json", {"inputs": None, "seconds": job.seconds, "results": False})
-
-
-def _prune(build: Path, names: set[str]) -> None:
-    """Remove what earlier runs left of notebooks that the profile no longer has, and parts of unfinished files."""
-    for path in [*build.glob("notebooks/*.ipynb"), *build.glob("results/*.json")]:
-        if path.stem not in names:
-            path.unlink()
-    for path in build.glob("state/run/*"):
-        if path.name not in names:
-            shutil.rmtree(path)
-    for folder in ("notebooks", "results", "state/run"):
-        for part in (build / folder).rglob(".*.part"):
-            part.unlink()
-
-
-def _announce(plan: Plan, jobs: int | None, console: Console) -> None:
-    """Say what will be run, what is up to date and what it will cost."""
-    lines = [f"profile {plan.profile.name}: {plan.profile.description}"]
-    width = max(len(job.name) for job in plan.jobs)
-    for job in plan.jobs:
-        cost = "cost unknown" if job.seconds is None else f"about {duration(job.seconds)}"
-        lines.append(f"  {job.name:<{width}}  " + (f"run ({job.why}; {cost})" if job.why else "up to date"))
-    todo, count = plan.to_run, plan.processes(jobs)
-    total = f"{len(todo)} to run, {count} at a time: {expected(todo, count)}" if todo else "nothing to run"
-    console.print("\n".join([*lines, total]), soft_wrap=True, highlight=False, markup=False)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-
-
-def _ending(code: int, work: Path) -> str:
-    """How a worker ended that could not say so itself."""
-    if code < 0:
-        return f"the process was killed by signal {-code} ({signal.Signals(-code).name})"
-    log = (work / "log.txt").read_text(errors="replace").strip().splitlines()
-    return "\n".join([f"the process ended with status {code}", *log[-1:]])
-
-
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP stop a run as Ctrl-C does."""
+def _ended_by_signals() -> Iterator[None]:
+    """SIGHUP stops a run as Ctrl-C does; SIGTERM, before a notebook runs, ends it as a limit does."""
 
-    def interrupt(number: int, frame: Any) -> None:
+    def interrupted() -> None:
         raise KeyboardInterrupt
 
-    heeded = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]  # nohup
-    previous = {number: signal.signal(number, interrupt) for number in heeded}
-    try:
+    def ended() -> None:
+        raise CompanionError("asked to end before a notebook was run; nothing is lost", code=UNFINISHED)
+
+    hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # not on Windows
+    with on_signal(hangup, interrupted), on_signal([signal.SIGTERM], ended):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -15,8 +15,9 @@ from distill_lib.companion.citation import Citation, bibtex, read_citation, repo
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.ledger import tables
 from distill_lib.companion.notebook import convert, with_prose
-from distill_lib.companion.profiles import load_profiles
+from distill_lib.companion.profiles import load_profile, load_profiles
 from distill_lib.companion.prose import fill
+from distill_lib.companion.reference import shown_profile
 from distill_lib.companion.report import markdown, origin, report
 from distill_lib.companion.results import load_profile_results, load_results
 from distill_lib.companion.root import build_folder, reference_folder
@@ -36,7 +37,7 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
     found = {page: page_source(root, profile, page) for page in toc_pages(root)}
     missing = [page for page, path in found.items() if path is None]
     if missing:
-        raise _missing_pages(missing, profile)
+        raise _missing_pages(root, missing, profile)
     paths = {page + path.suffix: path for page, path in found.items() if path is not None}
     citation, numbers = read_citation(root), substitutions(root, profile)
     files = {name: _page(root, name, path, set(paths), numbers) for name, path in paths.items()}
@@ -62,14 +63,25 @@ def toc_pages(root: Path) -> list[str]:
 
 
 def page_source(root: Path, profile: str, page: str) -> Path | None:
-    """The file behind a page: a notebook's latest execution, else its committed one; any other page as written."""
+    """The file behind a page: a notebook's latest execution, else its committed one, else, where the profile leaves it out,
+    that of another profile; any other page as written."""
     folder, _, name = page.partition("/")
     if folder == "notebooks":
-        runs = (build_folder(root, profile), reference_folder(root, profile))
+        shown = shown_profile(root, profile, name)
+        runs = [reference_folder(root, shown)]
+        if shown == profile:
+            runs.insert(0, build_folder(root, profile))
         candidates = [run / "notebooks" / f"{name}.ipynb" for run in runs]
     else:
         candidates = [root / f"{page}.md"]
     return next((path for path in candidates if path.is_file()), None)
+
+
+def left_out(root: Path, profile: str) -> dict[str, str]:
+    """The notebooks of the book that the profile leaves out, and whose run is shown of each."""
+    pages = [page.removeprefix("notebooks/") for page in toc_pages(root) if page.startswith("notebooks/")]
+    shown = {name: shown_profile(root, profile, name) for name in pages}
+    return {name: other for name, other in shown.items() if other != profile}
 
 
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
@@ -80,11 +92,16 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
     fresh = load_profile_results(root, profile, fresh=True)
+    others = {
+        name: numbers[shown][name]
+        for name, shown in left_out(root, profile).items()
+        if name in numbers[shown]
+    }
     published = {"report": _report(root)} if "paper" in load_profiles(root) else {}
     citation = read_citation(root)
     papers = enumerate(citation.get("references", []), start=1)
     cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
-    this = {**numbers.get(profile, {}), **fresh}
+    this = {**others, **numbers.get(profile, {}), **fresh}
     return {**numbers, "this": this, **published, "citation": cite, "measured": tables(root)}
 
 
@@ -112,6 +129,8 @@ def footer(root: Path, profile: str) -> str:
     if commits:
         parts.append(f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}")
     kinds = sorted({str(source["device"]["kind"]) for source in sources if source.get("device")})
+    if others := sorted(set(left_out(root, profile).values())):
+        parts.append(f"pages that it leaves out from {', '.join(map(escape, others))}")
     if kinds:
         parts.append(f"on {', '.join(map(escape, kinds))}")
     parts.append(f"distill-lib {version('distill-lib')}")
@@ -206,12 +225,18 @@ def _mathjax() -> Path:
     return path
 
 
-def _missing_pages(pages: list[str], profile: str) -> CompanionError:
+def _missing_pages(root: Path, pages: list[str], profile: str) -> CompanionError:
     notebooks = [page.removeprefix("notebooks/") for page in pages if page.startswith("notebooks/")]
     prose = [f"{page}.md" for page in pages if not page.startswith("notebooks/")]
     if prose:
         return CompanionError(
             f"_toc.yml lists {', '.join(prose)}, which does not exist: write it or take it off the list"
+        )
+    unlisted = sorted(set(notebooks) - set(load_profile(root, profile).notebooks))
+    if unlisted:
+        return CompanionError(
+            f"the profile {profile} leaves out {', '.join(unlisted)} (listed in _toc.yml), and no committed reference run has "
+            "them: add them to the profile, or take them off the list"
         )
     return CompanionError(
         f"not executed for the profile {profile}: {', '.join(notebooks)} (listed in _toc.yml): "

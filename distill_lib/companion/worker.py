@@ -1,19 +1,24 @@
 """Executes one notebook in its own process: `python -m distill_lib.companion.worker`, job in, events out.
 
-The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}}, {"done": true}.
+The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}},
+{"stopped": true}, {"done": true}.
 The runner holds stdin open; once it closes, however the runner ended, the kernel and this process end.
 """
 
+import errno
 import json
 import os
 import shutil
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, TextIO
 
+from distill_lib.companion.errors import DISK_FULL, OUT_OF_MEMORY, explained
 from distill_lib.companion.files import write_text
 from distill_lib.companion.notebook import KERNEL, code_cell_number, convert, tidy
+from distill_lib.companion.results import Stopped
 
 
 def main() -> None:
@@ -23,12 +28,14 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     scratch = Path(job["work"]) / "scratch"
     scratch.mkdir(parents=True)
-    os.environ["JUPYTER_RUNTIME_DIR"] = str(scratch)  # connection files; read when papermill is imported
-    threading.Thread(target=_end_with_runner, args=(scratch,), daemon=True).start()
+    # Connection files, and sockets, whose paths must be short; read when papermill is imported.
+    runtime = Path(tempfile.mkdtemp(prefix="distill-"))
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime)
+    threading.Thread(target=_end_with_runner, args=(scratch, runtime), daemon=True).start()
     try:
         _execute(job, scratch / "notebook.ipynb", events)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove(scratch, runtime)
 
 
 def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
@@ -51,15 +58,23 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
             progress_bar=False,
             start_timeout=300,
             coalesce_streams=True,
+            config=_transport(),
             on_cell_start=lambda **event: at.update(event),
             on_cell_complete=lambda **event: _send(events, cell=event["cell_index"]),
         )
     except Exception as error:
-        partial = remove_error_markers(nbformat.read(output, as_version=4)) if output.is_file() else notebook
+        try:
+            partial = remove_error_markers(nbformat.read(output, as_version=4))
+        except (OSError, ValueError):  # not begun, or not written to its end
+            partial = notebook
+        if isinstance(error, PapermillExecutionError) and error.ename == Stopped.__name__:
+            _send(events, stopped=True)
+            return
         if isinstance(error, PapermillExecutionError):
-            index, reason = error.cell_index, f"{error.ename}: {error.evalue}"
+            full = DISK_FULL if f"[Errno {errno.ENOSPC}]" in error.evalue else ""
+            index, reason = error.cell_index, f"{error.ename}: {error.evalue}{full}"
         else:
-            index, reason = at["cell_index"], f"{type(error).__name__}: {error}"
+            index, reason = at["cell_index"], _reason(error)
         source = at["cell"].source if at["cell"] is not None else ""
         number = code_cell_number(partial, index) if at["cell"] is not None else None
         write_text(work / "partial.ipynb", nbformat.writes(tidy(partial, root)))
@@ -69,17 +84,39 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
         _send(events, done=True)
 
 
+def _transport() -> Any:
+    """Sockets instead of ports where there are any: kernels that start at once can take a port twice."""
+    from traitlets.config import Config
+
+    path = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel")
+    return Config() if os.name == "nt" else Config(ConnectionFileMixin={"transport": "ipc", "ip": path})
+
+
+def _reason(error: Exception) -> str:
+    """What ended an execution that is no error of a cell."""
+    name = type(error).__name__
+    if isinstance(error, OSError):
+        return f"{name}: {explained(error)}"
+    return f"{name}: {error}" + (OUT_OF_MEMORY if name == "DeadKernelError" else "")
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _send(events: TextIO, **event: Any) -> None:
     events.write(json.dumps(event) + "\n")
 
 
-def _end_with_runner(scratch: Path) -> None:
+def _end_with_runner(*folders: Path) -> None:
     import psutil
 
-    sys.stdin.buffer.read()  # returns once the runner's end of the pipe is closed
+    while os.read(0, 1):  # ends once the runner's end of the pipe is closed
+        pass
     for process in psutil.Process().children(recursive=True):
         process.kill()
-    shutil.rmtree(scratch, ignore_errors=True)
+    _remove(*folders)
     os._exit(1)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from distill_lib._checks import labels
 from distill_lib.data.catalogue import CATALOGUE, DataError, DatasetInfo, Entry, find
 from distill_lib.data.formats import PARTS, Arrays
 
@@ -179,6 +178,8 @@ def _open(path: Path) -> Arrays:
 
 def _check(entry: Entry, arrays: Arrays) -> None:
     """Raise ValueError unless the arrays are those of the entry: shapes, types, labels, no empty class."""
+    from distill_lib._checks import labels  # with it comes JAX, which a list of the sets does not need
+
     info = entry.info
     image = info.shape if info.shape[2] > 1 else info.shape[:2]
     for part, count in (("train", info.n_train), ("test", info.n_test)):

@@ -1,6 +1,7 @@
 """Tiny projects on which the companion's tests run."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ def write_notebook(root: Path, name: str, *cells: str, parameters: str = PARAMET
         f"```{{code-cell}} ipython3\n{cell}\n```" for cell in (f":tags: [parameters]\n\n{parameters}", *cells)
     ]
     header = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n---\n"
-    (root / "notebooks" / f"{name}.md").write_text("\n\n".join([header, f"# {name}", *blocks]) + "\n")
+    text = "\n\n".join([header, f"# {name}", *blocks]) + "\n"
+    (root / "notebooks" / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def make_project(root: Path, notebooks: dict[str, dict], name: str = "tiny") -> Path:
@@ -29,10 +31,11 @@ def make_project(root: Path, notebooks: dict[str, dict], name: str = "tiny") -> 
     return root
 
 
-def start(root: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """The command line in a process of its own."""
+def start(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    """The command line in a process of its own, with some environment variables changed."""
     command = [sys.executable, "-m", "distill_lib.companion.cli", *arguments]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    return subprocess.Popen(command, cwd=root, env=os.environ | (environment or {}), **pipes)
 
 
 def ran(root: Path) -> list[str]:

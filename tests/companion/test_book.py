@@ -189,6 +189,20 @@ def test_numbers_of_this_run_go_before_the_committed_ones(project):
     assert stage.substitutions(project, "other")["this"] == {}
 
 
+def test_a_smaller_profile_is_a_book_too(project):
+    """Pages that it leaves out show a committed run of another profile, with that one's numbers, and the foot says so."""
+    path = project / "notebooks" / "profiles.yml"
+    path.write_text(path.read_text() + "small: {description: smaller, notebooks: {other: {}}}\n")
+    shutil.copytree(
+        project / "_build" / "tiny", project / "_build" / "small"
+    )  # left from when it listed the page
+    files = stage.staged_files(project, "small")
+    assert "Demo 0.3" in files["notebooks/demo.ipynb"].decode()
+    assert stage.substitutions(project, "small")["this"]["demo"] == {"ratio": "0.3"}
+    assert "pages that it leaves out from tiny" in stage.footer(project, "small")
+    assert "leaves out" not in stage.footer(project, "tiny")
+
+
 def test_the_papers_cells_are_there_for_the_prose(project):
     folder = project / "book" / "reference" / "paper" / "results"
     folder.mkdir(parents=True)
@@ -290,6 +304,14 @@ def test_the_stage_holds_exactly_the_files_and_keeps_the_time_of_unchanged_ones(
 
 def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
     (project / "_toc.yml").write_text(TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n")
+    with pytest.raises(
+        CompanionError, match=r"the profile tiny leaves out gone, missing .*: add them to the profile"
+    ):
+        build_book(project, "tiny")
+    notebooks = "{demo: {}, missing: {}, gone: {}}"
+    (project / "notebooks" / "profiles.yml").write_text(
+        f"tiny: {{description: small, notebooks: {notebooks}}}\n"
+    )
     message = r"not executed for the profile tiny: missing, gone .*`distill run --profile tiny missing gone`"
     with pytest.raises(CompanionError, match=message):
         build_book(project, "tiny")

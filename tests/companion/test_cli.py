@@ -126,3 +126,33 @@ def test_version(distill):
     code, out, _ = distill("--version")
     assert code == 0
     assert out.startswith("distill-lib ")
+
+
+@pytest.mark.parametrize("command", [["book", "--no-run"], ["run"], ["report"], ["data"]])
+def test_an_interrupt_of_any_command_is_one_sentence(project, distill, monkeypatch, command):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    for door in ("book.build_book", "run.run_profile", "report.report"):
+        monkeypatch.setattr(f"distill_lib.companion.{door}", interrupted)
+    monkeypatch.setattr("distill_lib.data.describe", interrupted)
+    profile = [] if command == ["data"] else ["-p", "tiny"]
+    code, _, err = distill(*command, *profile)
+    assert (code, err) == (130, "distill: interrupted; the same command goes on from here\n")
+
+
+def test_a_budget_that_is_not_understood_and_an_archive_that_is_none(project, distill, tmp_path):
+    code, out, err = distill("run", "-p", "tiny", "--budget", "8")
+    assert (code, out) == (2, "")
+    assert err == "distill: a budget of '8' is not understood: give a time such as 90s, 8m or 2h\n"
+    code, out, err = distill("state", "pack", str(tmp_path / "s.zip"), "-p", "tiny")
+    assert (code, out) == (1, "")
+    assert err == "distill: nothing has been run of profile tiny: there is no state to pack\n"
+    code, out, err = distill("state", "unpack", str(tmp_path / "s.zip"))
+    assert (code, out, err) == (1, "", f"distill: No such file or directory at {tmp_path / 's.zip'}\n")
+
+
+def test_the_exit_statuses_are_documented(distill):
+    told = " ".join(distill("run", "--help")[1].split())
+    for status in ("0 all done", "1 a notebook failed", "75 the budget is spent", "130 interrupted"):
+        assert status in told

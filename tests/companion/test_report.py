@@ -1,4 +1,5 @@
 import math
+import re
 from collections import Counter
 from io import StringIO
 
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from distill_lib.companion.report import markdown, origin, published, reason, render, report, verdict
 from distill_lib.companion.results import CELL, Results
-from distill_lib.companion.root import build_folder, reference_folder
+from distill_lib.companion.root import build_folder, project_root, reference_folder
 
 percent = st.floats(0, 100)
 
@@ -176,13 +177,27 @@ def test_fresh_results_go_before_the_committed_ones(project, monkeypatch):
 def test_the_table_shows_every_cell(project, monkeypatch):
     save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5))
     cells = report(project, "tiny")
-    console = Console(width=160, record=True, file=StringIO())
-    table = render(cells)
-    console.print(table)
-    assert table.row_count == len(cells)
+    for width in (80, 160):
+        console = Console(width=width, record=True, file=StringIO())
+        console.print(render(cells))
+        text = console.export_text()
+        for part in ("original", "86.41", "86.50", "+0.09", "reproduced", "93.44 ± 0.17", "not run"):
+            assert part in text
+        assert max(map(len, text.splitlines())) <= width
+        assert text.count("\n") < 2 * len(cells)  # a line a cell, and the notes once
+
+
+@pytest.mark.parametrize("profile", ["digits", "mnist", "paper"])
+def test_the_report_breaks_no_number_and_no_word_on_80_columns(profile):
+    cells = report(project_root(), profile)
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(render(cells))
     text = console.export_text()
-    for part in ("original", "86.41", "86.50", "+0.09", "reproduced", "93.44 ± 0.17", "not run"):
-        assert part in text
+    said = set(re.findall(r"[\w.]+", text))
+    for cell in cells:
+        assert {word for word in re.findall(r"[\w.]+", cell["model"] or "") if len(word) < 20} <= said
+        assert set(cell["verdict"].split()) <= said
+    assert text.count("\n") < 3 * len(cells)
 
 
 def judged(**change):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from projects import make_project
 
+from distill_lib.companion import results as results_module
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.results import Results, load_profile_results, read_results
 
@@ -72,6 +73,19 @@ def test_a_number_that_is_not_finite_is_refused(folder, number):
         results.value("x", number)
 
 
+def test_a_further_column_that_is_not_finite_is_refused_by_name(folder):
+    with pytest.raises(ValueError, match=r"results: reg of 3/mnist/None/.* is not finite"):
+        Results("a", "tiny").add(**ROW, reg=[1.0, float("nan")])
+
+
+def test_a_piece_keeps_what_json_does_not_have(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    values = [Results("a", "tiny").cached("x", lambda: np.array([np.nan, np.inf, 0.1])) for _ in range(2)]
+    assert repr(values) == repr([[float("nan"), float("inf"), 0.1]] * 2)
+    (path,) = folder.rglob("*.json")
+    json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN, which is not JSON
+
+
 def test_the_same_cell_or_name_twice_is_refused(folder):
     results = Results("a", "tiny")
     results.add(**ROW, ipc=1)
@@ -108,6 +122,18 @@ def test_a_finished_piece_is_reused_under_the_same_fingerprint_only(folder, monk
     monkeypatch.setenv("DISTILL_FINGERPRINT", "b" * 64)
     assert piece() == expected
     assert len(calls) == 4
+
+
+def test_pieces_of_another_device_are_told_apart(folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
+    device = {"platform": "gpu", "kind": "first", "cpus": 1}
+    monkeypatch.setattr(results_module.provenance, "device", lambda: device)
+    Results("a", "tiny").cached("x", lambda: 1)
+    assert read_results(Results("a", "tiny").save())["provenance"]["device"] == device
+    device = device | {"kind": "second"}
+    results = Results("a", "tiny")
+    results.cached("x", lambda: 1)
+    assert read_results(results.save())["provenance"]["device"] == device | {"pieces_from": ["first"]}
 
 
 def test_a_checkpoint_lies_among_the_pieces_of_its_fingerprint(folder, monkeypatch):

@@ -12,6 +12,7 @@ from rich.console import Console
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.fingerprint import data_digests, library_digest
 from distill_lib.companion.reference import commit_reference, needs_run
+from distill_lib.companion.results import load_results
 from distill_lib.companion.run import run_profile
 
 
@@ -120,6 +121,26 @@ def test_only_what_has_changed_is_run_again(executed):
     assert (root / "_build/tiny/notebooks/a.ipynb").read_bytes() == kept  # equal runs, equal bytes
 
 
+def test_runs_of_notebooks_that_the_profile_lists_no_more_are_kept(tmp_path):
+    root = make_project(tmp_path / "p", {"a": {}})
+    write_notebook(root, "a", "print(1)")
+    run(root)
+    build = root / "_build" / "tiny"
+    for path in [*build.rglob("a.ipynb"), build / "state/run/a/record.json"]:
+        other = Path(str(path).replace("/a", "/b"))
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(path.read_bytes())
+    write_results(root, "b", commit=None)
+    text = run(root)
+    assert "kept, though the profile lists them no more: b" in text
+    assert (build / "notebooks/b.ipynb").is_file()
+    assert (build / "state/run/b/record.json").is_file()
+    assert load_results(root, "tiny", fresh=True) == {}  # but not shown
+    profiles = root / "notebooks" / "profiles.yml"
+    profiles.write_text(profiles.read_text().replace("a: {}", "b: {}"))
+    assert list(load_results(root, "tiny", fresh=True)) == ["b"]
+
+
 def test_the_reference_run_stands_until_a_notebook_changes(executed, monkeypatch):
     root, _ = executed
     from distill_lib.companion.profiles import load_profile
@@ -176,9 +197,6 @@ def test_a_failing_cell_is_named_and_the_others_go_on(tmp_path):
     write_notebook(root, "dead", "import os\nos._exit(3)")
     write_notebook(root, "good", MARK.format(name="good"))
     console = Console(width=160, record=True, file=StringIO())
-    (root / "_build/tiny/notebooks").mkdir(parents=True)
-    gone = root / "_build/tiny/notebooks/gone.ipynb"  # of a notebook that the profile lists no more
-    gone.write_text("{}")
     with pytest.raises(CompanionError, match="2 of 3 notebooks failed: bad, dead"):
         run_profile(root, "tiny", [], console=console)
     text = console.export_text()

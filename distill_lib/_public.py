@@ -1,0 +1,30 @@
+"""All that `import distill_lib as dl` offers as `dl.name`; imported with the first of the names, and JAX with it."""
+
+# ruff: noqa: F401
+from distill_lib.algorithm import distill
+from distill_lib.closed_form import (
+    cosine,
+    realistic_matrix,
+    recovered_weights,
+    recovery_error,
+    recovery_matrix,
+    solved_labels,
+    support_features,
+)
+from distill_lib.distilled_set import DistilledSet
+from distill_lib.features import (
+    AffineCoupling,
+    Convolution,
+    DeepLinear,
+    FeatureMap,
+    FullyConnected,
+    Linear,
+    RandomFourier,
+)
+from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture
+from distill_lib.nearest import nearest_set, robust_set
+from distill_lib.perturbation import error_bounds
+from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge
+from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised
+from distill_lib.quantisation import quantise, restore
+from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit
