@@ -111,10 +111,11 @@ def _steps(rows: list[dict[str, Any]]) -> str:
             str(ipc),
             name,
             f"{cell['seconds']:.3f}",
-            f"{cell['operations'] / 1e12:.1f}",
+            f"{cell['operations'] / 1000000000000.0:.1f}",
             f"{cell['rate']:.0f}",
+            f"{cell['memory']:.1f}",
+            card,
         ]
-        + [f"{cell['memory']:.1f}", card]
         for (size, ipc, name, card), cell in sorted(
             cells.items(), key=lambda item: (item[0][:2], item[1]["seconds"])
         )
