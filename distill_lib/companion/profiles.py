@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,24 @@ def load_profiles(root: Path) -> dict[str, Profile]:
     Raises: CompanionError if the file is missing or not of the form profile -> description, notebooks, if it names
     something twice, or if a parameter is no finite number, text, truth value, list or mapping of those.
     """
-    import yaml
-
     path = root / "notebooks" / "profiles.yml"
     if not path.is_file():
         raise CompanionError(
             f"no profiles at {path}: create it with a profile, its description and its notebooks"
         )
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _loader())
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CompanionError(f"{path} is not UTF-8 ({error})") from None
+    return dict(_parsed(path, text))
+
+
+@lru_cache(maxsize=8)  # a book asks for each of its pages
+def _parsed(path: Path, text: str) -> dict[str, Profile]:
+    import yaml
+
+    try:
+        content = yaml.load(text, _loader())
         if empty := [name for name, entry in content.items() if not entry["notebooks"]]:
             raise ValueError(f"{', '.join(empty)} has no notebooks")
         return {
