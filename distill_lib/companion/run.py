@@ -40,7 +40,7 @@ from distill_lib.companion.plan import (
 from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.results import PROGRESS, STOP
 from distill_lib.companion.root import build_folder, builds
-from distill_lib.companion.work import ending, heaviness, prepare, publish, said, sweep
+from distill_lib.companion.work import ending, heaviness, kept, prepare, publish, said, sweep
 
 
 def run_profile(
@@ -84,6 +84,7 @@ class Run:
         self.plan, self.limit, self.console = plan, limit, console
         self.waiting = plan.to_run
         self.unfinished: list[Job] = []
+        self.in_vain: list[str] = []
         self.failed: list[str] = []
         self.workers: set[subprocess.Popen[str]] = set()
         self.starting = threading.Lock()
@@ -125,6 +126,8 @@ class Run:
             f"{', '.join(sorted(job.name for job in left))} ({expected(left, 1)}); "
             "what is finished is kept, the same command goes on from here"
         )
+        if self.in_vain:
+            words += f"; nothing new could be kept of {', '.join(sorted(self.in_vain))}, which asks for more time at once"
         if self.failed:
             raise CompanionError(
                 f"{len(self.failed)} of {len(self.plan.to_run)} notebooks failed: "
@@ -180,7 +183,7 @@ class Run:
     def run_one(self, job: Job) -> None:
         """Execute a notebook in a worker process and publish what it made."""
         work = self.plan.work(job)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), kept(work)
         last: dict[str, Any] = {}
         with (work / "log.txt").open("w", encoding="utf-8") as log:
             with self.starting:  # a worker is either seen by `stop` or not started
@@ -206,6 +209,8 @@ class Run:
             )
         elif "stopped" in last or self.stopping:
             self.unfinished.append(job)
+            if kept(work) == before:
+                self.in_vain.append(job.name)
         else:
             self.failed.append(job.name)
             self.report(job, work, last.get("failed") or {"cell": None, "error": ending(code, work)})

@@ -49,6 +49,11 @@ def heaviness(notebook: Path) -> str:
     return f"; its outputs take {size / 1e6:.0f} MB, too many for a page: print less, or draw fewer points"
 
 
+def kept(work: Path) -> dict[str, int]:
+    """The finished pieces and checkpoints, each with the time of its last change."""
+    return {path.name: path.stat().st_mtime_ns for path in work.glob("pieces/*/[!.]*")}
+
+
 def said(progress: Path) -> str:
     """What a notebook says of its long cell."""
     try:

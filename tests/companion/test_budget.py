@@ -168,6 +168,18 @@ def test_a_queues_signal_lets_the_piece_at_work_be_finished(tmp_path):
     assert json.loads(kept.read_text())["key"] == "0"
 
 
+def test_a_try_in_vain_says_so(tmp_path):
+    """A first piece that is longer than every budget would else be begun again for ever."""
+    root = make_project(tmp_path / "p", {"slow": {}})
+    write_notebook(root, "slow", SLOW.replace("return i", "time.sleep(600)"))
+    limit = Limit(1, clock=lambda: float((root / "begun").exists()))
+    with pytest.raises(
+        CompanionError, match="nothing new could be kept of slow, which asks for more time"
+    ) as caught:
+        run_profile(root, "tiny", [], limit=limit, console=Console(file=StringIO()))
+    assert caught.value.code == UNFINISHED
+
+
 def test_what_does_not_fit_is_not_started_unless_it_keeps_pieces(tmp_path):
     names = ["quick", "long", "kept", "unknown"]
     root = make_project(tmp_path / "p", {name: {} for name in names})

@@ -4,6 +4,7 @@ import pytest
 from projects import make_project, write_notebook
 
 from distill_lib.companion import cli
+from distill_lib.data import names
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_data_are_listed_and_fetched(distill, tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_DATA", str(tmp_path))
     code, out, _ = distill("data", "--dest", str(tmp_path / "sets"))
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["digits", "mnist", "cifar10", "cifar100"]
+    assert [line.split()[0] for line in out.splitlines()] == list(names())
     assert distill("data", "digits") == (0, "digits: ships with scikit-learn\n", "")
     code, out, err = distill("data", "mnits")
     assert (code, out) == (1, "")
