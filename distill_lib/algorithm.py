@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from distill_lib import _checks, closed_form
+from distill_lib._door import door
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.images import balanced_sample
 from distill_lib.nearest import nearest_set
@@ -25,6 +26,7 @@ _NEEDS = {
 }
 
 
+@door()
 def distill(
     model: RidgeModel,
     m: int,

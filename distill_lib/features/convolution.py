@@ -19,6 +19,7 @@ import numpy as np
 import scipy  # loads its parts when they are first used
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap
 
 Padding = Literal["SAME", "VALID"]
@@ -64,6 +65,7 @@ class Convolution(FeatureMap):
                 )
 
     @classmethod
+    @door()
     def random(
         cls,
         key: PRNGKeyArray,
@@ -114,6 +116,7 @@ class Convolution(FeatureMap):
         *_, (_, _, out) = self._layers()
         return math.prod(out)
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return self._activations(x)[-1]
 
@@ -126,6 +129,7 @@ class Convolution(FeatureMap):
             seen.append(jax.nn.leaky_relu(y, self.slope).reshape(len(images), -1))
         return seen
 
+    @door()
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
@@ -155,6 +159,7 @@ class Convolution(FeatureMap):
         return jnp.asarray(x, self.kernels[0].dtype)
 
 
+@door()
 def convolution_matrix(
     kernel: Float[Array, "c_out c_in kh kw"],
     height: int,
