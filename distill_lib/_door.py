@@ -91,9 +91,8 @@ def plain(name: str, array: Any) -> np.ndarray | Array:
     if hasattr(array, "detach"):
         array = array.detach()
     try:
-        if hasattr(array, "__dlpack__") and not hasattr(array, "__array__"):
-            return np.asarray(jax.dlpack.from_dlpack(array))
-        return _numbers(array)
+        by_dlpack = hasattr(array, "__dlpack__") and not hasattr(array, "__array__")
+        return np.from_dlpack(array) if by_dlpack else _numbers(array)
     except Exception as error:  # whatever a foreign array raises: bfloat16 and other devices are no NumPy's
         try:
             return np.asarray(jax.dlpack.from_dlpack(array))

@@ -181,14 +181,20 @@ def _support_features(d, real, reg_s, branch, too_large):
 
 
 def _inverted(gap, rounding, phi, error) -> bool:
-    """Whether phi's inverse has found the features; else a warning."""
-    if gap > rounding:
-        warnings.warn(
-            f"{type(phi).__name__}.inverse is no right inverse of the map here: phi(inverse(f)) differs from f by {gap:.2g} of its norm, and "
-            f"rounding explains {rounding:.1g}. The set carries the model up to a recovery error of {error:.2g} only; correct the inverse.",
-            stacklevel=4,
-        )
-    return gap <= rounding
+    """Whether phi's inverse has found the features, to rounding and at all; else a warning."""
+    if exact := gap <= rounding and gap < 1:
+        return exact
+    cause = (
+        f"phi(inverse(f)) differs from f by {gap:.2g} of its norm, and rounding explains {rounding:.1g}: correct the inverse"
+        if gap > rounding
+        else f"rounding makes of it what differs from f by {gap:.2g} of its norm: compute in float64, or take another map"
+    )
+    warnings.warn(
+        f"{type(phi).__name__}.inverse is no right inverse of the map here; {cause}. The set carries the model only up to a recovery "
+        f"error of {error:.2g}.",
+        stacklevel=4,
+    )
+    return exact
 
 
 def _spanned(error, rounding, m) -> bool:

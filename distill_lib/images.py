@@ -113,7 +113,7 @@ class Normalisation(eqx.Module):
 
 
 def batches(
-    images, size: int, white: float, rows: Int[np.ndarray, " n"] | None = None
+    images, size: int, white: float | None, rows: Int[np.ndarray, " n"] | None = None
 ) -> Iterator[np.ndarray]:
     """Images a batch at a time, as NumPy arrays of the type they have, each batch read once, and checked while it is there.
 
@@ -125,7 +125,7 @@ def batches(
     Args:
         images: from `Normalisation.opened`.
         size: samples in a batch.
-        white: the pixel value that stands for 1.
+        white: the pixel value that stands for 1; None looks at no range.
         rows: which images, by default all; ascending.
     Raises: ValueError for NaN or infinite pixels.
     """
@@ -137,12 +137,16 @@ def batches(
         batch = np.asarray(real("images", images[start:stop] if rows is None else images[index]))
         _checks.finite("images", batch, index)
         whole = batch.dtype.kind in "biu"
-        if not (whole and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < _APART * white):
+        if white is not None and not (
+            whole and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < _APART * white
+        ):
             top, bottom = float(batch.max()), float(batch.min())
             largest = max(largest, top, -bottom)
             if counts and largest >= _APART * white:
                 counts = bottom >= 0 and (whole or bool((batch == np.rint(batch)).all()))
         yield batch
+    if white is None:
+        return
     dark = not whole and 0 < largest * _APART <= white
     if dark or (counts and largest >= _APART * white):
         warnings.warn(

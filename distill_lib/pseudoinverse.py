@@ -34,6 +34,7 @@ class Svd(NamedTuple):
     s: Float[np.ndarray, " r"]
     ut: Float[Array, "r p"]
 
+    @door()
     def with_values(self, values: Float[np.ndarray, " r"]) -> Float[Array, "m p"]:
         """The matrix with the same singular vectors and other singular values."""
         return _product(self.v, values.astype(self.s.dtype), self.ut)
@@ -202,7 +203,7 @@ def max_reg(target: Float[Array, "m p"]) -> float:
 @door(infinite=True)
 def largest_reg(mu: Float[np.ndarray, " r"]) -> float:
     """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any mu."""
-    return float(mu[-1]) ** 2 / 4 if len(mu) else float("inf")
+    return float(np.float64(mu[-1]) ** 2 / 4) if len(mu) else float("inf")
 
 
 def _signs(branch: Signs, count: int) -> Float[np.ndarray, " r"]:

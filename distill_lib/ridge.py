@@ -370,7 +370,7 @@ def _held_out(images, rows, feature_map, normalisation):
     """Features of the validation part, whole; None where it is empty."""
     if not len(rows):
         return None
-    parts = list(batches(images, len(rows), normalisation.pixel_max, rows))
+    parts = list(batches(images, len(rows), None, rows))
     return _features(feature_map, normalisation, parts[0])
 
 

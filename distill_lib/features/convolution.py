@@ -124,7 +124,8 @@ class Convolution(FeatureMap):
         """x and the output of each layer."""
         seen = [jnp.asarray(x)]
         for kernel, size, _ in self._layers():
-            images = seen[-1].reshape(-1, *size)
+            dtype = jnp.result_type(seen[-1], kernel)
+            images, kernel = seen[-1].reshape(-1, *size).astype(dtype), kernel.astype(dtype)
             y = jax.lax.conv_general_dilated(images, kernel, (self.stride,) * 2, self.padding)
             seen.append(jax.nn.leaky_relu(y, self.slope).reshape(len(images), -1))
         return seen

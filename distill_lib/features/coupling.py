@@ -73,7 +73,7 @@ class AffineCoupling(FeatureMap):
 
     @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        x = jnp.asarray(x)
+        x = jnp.asarray(x, jnp.result_type(x, self.inner[0]))
         for layer in range(len(self.inner)):
             kept, moved = _halves(layer)
             s, t = self._conditioner(layer, x[:, kept])
@@ -86,7 +86,7 @@ class AffineCoupling(FeatureMap):
     ) -> Float[Array, "n d"]:
         """The only preimage: from the last layer to the first, b -> (b - t(a)) exp(-s(a))."""
         self._check(features, near)
-        x = jnp.asarray(features)
+        x = jnp.asarray(features, jnp.result_type(features, self.inner[0]))
         for layer in reversed(range(len(self.inner))):
             kept, moved = _halves(layer)
             s, t = self._conditioner(layer, x[:, kept])
