@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from distill_lib import _checks
 
+_FLOATS, _INTS = (kind[Array, ""].dtypes for kind in (Float, Int))  # type: ignore[attr-defined]
 F = TypeVar("F", bound=Callable)
 
 
@@ -38,8 +39,9 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
 
         def entered(name, value):
             convert = enter.get(name)
-            as_it_is = convert is None or isinstance(value, words[name])
-            return value if as_it_is else convert(name, value)
+            if convert is None or isinstance(value, words[name]):
+                return value
+            return convert(name, value)
 
         @functools.wraps(function)
         def through(*args, **kwargs):
@@ -139,7 +141,7 @@ def _entrance(annotation: Any) -> Callable[[str, Any], Any] | None:
     kinds = get_args(annotation) or (annotation,)
     if any(kind in kinds for kind in get_args(PRNGKeyArray)):
         return _checks.key
-    for types, convert in ((Float.dtypes, floats), (Int.dtypes, plain)):
+    for types, convert in ((_FLOATS, floats), (_INTS, plain)):
         if any(getattr(kind, "dtypes", None) == types and kind.dim_str for kind in kinds):
             return convert
     return None

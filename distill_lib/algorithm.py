@@ -76,7 +76,8 @@ def distill(
     m, reg_s, noise = _checked(model, m, start, reg_s, too_large, label_rule, noise)
     weights = _within_span(weights, phi)
     one_hot = jnp.asarray(np.eye(k, dtype=weights.dtype)[np.arange(m) % k])
-    samples, real = None, None
+    samples: Any = None
+    real: Any = None
     record: dict[str, Any] = {
         "start": start,
         "key": np.asarray(jax.random.key_data(key)).tolist(),

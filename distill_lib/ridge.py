@@ -309,7 +309,8 @@ def fit(
     features = _held_out(images, val, feature_map, normalisation)
     stats = RidgeStats._of_rows(images, train, labels[train], k, feature_map, normalisation)
     path = RidgePath.of(stats)
-    best, accuracies = regs[0], ()
+    accuracies: tuple[float, ...] = ()
+    best = regs[0]
     if validation == "leave-one-out":
         judged = selection.left_out(path, _rows(images, labels, feature_map, normalisation), regs)
         accuracies = tuple(accuracy for accuracy, _ in judged)

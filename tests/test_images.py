@@ -202,7 +202,7 @@ def test_a_normalisation_is_plain_however_it_is_written(dtype, numbers):
 
 @pytest.mark.parametrize("dtype", ["int32", "float16", "bfloat16", complex])
 def test_inputs_are_floats_of_double_or_single_precision(dtype):
-    with pytest.raises(ValueError, match="network inputs cannot be of .*; give float64 or float32"):
+    with pytest.raises(ValueError, match=r"network inputs cannot be of .*; give float64 or float32"):
         dl.Normalisation((2, 3, 1), 255.0, (0.1,), (0.3,), dtype)
 
 
