@@ -141,7 +141,7 @@ CASES = {
     "pseudoinverse.roots": lambda a: (a(V), 0.1, "+"),
     "pseudoinverse.max_reg": lambda a: (a(X),),
     "pseudoinverse.largest_reg": lambda a: (a(V),),
-    "quantise.quantise": lambda a: (a(X), 4),
+    "quantisation.quantise": lambda a: (a(X), 4),
     "ridge.RidgeStats.of": lambda a: (dl.RidgeStats, a(TALL), a(ONE_HOT)),
     "ridge.RidgeStats.loss": lambda a: (STATS, a(W)),
     "ridge.RidgePath.accuracies": lambda a: (PATH, a(TALL), CLASSES, (1.0, 2.0)),
