@@ -1,5 +1,8 @@
 """One clear sentence for each kind of bad input, raised before long work starts."""
 
+from typing import Any
+
+import jax
 import numpy as np
 from jaxtyping import ArrayLike
 
@@ -15,20 +18,38 @@ def matrix(name: str, array: ArrayLike, rows: int | None = None, cols: int | Non
     finite(name, array)
 
 
-def finite(name: str, array: ArrayLike) -> None:
-    """Raise ValueError if a floating-point array holds NaN or infinity."""
-    values = np.asarray(array)
-    # The sum is NaN or infinite as soon as one entry is; only then are the entries counted.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values.sum(dtype=np.float64)):
-            return
-    bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
-    if bad:
-        first = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+def finite(name: str, array: ArrayLike, rows: Any = None) -> None:
+    """Raise ValueError if a floating-point array holds NaN or infinity; `rows` are the numbers of its rows, if not 0, 1, ..."""
+    if not all_finite(array):
+        values = np.asarray(array)
+        bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
+        at, *rest = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        first = (at if rows is None else int(rows[at]), *rest)
         raise ValueError(
             f"{name} holds {bad} entries that are NaN or infinite (the first at index {first}); "
             "clean or drop those samples."
         )
+
+
+def all_finite(array: ArrayLike) -> bool:
+    """Whether no entry is NaN or infinite; always so for integers."""
+    values = np.asarray(array)
+    if values.dtype.kind in "biuO":
+        return True
+    # The sum is NaN or infinite as soon as one entry is; only then are the entries looked at.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all())
+
+
+def key(name: str, value: Any) -> Any:
+    """Raise ValueError unless a value is a JAX random key."""
+    try:
+        jax.random.key_data(value)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} = {value!r} is no random key of JAX; give {name}=jax.random.key(0), or another number for other draws."
+        ) from error
+    return value
 
 
 def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray:

@@ -12,6 +12,7 @@ import scipy.linalg
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.pseudoinverse import svd
 
 
@@ -29,6 +30,7 @@ class Moments(NamedTuple):
     rest: Float[Array, ""]
 
 
+@door()
 def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> Moments:
     """rank phi(X) points that train to the same model as the data for every lam = lam_S at once (Izzo and Zou 2023).
 
@@ -45,6 +47,7 @@ def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> 
     return Moments(jnp.asarray(f.s)[:, None] * f.ut, turned, jnp.vdot(residual, residual))
 
 
+@door()
 def gaussian_kernel(x: Float[Array, "n d"], y: Float[Array, "m d"], variance: float) -> Float[Array, "n m"]:
     """K(x, y) = exp(-||x - y||^2 / (2 variance)), strictly positive definite on distinct points, so no finite feature map has it.
 
@@ -58,6 +61,7 @@ def gaussian_kernel(x: Float[Array, "n d"], y: Float[Array, "m d"], variance: fl
     return jnp.exp(-jnp.clip(squares, 0) / (2 * variance))
 
 
+@door()
 def subset_labels(
     gram: Float[Array, "n n"],
     coefficients: Float[Array, "n k"],

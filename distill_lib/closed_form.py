@@ -16,9 +16,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.pseudoinverse import Signs, Svd, largest_reg, regularised, regularised_pinv, roots, svd
 
 
+@door()
 def label_svd(labels: Float[Array, "m k"]) -> Svd:
     """Decomposition of the labels. Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes."""
     m, k = labels.shape
@@ -35,6 +37,7 @@ def label_svd(labels: Float[Array, "m k"]) -> Svd:
     return y
 
 
+@door()
 def recovery_matrix(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> Float[Array, "m p"]:
@@ -63,6 +66,7 @@ def _with_free_part(y_pinv, weights, labels, z):
     return z + y_pinv @ (weights - labels.T @ z)
 
 
+@door()
 def realistic_matrix(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], real: Float[Array, "m p"], reg_s: float = 0.0
 ) -> Float[Array, "m p"]:
@@ -74,6 +78,7 @@ def realistic_matrix(
     return recovery_matrix(weights, labels, regularised_pinv(real, reg_s))
 
 
+@door()
 def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
     """Support features phi(X_S) with phi_{reg_s}(X_S)^+ = D (Theorem 4.1 for LRR, Theorem 5.1 for KRR).
 
@@ -105,6 +110,7 @@ class Choices(NamedTuple):
     branch: Float[np.ndarray, " r"]
 
 
+@door()
 def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     """The Z and the roots by which Theorem 4.1 produces given support features: its "only if".
 
@@ -136,6 +142,7 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     return Choices(f.with_values(1 / mu), branch)
 
 
+@door()
 def support_rank(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> int:
@@ -163,11 +170,13 @@ def support_rank(
     return len(w.s) + int(np.sum(s > 10 * max(outside.shape) * np.finfo(s.dtype).eps * size))
 
 
+@door(infinite=True)
 def max_reg(d: Float[Array, "m p"]) -> float:
     """1 / (4 s'_1^2), the largest lam_S that Theorem 4.1 allows for this D; infinity for D = 0."""
     return largest_reg(svd(d).inverse().s)
 
 
+@door()
 def solved_labels(
     weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float = 0.0
 ) -> Float[Array, "m k"]:
@@ -181,6 +190,7 @@ def solved_labels(
     return regularised(features, reg_s) @ weights.T
 
 
+@door()
 def recovered_weights(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: float = 0.0
 ) -> Float[Array, "k p"]:
@@ -193,12 +203,14 @@ def _applied(labels, d):
     return labels.T @ d
 
 
+@door()
 def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
     """||W_S - W||_F / ||W||_F."""
     w, w_s = np.asarray(weights), np.asarray(recovered)
     return float(np.linalg.norm(w_s - w) / np.linalg.norm(w))
 
 
+@door()
 def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
     """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its predictions."""
     w, w_s = np.asarray(weights), np.asarray(recovered)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.features import FeatureMap
 from distill_lib.infinite_width import Kernel
 
@@ -22,11 +23,13 @@ class FeatureKernel(Kernel):
 
     feature_map: FeatureMap
 
+    @door()
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
         """The matrix of K."""
         return self.feature_map(x) @ self.feature_map(y).T
 
 
+@door()
 def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"]:
     """M = (K_SS + lam_S I)^{-1}, the pseudoinverse for lam_S = 0; `M @ labels` are the coefficients alpha.
 
@@ -47,6 +50,7 @@ def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"
     return (vectors * jnp.where(kept, 1 / damped, 0)) @ vectors.T
 
 
+@door()
 def contributions(k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]) -> Float[Array, "n m k"]:
     """K(x, x_j) alpha_jc of each point j to each score f_c(x); summed over j they are the scores.
 
@@ -60,6 +64,7 @@ def contributions(k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]) 
     return k_ts[:, :, None] * jnp.asarray(coefficients)[None]
 
 
+@door()
 def removals(
     k_ts: Float[Array, "n m"], m_inverse: Float[Array, "m m"], labels: Float[Array, "m k"]
 ) -> Float[Array, "n m k"]:
@@ -89,6 +94,7 @@ def removals(
     return unexplained[:, :, None] * (jnp.asarray(m_inverse) @ labels)[None]
 
 
+@door()
 def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Array, " n"]:
     """The least number of points that make up a share of the sum of the absolute contributions.
 
@@ -106,6 +112,7 @@ def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Arra
     return jnp.minimum(jnp.sum(short, axis=1) + 1, sizes.shape[1])
 
 
+@door(infinite=True)
 def cancellation(parts: Float[Array, "n m"]) -> Float[Array, " n"]:
     """Sum of the absolute contributions over the absolute value of their sum.
 
@@ -128,6 +135,7 @@ def _sizes(parts):
     return sizes, total
 
 
+@door()
 def gathered(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], x: Float[Array, " p"]
 ) -> tuple[Float[Array, "m p"], Float[Array, "m k"]]:

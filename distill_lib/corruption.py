@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.closed_form import solved_labels
 from distill_lib.nearest import Nearest
 from distill_lib.pseudoinverse import rank, regularised_pinv
@@ -18,6 +19,7 @@ from distill_lib.pseudoinverse import rank, regularised_pinv
 STEPS = 400  # of `held_set`, at most
 
 
+@door()
 def balanced_mask(key: PRNGKeyArray, m: int, pixels: int, count: int) -> Bool[np.ndarray, "m d"]:
     """A random mask that holds each pixel in exactly `count` of m points.
 
@@ -54,6 +56,7 @@ def largest_share(outputs: int, pixels: int, m: int) -> float:
     return 1 - outputs * (pixels - m) / (m * pixels)
 
 
+@door()
 def held_set(
     weights: Float[Array, "k d"],
     start: Float[Array, "m d"],
@@ -169,6 +172,7 @@ def _nearest(x, c, q, free):
     return x + free * np.einsum("dk,dkm->dm", q - x @ c, inverse)
 
 
+@door()
 def independence(
     weights: Float[Array, "k d"], points: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:
@@ -198,6 +202,7 @@ def independence(
     return 1.0 if rows == 0 else 0.0 if rows > len(s) else float(s[-1] / s[0])
 
 
+@door()
 def least_error(
     weights: Float[Array, "k d"], start: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:

@@ -11,10 +11,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.closed_form import label_svd, recovery_matrix
 from distill_lib.pseudoinverse import svd
 
 
+@door()
 def interpolating_target(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> Float[Array, "m p"]:
@@ -42,6 +44,7 @@ def interpolating_target(
     return z + (labels - z @ weights.T) @ w.with_values(1 / w.s)
 
 
+@door()
 def decoupled_target(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> Float[Array, "m p"]:

@@ -1,15 +1,41 @@
 """Between images (n, h, w, c) and network inputs (n, d), and pictures to look at."""
 
-from collections.abc import Sequence
+import dataclasses
+import operator
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, UInt8
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray, UInt8
 
 from distill_lib import _checks
+from distill_lib._door import door, floats, lazy, plain, real
+
+_APART = 15  # the least factor between two ranges of pixels in use
+_BATCH = 4096
+
+
+def _sizes(shape) -> tuple[int, ...]:
+    return tuple(operator.index(size) for size in shape)
+
+
+def _number(value) -> float:
+    return np.asarray(plain("pixel_max", value)).item()
+
+
+def _numbers(values) -> tuple[float, ...]:
+    return tuple(np.atleast_1d(floats("mean and std", values)).astype(np.float64).tolist())
+
+
+def _dtype_name(dtype) -> str:
+    name = jnp.dtype(dtype).name
+    if name not in ("float32", "float64"):
+        raise ValueError(f"the network inputs cannot be of {name}; give float64 or float32.")
+    return name
 
 
 class Normalisation(eqx.Module):
@@ -17,16 +43,17 @@ class Normalisation(eqx.Module):
 
     Attributes:
         shape: (h, w, c) of an image.
-        pixel_max: the pixel value that stands for 1.
+        pixel_max: the pixel value that stands for 1, white: the range of the images, 0..pixel_max.
         mean, std: one entry per channel, in units of pixel_max.
-        dtype: of the network inputs.
+        dtype: of the network inputs, float64 or float32; kept by its name.
+    Raises: ValueError for anything else than these.
     """
 
-    shape: tuple[int, int, int] = eqx.field(static=True)
-    pixel_max: float = eqx.field(static=True)
-    mean: tuple[float, ...] = eqx.field(static=True)
-    std: tuple[float, ...] = eqx.field(static=True)
-    dtype: str = eqx.field(static=True, default="float64")
+    shape: tuple[int, int, int] = eqx.field(static=True, converter=_sizes)
+    pixel_max: float = eqx.field(static=True, converter=_number)
+    mean: tuple[float, ...] = eqx.field(static=True, converter=_numbers)
+    std: tuple[float, ...] = eqx.field(static=True, converter=_numbers)
+    dtype: str = eqx.field(static=True, default="float64", converter=_dtype_name)
 
     def __check_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -45,29 +72,89 @@ class Normalisation(eqx.Module):
         """d = h w c."""
         return int(np.prod(self.shape))
 
-    def check(self, images) -> None:
-        """Raise ValueError unless images have shape (n, h, w, c), n >= 1, and no NaN or infinite pixel."""
-        if not hasattr(images, "dtype") or np.dtype(images.dtype).kind not in "uif":
-            raise ValueError(f"images must be an array of real numbers, not {type(images).__name__}.")
-        shape = images.shape
-        if len(shape) != 4 or shape[1:] != self.shape or shape[0] == 0:
+    def for_white(self, white: float) -> "Normalisation":
+        """The same inputs from images in another range: of a normalisation for 0..255, `for_white(1.0)` takes images in [0, 1]."""
+        return dataclasses.replace(self, pixel_max=white)
+
+    def opened(self, images):
+        """Images (n, h, w, c) as an array to read in `batches`: what lies in a file stays there, and nothing is copied.
+
+        Raises: ValueError unless they are real numbers of that shape, n >= 1.
+        """
+        array = lazy("images", images)
+        if len(array.shape) != 4 or tuple(array.shape[1:]) != self.shape or array.shape[0] == 0:
             raise ValueError(
-                f"images have shape {shape}; (n, {', '.join(map(str, self.shape))}) with n >= 1 is needed."
+                f"images have shape {tuple(array.shape)}; (n, {', '.join(map(str, self.shape))}) with n >= 1 is needed."
             )
-        _checks.finite("images", images)
+        return array
+
+    def check(self, images) -> None:
+        """Raise ValueError unless images have shape (n, h, w, c), n >= 1, and no NaN or infinite pixel; read in batches.
+
+        Warns of images in another range, see `batches`.
+        """
+        for _ in batches(self.opened(images), _BATCH, self.pixel_max):
+            pass
 
     def __call__(self, images) -> Float[Array, "n d"]:
         """Network inputs of images (n, h, w, c)."""
-        x = (jnp.asarray(images).astype(self.dtype) / self.pixel_max - jnp.asarray(self.mean, self.dtype)) / (
+        images = jnp.asarray(real("images", images))
+        x = (images.astype(self.dtype) / self.pixel_max - jnp.asarray(self.mean, self.dtype)) / (
             jnp.asarray(self.std, self.dtype)
         )
         return jnp.moveaxis(x, 3, 1).reshape(len(x), self.dim)
 
+    @door()
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
         """Images in pixel values, white at pixel_max; values outside 0..pixel_max are left as they are."""
         h, w, c = self.shape
         x = jnp.moveaxis(jnp.reshape(jnp.asarray(points), (-1, c, h, w)), 1, 3)
         return (x * jnp.asarray(self.std, x.dtype) + jnp.asarray(self.mean, x.dtype)) * self.pixel_max
+
+
+def batches(
+    images, size: int, white: float | None, rows: Int[np.ndarray, " n"] | None = None
+) -> Iterator[np.ndarray]:
+    """Images a batch at a time, as NumPy arrays of the type they have, each batch read once, and checked while it is there.
+
+    After the last one it warns if they seem to lie in another range than 0..white. The ranges in use, 0..1, 0..16, 0..255 and
+    0..65535, differ by a factor above 15, so it is another one if the largest pixel is that far from white:
+    below, for floats (bytes of dark images are bytes of dark images, and no pixel at all is black in every range); above, for whole
+    numbers that are not negative (distilled images leave their range freely, but not in whole numbers).
+
+    Args:
+        images: from `Normalisation.opened`.
+        size: samples in a batch.
+        white: the pixel value that stands for 1; None looks at no range.
+        rows: which images, by default all; ascending.
+    Raises: ValueError for NaN or infinite pixels.
+    """
+    largest, whole, counts = 0.0, True, True
+    n = len(images) if rows is None else len(rows)
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        index = np.arange(start, stop) if rows is None else rows[start:stop]
+        batch = np.asarray(real("images", images[start:stop] if rows is None else images[index]))
+        _checks.finite("images", batch, index)
+        whole = batch.dtype.kind in "biu"
+        if white is not None and not (
+            whole and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < _APART * white
+        ):
+            top, bottom = float(batch.max()), float(batch.min())
+            largest = max(largest, top, -bottom)
+            if counts and largest >= _APART * white:
+                counts = bottom >= 0 and (whole or bool((batch == np.rint(batch)).all()))
+        yield batch
+    if white is None:
+        return
+    dark = not whole and 0 < largest * _APART <= white
+    if dark or (counts and largest >= _APART * white):
+        warnings.warn(
+            f"the largest of the images' pixels is {largest:g}, but white is {white:g}, a range of 0..{white:g}: they seem to lie in "
+            f"another one. Multiply them by white / (their own white), or state their range: "
+            "normalisation.for_white(1.0) for images in [0, 1], or white=1.0 when a model predicts.",
+            stacklevel=3,
+        )
 
 
 def picture_grid(
@@ -86,7 +173,7 @@ def picture_grid(
         zoom: each pixel becomes zoom x zoom.
     Raises: ValueError for no images, not finite ones, other than 1 or 3 channels, or a white that is not above 0.
     """
-    x = np.asarray(images, np.float64)
+    x = np.asarray(floats("images", images), np.float64)
     if x.ndim != 4 or not x.size or x.shape[3] not in (1, 3) or columns < 1:
         raise ValueError(
             f"a picture grid needs images (n, h, w, 1 or 3) and at least one column, not shape {x.shape} and {columns}."
@@ -117,7 +204,8 @@ def save_picture(picture: UInt8[np.ndarray, "height width 3"], path: str | Path)
     Image.fromarray(picture).save(path)
 
 
-def balanced_sample(key: PRNGKeyArray, labels: Sequence[int], m: int, classes: int) -> np.ndarray:
+@door()
+def balanced_sample(key: PRNGKeyArray, labels: Int[ArrayLike, " n"], m: int, classes: int) -> np.ndarray:
     """Indices of m random samples, as many of each class as of any other, in rounds 0, 1, ..., k-1, 0, 1, ...
 
     When k does not divide m, the last round stops early.

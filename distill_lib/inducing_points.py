@@ -15,6 +15,7 @@ from jax.scipy.linalg import solve
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib import _checks, closed_form, descent, kip
+from distill_lib._door import door
 from distill_lib.descent import Descent
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.features import FeatureMap
@@ -83,6 +84,7 @@ class Stochastic(Objective):
         return jnp.mean(residual**2)
 
 
+@door()
 def support_set(
     points: Float[Array, "m d"], target: kip.Target, feature_map: FeatureMap, normalisation: Normalisation
 ) -> DistilledSet:
@@ -100,6 +102,7 @@ def support_set(
     )
 
 
+@door()
 def descend(
     objective: Objective,
     start: Float[Array, "m d"],

@@ -18,6 +18,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib import _checks, descent, kernel_regression
+from distill_lib._door import door
 from distill_lib.descent import Descent
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.infinite_width import InfiniteWidth, Kernel, cross, gram
@@ -81,6 +82,7 @@ class KernelObjective(eqx.Module):
         return jnp.sum((y - k_ts @ c) ** 2) / (2 * self.batch)
 
 
+@door()
 def descend(
     objective: KernelObjective,
     start: Float[Array, "m d"],
@@ -123,6 +125,7 @@ def descend(
     return descent.descend(objective, found, steps, key=key, learning_rate=rates, **options)
 
 
+@door()
 def label_solve(
     kernel: Kernel,
     points: Float[Array, "m d"],
@@ -163,12 +166,14 @@ def label_solve(
     return k_ss @ c + kernel_regression.relative_reg(k_ss, reg) * c
 
 
+@door()
 @jax.jit
 def with_strip(r: Float[Array, "p p"], strip: Float[Array, "b p"]) -> Float[Array, "p p"]:
     """R of a QR decomposition after a strip of further rows, given R before it: one step of `label_solve`."""
     return jnp.linalg.qr(jnp.concatenate([r, strip]), mode="r")
 
 
+@door()
 def support_set(
     kernel: InfiniteWidth,
     points: Float[Array, "m d"],

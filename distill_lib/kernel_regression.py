@@ -10,23 +10,27 @@ from jax.scipy import linalg
 from jaxtyping import Array, Float, Int
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.infinite_width import Kernel as Kernel
 from distill_lib.infinite_width import Progress, cross, gram
 
 REG = 1e-6  # lam = REG tr(K_SS) / m in KIP
 
 
+@door()
 def relative_reg(k_ss: Float[Array, "m m"], reg: float = REG) -> Float[Array, ""]:
     """lam = reg tr(K_SS) / m: the same share of the mean of the diagonal whatever the kernel's scale."""
     return reg * jnp.trace(k_ss) / len(k_ss)
 
 
+@door()
 def solve(k_ss: Float[Array, "m m"], right: Float[Array, "m k"], reg: float = REG) -> Float[Array, "m k"]:
     """(K_SS + lam I)^{-1} right by Cholesky, lam = reg tr(K_SS) / m; to be compiled and differentiated. NaN where it is singular."""
     damped = k_ss + relative_reg(k_ss, reg) * jnp.eye(len(k_ss), dtype=k_ss.dtype)
     return linalg.solve(damped, right, assume_a="pos")  # its gradient costs no further factorisation
 
 
+@door()
 def coefficients(
     k_ss: Float[Array, "m m"], labels: Float[Array, "m k"], reg: float = REG
 ) -> Float[Array, "m k"]:
@@ -51,6 +55,7 @@ def coefficients(
     return found
 
 
+@door()
 def scores(
     kernel: Kernel,
     points: Float[Array, "m d"],
@@ -76,6 +81,7 @@ def scores(
     return cross(kernel, x, points, block=block, report=report) @ found
 
 
+@door()
 def accuracy(
     kernel: Kernel,
     points: Float[Array, "m d"],

@@ -22,6 +22,7 @@ from jax.lax import stop_gradient
 from jax.scipy.linalg import solve, solve_triangular
 from jaxtyping import Array, Float
 
+from distill_lib._door import door
 from distill_lib.ridge import RidgePath, RidgeStats
 
 Scalar = Float[Array, ""] | float
@@ -58,12 +59,14 @@ class Target(eqx.Module):
         rest = jnp.where(fitted, 0, jnp.clip(stats.label_sq - jnp.vdot(labels, labels), 0))
         return cls(root[:, None] * path.vectors.T, labels, rest)
 
+    @door()
     def loss(self, weights: Float[Array, "k p"]) -> Float[Array, ""]:
         """||W R - T||_F^2 + rest."""
         residual = self.features @ weights.T - self.labels
         return jnp.vdot(residual, residual) + self.rest
 
 
+@door()
 def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array, ""]:
     """lam_S = reg tr(K_SS) / m, the convention of KIP; it moves with the support points and so does its gradient.
 
@@ -74,6 +77,7 @@ def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array
     return reg * jnp.vdot(support, support) / len(support)
 
 
+@door()
 def weights(support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Scalar) -> Float[Array, "k p"]:
     """W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T by Cholesky, with an m x m system or, for m > p, a p x p one.
 
@@ -94,6 +98,7 @@ def weights(support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Sc
     return solve(moment, support.T @ labels, assume_a="pos").T
 
 
+@door()
 def loss(
     support: Float[Array, "m p"], labels: Float[Array, "m k"], target: Target, reg_s: Scalar
 ) -> Float[Array, ""]:
@@ -110,6 +115,7 @@ def loss(
     return target.loss(weights(support, labels, reg_s))
 
 
+@door()
 def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""]:
     """The least L(X_S) over all labels Y_S, with its gradient in the support points.
 
@@ -121,6 +127,7 @@ def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""
     return target.loss(coefficients(support, target).T @ support)
 
 
+@door()
 def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0) -> Float[Array, "m k"]:
     """Labels Y_S = c (K_SS + lam_S I) of least loss, with c of `coefficients`; constant for differentiation.
 
@@ -132,6 +139,7 @@ def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 
     return stop_gradient(support @ (support.T @ c) + reg_s * c)
 
 
+@door()
 def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "m k"]:
     """The c of least norm for which W_S = c phi(X_S)^T, c stored transposed, has least loss; constant for differentiation.
 
@@ -142,6 +150,7 @@ def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "
     return least_squares(target.features @ support.T, target.labels)
 
 
+@door()
 @jax.jit
 def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
     """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD where the first round fails.

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.closed_form import solved_labels
 from distill_lib.pseudoinverse import rank, regularised_pinv, svd
 
@@ -29,6 +30,7 @@ class Nearest(NamedTuple):
     distance: float
 
 
+@door()
 def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
     """The features nearest to real ones among all that carry W exactly, with labels of their own.
 
@@ -69,6 +71,7 @@ def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: 
     return Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t[-k:])))
 
 
+@door()
 def robust_set(
     weights: Float[Array, "k p"], real: Float[Array, "m p"], penalty: float, reg_s: float = 0.0
 ) -> Nearest:

@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.features import DeepLinear, FullyConnected
 from distill_lib.pseudoinverse import rank, svd
 
 
+@door()
 def preimage(phi: FullyConnected, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
     """The only x with phi(x) == features, for a network that never narrows: d <= d_1 <= ... <= d_L = p (Theorem 5.2).
 
@@ -31,6 +33,7 @@ def preimage(phi: FullyConnected, features: Float[Array, "n p"]) -> Float[Array,
     return x
 
 
+@door()
 def range_residual(phi: FullyConnected, features: Float[Array, "n p"]) -> float:
     """What `preimage` compares with 0: the largest share, over the layers, of ||t|| outside range(W_l).
 
@@ -60,6 +63,7 @@ def _layers(phi, features):
         yield layer, x, outside
 
 
+@door()
 def theorem_5_3_block(phi: DeepLinear, weights: Float[Array, "k p"]) -> Float[np.ndarray, "p p"]:
     """The last p x p block of the right singular vectors of H = [G W_1^+, W^+ W - I_p].
 
@@ -78,6 +82,7 @@ def theorem_5_3_block(phi: DeepLinear, weights: Float[Array, "k p"]) -> Float[np
     return np.linalg.svd(h)[2].T[p:, p:]
 
 
+@door()
 def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Float[Array, "p p"]:
     """The layer A of Theorem D.1: A^T A = reg_s c (phi phi^T)^+, symmetric; then W_S A = c / (c + 1) Y_S phi(X_S)^+.
 
@@ -94,6 +99,7 @@ def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Fl
     return (f.ut.T * (np.sqrt(reg_s * c) / f.s)) @ f.ut
 
 
+@door()
 def free_layer(
     weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float, c: float = 1.0
 ) -> tuple[Float[Array, "m p"], Float[Array, "m k"]]:

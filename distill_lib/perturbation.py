@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.pseudoinverse import svd
 
 
@@ -29,6 +30,7 @@ class Bounds(NamedTuple):
     kept: Float[np.ndarray, "..."]
 
 
+@door(infinite=True)
 def error_bounds(
     weights: Float[Array, "k p"],
     features: Float[Array, "m p"],

@@ -19,6 +19,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 
 Signs = str | Float[ArrayLike, " r"]
 
@@ -33,6 +34,7 @@ class Svd(NamedTuple):
     s: Float[np.ndarray, " r"]
     ut: Float[Array, "r p"]
 
+    @door()
     def with_values(self, values: Float[np.ndarray, " r"]) -> Float[Array, "m p"]:
         """The matrix with the same singular vectors and other singular values."""
         return _product(self.v, values.astype(self.s.dtype), self.ut)
@@ -43,6 +45,7 @@ class Svd(NamedTuple):
         return type(self)(v, 1 / self.s[::-1], ut)
 
 
+@door()
 def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
     """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1; by NumPy for a NumPy array."""
     linalg: Any = np.linalg if isinstance(a, np.ndarray) else jnp.linalg
@@ -52,6 +55,7 @@ def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
     return Svd(v, s, ut) if r == len(s) else Svd(v[:, :r], s[:r], ut[:r])
 
 
+@door()
 def rank(a: Float[Array, "m p"]) -> int:
     """Numerical rank: how many singular values exceed 10 max(m, p) eps s_1."""
     return _rank(np.linalg.svd(np.asarray(a), compute_uv=False), a.shape)
@@ -72,6 +76,7 @@ def _product(v, values, ut):
     return (v * values) @ ut
 
 
+@door()
 def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str) -> Float[Array, "n in"]:
     """The least-norm x with w x = row for each row: rows (W^+)^T, through W^T = Q R and W^+ = Q R^{-T}.
 
@@ -97,6 +102,7 @@ def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str
     return (q @ solve_triangular(r, rows.T, trans=1)).T
 
 
+@door()
 def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
     """The transposed pseudoinverse, cut at the numerical rank of `svd`: by A = Q R as Q R^{-T} where that rank is certainly full.
 
@@ -120,6 +126,7 @@ def _pinv_by_qr(a):
     return made, jnp.linalg.norm(r) * jnp.linalg.norm(inverse)
 
 
+@door()
 def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
     """phi_reg(X)^+ in the paper's notation: (F F^T + reg I)^{-1} F; at reg = 0 the transpose of pinv(F).
 
@@ -135,6 +142,7 @@ def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[A
     return Svd(v, s, ut).with_values(s / (s**2 + reg))
 
 
+@door()
 def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
     """phi_reg(X): the pseudoinverse of phi_reg(X)^+, with singular values s + reg / s (zeros stay zero).
 
@@ -148,6 +156,7 @@ def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array,
     return f.with_values(f.s + reg / f.s)
 
 
+@door()
 def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
     """Features F with regularised(F, reg) == target: the inverse used by Theorems 4.1, 5.1, C.1 and C.2.
 
@@ -167,6 +176,7 @@ def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs =
     return target if reg == 0 else t.with_values(s)
 
 
+@door()
 def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.ndarray, " r"]:
     """A root s of s^2 - mu s + reg = 0 for each mu > 0, given in descending order. Raises: as `unregularised`."""
     signs = _signs(branch, len(mu))
@@ -184,14 +194,16 @@ def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.nd
     return np.where(signs > 0, plus, reg / plus)
 
 
+@door(infinite=True)
 def max_reg(target: Float[Array, "m p"]) -> float:
     """The largest lam_S for which `unregularised(target, lam_S)` exists: mu_min^2 / 4 = 1 / (4 s'_1^2)."""
     return largest_reg(svd(target).s)
 
 
+@door(infinite=True)
 def largest_reg(mu: Float[np.ndarray, " r"]) -> float:
     """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any mu."""
-    return float(mu[-1]) ** 2 / 4 if len(mu) else float("inf")
+    return float(np.float64(mu[-1]) ** 2 / 4) if len(mu) else float("inf")
 
 
 def _signs(branch: Signs, count: int) -> Float[np.ndarray, " r"]:

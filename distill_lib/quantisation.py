@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float, UInt
 
 from distill_lib import _checks
+from distill_lib._door import door
 
 Limits = str | tuple[float, float]
 
@@ -28,6 +29,7 @@ class Stored(NamedTuple):
     offset: Float[np.ndarray, "..."]
 
 
+@door()
 def quantise(images: Float[ArrayLike, "m ..."], bits: int, limits: Limits = "set") -> Stored:
     """Round images to 2^bits evenly spaced values.
 
@@ -53,6 +55,7 @@ def quantise(images: Float[ArrayLike, "m ..."], bits: int, limits: Limits = "set
     return Stored(codes.astype(np.min_scalar_type(top)), scale, low)
 
 
+@door()
 def restore(stored: Stored) -> Float[np.ndarray, "m ..."]:
     """The images that codes stand for: offset + scale * code."""
     return stored.offset + stored.scale * stored.codes

@@ -1,8 +1,8 @@
 """Ridge regression from sufficient statistics: data are touched once, every lam comes from one eigendecomposition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Self
+from typing import Self, get_args
 
 import equinox as eqx
 import jax
@@ -10,8 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
-from distill_lib import _checks
+from distill_lib import _checks, selection
+from distill_lib._door import door, finished
 from distill_lib.features import FeatureMap
+from distill_lib.images import batches
+from distill_lib.selection import Ties, Validation
+from distill_lib.selection import split as split
 from distill_lib.whitening import Preprocessing
 
 # 10^-6, 10^-5.5, ..., 10^5.5: the grid of the paper's released code.
@@ -36,6 +40,7 @@ class RidgeStats(eqx.Module):
     count: Int[Array, ""]
 
     @classmethod
+    @door()
     def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
         """Statistics of one chunk. Raises: ValueError for shapes that do not fit or entries that are not finite."""
         _checks.matrix("features", features)
@@ -44,23 +49,32 @@ class RidgeStats(eqx.Module):
         return zero._plus(features, targets, len(features))._mirrored()
 
     @classmethod
+    @door()
     def of_images(
-        cls, images, labels, classes: int, feature_map: FeatureMap, normalisation: Preprocessing
+        cls,
+        images,
+        labels: Int[ArrayLike, " n"],
+        classes: int,
+        feature_map: FeatureMap,
+        normalisation: Preprocessing,
     ) -> Self:
         """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches.
 
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape or not finite.
         """
+        images = normalisation.opened(images)
         _checks.labels("labels", labels, classes, count=len(images), every=False)
-        normalisation.check(images)
-        return cls._of_rows(images, labels, classes, feature_map, normalisation)
+        return cls._of_rows(images, None, labels, classes, feature_map, normalisation)
 
     @classmethod
-    def _of_rows(cls, images, labels, classes, feature_map, normalisation) -> Self:
+    def _of_rows(cls, images, rows, labels, classes, feature_map, normalisation) -> Self:
+        """Of the images of some rows, by default all, with a label for each of them."""
         stats = cls._zero(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
-        for batch, truth in _batches(images, labels):
+        for batch, truth in _batches(images, labels, normalisation, rows):
             stats = stats._plus(*_rows_of(feature_map, normalisation, batch, truth, classes))
-        return stats._mirrored()
+        stats = stats._mirrored()
+        finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
+        return stats
 
     def __add__(self, other: Self) -> Self:
         """Statistics of both chunks together. Raises: ValueError if they have different p or k."""
@@ -74,11 +88,13 @@ class RidgeStats(eqx.Module):
         """So that `sum` works, which starts at 0."""
         return self if other == 0 else NotImplemented
 
+    @door()
     def loss(self, weights: Float[Array, "k p"], reg: float = 0.0) -> Float[Array, ""]:
         """||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
         fit = jnp.vdot(weights @ self.gram, weights) - 2 * jnp.vdot(weights, self.cross) + self.label_sq
         return fit + reg * jnp.vdot(weights, weights)
 
+    @door()
     def solve(self, reg: float) -> Float[Array, "k p"]:
         """W = C (G + reg I)^{-1} for one reg > 0 by Cholesky; for many, or reg = 0, use `RidgePath`.
 
@@ -161,27 +177,38 @@ class RidgePath(eqx.Module):
     rotated: Float[Array, "k p"]
 
     @classmethod
+    @door()
     @partial(jax.jit, static_argnums=0)
     def of(cls, stats: RidgeStats) -> Self:
         """One eigendecomposition, O(p^3)."""
         values, vectors = jnp.linalg.eigh(stats.gram, symmetrize_input=False)
         return cls(jnp.clip(values, 0), vectors, stats.cross @ vectors)
 
+    @door()
     def weights(self, reg: float) -> Float[Array, "k p"]:
         """W(reg); at reg = 0 the minimum-norm solution C G^+."""
         _checks.reg("reg", reg)
         return _filtered(self.rotated, self._filter(float(reg)), self.vectors)
 
+    @door()
     def accuracies(
         self, features: Float[Array, "n p"], labels: Int[ArrayLike, " n"], regs: Sequence[float]
     ) -> Float[np.ndarray, " r"]:
         """Fraction of samples that W(reg) classifies as labelled, for each reg; the features are rotated once."""
+        truth = np.asarray(labels)
+        return np.array([np.mean(np.argmax(s, axis=1) == truth) for s in self._scores(features, regs)])
+
+    @door()
+    def losses(
+        self, features: Float[Array, "n p"], targets: Float[ArrayLike, "n k"], regs: Sequence[float]
+    ) -> Float[np.ndarray, " r"]:
+        """||W(reg) phi(X) - Y||_F^2 / n, for each reg."""
+        return np.array([np.sum((s - targets) ** 2) / len(s) for s in self._scores(features, regs)])
+
+    def _scores(self, features, regs) -> Iterator[Float[np.ndarray, "n k"]]:
         rotated, c = np.asarray(features @ self.vectors), np.asarray(self.rotated)
-
-        def accuracy(reg):  # a thin product: compiling a program for it would take longer than the whole grid
-            return np.mean(np.argmax(rotated @ (c * self._filter(reg)).T, axis=1) == np.asarray(labels))
-
-        return np.array([accuracy(float(reg)) for reg in regs])
+        for reg in regs:  # a thin product: compiling a program for it would take longer than the whole grid
+            yield rotated @ (c * self._filter(float(reg))).T
 
     def _filter(self, reg: float) -> Float[np.ndarray, " p"]:
         """1 / (e + reg), and the pseudoinverse at reg = 0."""
@@ -213,23 +240,32 @@ class RidgeModel(eqx.Module):
     regs: tuple[float, ...] = eqx.field(static=True)
     validation: tuple[float, ...] = eqx.field(static=True)
 
-    def scores(self, images) -> Float[Array, "n k"]:
-        """W phi(x) for images (n, h, w, c)."""
-        return scores(self.weights, self.feature_map, self.normalisation, images)
+    @door()
+    def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
+        """W phi(x) for images (n, h, w, c).
 
-    def predict(self, images) -> Int[np.ndarray, " n"]:
-        """Class indices for images (n, h, w, c)."""
-        return np.argmax(np.asarray(self.scores(images)), axis=1)
+        Args:
+            white: the pixel value that is white in these images, where it is not that of the model's normalisation.
+        """
+        normalisation = self.normalisation if white is None else self.normalisation.for_white(white)
+        return scores(self.weights, self.feature_map, normalisation, images)
 
-    def accuracy(self, images, labels) -> float:
-        """Fraction of images classified as labelled. Raises: ValueError for labels that do not fit."""
+    def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
+        """Class indices for images (n, h, w, c). Args: as `scores`."""
+        return np.argmax(np.asarray(self.scores(images, white)), axis=1)
+
+    @door()
+    def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
+        """Fraction of images classified as labelled. Args: as `scores`. Raises: ValueError for labels that do not fit."""
+        images = self.normalisation.opened(images)
         _checks.labels("labels", labels, len(self.weights), len(images), every=False)
-        return float(np.mean(self.predict(images) == np.asarray(labels)))
+        return float(np.mean(self.predict(images, white) == np.asarray(labels)))
 
 
+@door()
 def fit(
     images,
-    labels,
+    labels: Int[ArrayLike, " n"],
     feature_map: FeatureMap,
     normalisation: Preprocessing,
     *,
@@ -238,114 +274,138 @@ def fit(
     regs: Sequence[float] = GRID,
     val_fraction: float = 0.05,
     refit: bool = False,
+    validation: Validation = "random",
+    ties: Ties = "auto",
 ) -> RidgeModel:
-    """Ridge regression on one-hot labels, lam chosen by validation accuracy (the larger lam wins a tie).
+    """Ridge regression on one-hot labels, lam chosen by validation accuracy.
 
     The images are read once, in batches, and never copied as a whole; the features of the validation part are kept.
 
     Args:
-        images: (n, h, w, c) unsigned bytes or floats.
+        images: (n, h, w, c) unsigned bytes or floats, in a list, an array, a tensor or a file that can be sliced.
         labels: (n,) class indices.
         key: JAX random key of the split.
         classes: k; by default the largest label + 1.
         regs: candidate lam, all > 0 or 0 for the minimum-norm solution; one value skips the choice but keeps the split.
         val_fraction: share of the samples held out, 0.05 in the paper; 0 (with a single reg) trains on everything.
         refit: train again on all samples with the chosen lam. The paper does not.
+        validation: "random", samples held out at random, as in the paper, but never the only one of a class; "stratified", the
+            same share of every class; "leave-one-out", each sample judged by the model of all others, exactly and from the same
+            eigendecomposition, for a second reading of the images. The model is then that of all samples, and nothing is held out.
+        ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that of the least
+            squared error on the validation part; "auto", the largest, unless that is the end of the grid, where nothing but the
+            grid would have chosen it: then the loss decides, with a warning.
+    Warns: if the chosen lam is an end of the grid, so that a better one may lie beyond; not for "largest", which repeats a rule.
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite, an empty or
         negative grid, or a validation part that is empty or takes everything.
     """
+    images = normalisation.opened(images)
     labels = _checks.indices("labels", labels, count=len(images))
     k = int(labels.max(initial=-1)) + 1 if classes is None else classes
     _checks.labels("labels", labels, k)
-    normalisation.check(images)
+    regs = _grid(regs, validation, ties)
+    _of_one_kind(feature_map, normalisation)
+    train, val = selection.parts(labels, key, val_fraction, validation, len(regs))
+    features = _held_out(images, val, feature_map, normalisation)
+    stats = RidgeStats._of_rows(images, train, labels[train], k, feature_map, normalisation)
+    path = RidgePath.of(stats)
+    accuracies: tuple[float, ...] = ()
+    best = regs[0]
+    if validation == "leave-one-out":
+        judged = selection.left_out(path, _rows(images, labels, feature_map, normalisation), regs)
+        accuracies = tuple(accuracy for accuracy, _ in judged)
+        best = selection.chosen(
+            regs, accuracies, ties, lambda tied: [judged[regs.index(reg)][1] for reg in tied]
+        )
+    elif features is not None:
+        truth, one_hot = labels[val], np.eye(k, dtype=normalisation.dtype)[labels[val]]
+        accuracies = tuple(path.accuracies(features, truth, regs).tolist())
+        best = selection.chosen(
+            regs, accuracies, ties, lambda tied: path.losses(features, one_hot, tied).tolist()
+        )
+        if refit:
+            path = RidgePath.of(stats + RidgeStats.of(features, jnp.asarray(one_hot)))
+    # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more through.
+    weights = feature_map.onto_span(path.weights(best))
+    return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
+
+
+def _grid(regs, validation, ties) -> tuple[float, ...]:
+    for name, value, known in (
+        ("validation", validation, get_args(Validation)),
+        ("ties", ties, get_args(Ties)),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} is '{value}'; it must be one of {', '.join(known)}.")
     if np.ndim(regs) != 1:
         raise ValueError(
             f"regs = {regs!r} is no grid; give a sequence of ridge parameters, for one value (value,)."
         )
-    if not (regs := tuple(map(float, regs))):
-        raise ValueError("the grid of ridge parameters is empty; give at least one value.")
     for reg in regs:
         _checks.reg("reg", reg)
+    if not (regs := tuple(map(float, regs))):
+        raise ValueError("the grid of ridge parameters is empty; give at least one value.")
+    return regs
+
+
+def _of_one_kind(feature_map, normalisation) -> None:
+    """Raise ValueError unless map and normalisation have one size and one precision."""
     if feature_map.dim_in != normalisation.dim:
         raise ValueError(
             f"the feature map takes {feature_map.dim_in} inputs, but images of shape {normalisation.shape} have {normalisation.dim}."
         )
-    for leaf in jax.tree.leaves(feature_map):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(feature_map):
+        if not eqx.is_array_like(leaf) or isinstance(leaf, bool | int | float | complex):
+            raise ValueError(
+                f"{type(feature_map).__name__}{jax.tree_util.keystr(path)} = {leaf!r} counts as a parameter, since every field of a "
+                "feature map does that is not marked: write it as `name: type = eqx.field(static=True)` in the class."
+            )
         if jnp.result_type(leaf) != normalisation.dtype:
             raise ValueError(
                 f"the feature map is of {jnp.result_type(leaf)} and the normalisation of {normalisation.dtype}; "
                 "give both the same dtype, which is that of the whole computation."
             )
-    train, val = split(len(labels), key, val_fraction)
-    n_val = len(val)
-    if n_val == 0 and len(regs) > 1:
-        raise ValueError(
-            f"val_fraction = {val_fraction} of {len(labels)} samples leaves none to validate on; that part needs samples "
-            "when lam is to be chosen."
-        )
-    stats = RidgeStats._of_rows(_Rows(images, train), labels[train], k, feature_map, normalisation)
-    path = RidgePath.of(stats)
-    best, validation = regs[0], ()
-    if n_val:
-        features, truth = _features(feature_map, normalisation, np.asarray(images[val])), labels[val]
-        validation = tuple(path.accuracies(features, truth, regs).tolist())
-        best = max(zip(validation, regs, strict=True))[1]
-        if refit:
-            path = RidgePath.of(
-                stats + RidgeStats.of(features, jax.nn.one_hot(truth, k, dtype=features.dtype))
-            )
-    # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more through.
-    weights = feature_map.onto_span(path.weights(best))
-    return RidgeModel(weights, feature_map, normalisation, best, regs, validation)
 
 
-def split(
-    n: int, key: PRNGKeyArray, val_fraction: float
-) -> tuple[Int[np.ndarray, " n_train"], Int[np.ndarray, " n_val"]]:
-    """Random indices of the samples to train on and of those held out, each ascending, so that batches read in order.
-
-    Raises: ValueError for a share outside [0, 1), or one that leaves nothing to train on.
-    """
-    if not 0 <= val_fraction < 1:
-        raise ValueError(f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1).")
-    if (n_val := round(n * val_fraction)) == n:
-        raise ValueError(
-            f"val_fraction = {val_fraction} of {n} samples leaves 0 to train on; that part needs samples too."
-        )
-    order = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(n)
-    return np.sort(order[n_val:]), np.sort(order[:n_val])
+def _held_out(images, rows, feature_map, normalisation):
+    """Features of the validation part, whole; None where it is empty."""
+    if not len(rows):
+        return None
+    parts = list(batches(images, len(rows), None, rows))
+    return _features(feature_map, normalisation, parts[0])
 
 
+def _rows(images, labels, feature_map, normalisation):
+    """Features and labels of all images, batch by batch."""
+    for batch, truth in _batches(images, labels, normalisation):
+        real = truth >= 0
+        yield np.asarray(_features(feature_map, normalisation, batch))[real], truth[real]
+
+
+@door()
 def scores(
     weights: Float[Array, "k p"], feature_map: FeatureMap, normalisation: Preprocessing, images
 ) -> Float[Array, "n k"]:
     """W phi(x) of images (n, h, w, c), in batches. Raises: ValueError for images of the wrong shape or not finite."""
-    normalisation.check(images)
+    images = normalisation.opened(images)
     labels = np.zeros(len(images), np.int32)
-    parts = [_scores(weights, feature_map, normalisation, batch) for batch, _ in _batches(images, labels)]
+    parts = [
+        _scores(weights, feature_map, normalisation, batch)
+        for batch, _ in _batches(images, labels, normalisation)
+    ]
     return jnp.asarray(np.concatenate(parts)[: len(images)])
 
 
-class _Rows:
-    """A selection of images by index that is copied only a batch at a time."""
-
-    def __init__(self, images, index):
-        self.images, self.index = images, index
-
-    def __len__(self):
-        return len(self.index)
-
-    def __getitem__(self, rows: slice):
-        return self.images[self.index[rows]]
-
-
-def _batches(images, labels):
+def _batches(images, labels, normalisation, rows=None):
     # Batches of one size, the last one padded with label -1, so that one shape is compiled.
-    n, labels = len(images), np.asarray(labels, np.int32)
-    count = -(-n // _BATCH)
-    size = -(-n // count)
-    for start in range(0, n, size):
-        batch, truth = np.asarray(images[start : start + size]), labels[start : start + size]
+    labels = np.asarray(labels, np.int32)
+    n = len(labels)
+    size = -(-n // -(-n // _BATCH))
+    parts = batches(images, size, normalisation.pixel_max, rows)
+    for start, batch in zip(
+        range(0, n, size), parts, strict=True
+    ):  # strict: to the end, where they speak of their range
+        truth = labels[start : start + size]
         if (missing := size - len(batch)) > 0:
             batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
             truth = np.concatenate([truth, np.full(missing, -1, truth.dtype)])

@@ -1,5 +1,7 @@
 r"""Regularised ZCA: network inputs whose pixels are decorrelated, as KIP and RFAD take colour images."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
-from distill_lib.images import Normalisation
+from distill_lib._door import door
+from distill_lib.images import Normalisation, batches
 
 _BATCH = 4096
 
@@ -31,6 +34,7 @@ class Whitening(eqx.Module):
     backward: Float[Array, "d d"]
 
     @classmethod
+    @door()
     def of(cls, images, normalisation: Normalisation, reg: float = 0.1) -> "Whitening":
         """From a training set (n, h, w, c), read once in batches; sums in float64, one eigendecomposition, O(n d^2 + d^3).
 
@@ -39,14 +43,13 @@ class Whitening(eqx.Module):
             reg: of the mean variance tr(C) / d; 0.1 in both papers.
         Raises: ValueError for images of the wrong shape or not finite, fewer than 2, all the same, or a reg not above 0.
         """
-        normalisation.check(images)
+        images = normalisation.opened(images)
         _checks.positive("reg", reg)
-        shift = np.asarray(normalisation(images[:1]), np.float64)[
-            0
-        ]  # near the mean: sums of squares do not cancel
+        # Near the mean: sums of squares do not cancel.
+        shift = np.asarray(normalisation(images[:1]), np.float64)[0]
         total, squares = jnp.zeros(normalisation.dim), jnp.zeros((normalisation.dim, normalisation.dim))
-        for start in range(0, len(images), _BATCH):
-            total, squares = _plus(total, squares, normalisation(images[start : start + _BATCH]), shift)
+        for batch in batches(images, _BATCH, normalisation.pixel_max):
+            total, squares = _plus(total, squares, normalisation(batch), shift)
         mean = total / len(images)
         values, vectors = jnp.linalg.eigh(squares / len(images) - jnp.outer(mean, mean))
         values = jnp.clip(values, 0)
@@ -85,6 +88,14 @@ class Whitening(eqx.Module):
         """The pixel value that stands for 1."""
         return self.normalisation.pixel_max
 
+    def for_white(self, white: float) -> "Whitening":
+        """As `Normalisation.for_white`."""
+        return dataclasses.replace(self, normalisation=self.normalisation.for_white(white))
+
+    def opened(self, images):
+        """As `Normalisation.opened`."""
+        return self.normalisation.opened(images)
+
     def check(self, images) -> None:
         """As `Normalisation.check`."""
         self.normalisation.check(images)
@@ -93,6 +104,7 @@ class Whitening(eqx.Module):
         """Network inputs of images (n, h, w, c)."""
         return (self.normalisation(images) - self.mean) @ self.forward
 
+    @door()
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
         """Images in pixel values, as `Normalisation.inverse`."""
         return self.normalisation.inverse(jnp.asarray(points) @ self.backward + self.mean)

@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from helpers import close, condition, pictures, train
 
 import distill_lib as dl
+from distill_lib import exactness
 
+# Few samples do not span the model's rows; what the warning says is tested where the construction is named.
+pytestmark = pytest.mark.filterwarnings("ignore:the features of these")
 K, SHAPE = 3, (3, 2, 2)
 D = 12
 NORMALISATION = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
@@ -350,16 +354,21 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
 
 
 def test_the_construction_is_named(models):
-    named = {
-        start: dl.distill(models["linear"], 5, key=KEY, start=start, pool=POOL).construction
-        for start in STARTS
-    }
+    with pytest.warns(UserWarning, match="these 5 samples do not span .* recovery error of 0.[0-9]+") as told:
+        named = {
+            start: dl.distill(models["linear"], 5, key=KEY, start=start, pool=POOL).construction
+            for start in STARTS
+        }
+    assert len(told) == 1
     assert named == {
         "noise": "Theorem 4.1/5.1 from noise",
         "real": "Corollary 4.1.1",
         "nearest": "nearest set in feature space",
-        "labels": "Theorem 4.2",
+        "labels": "least squares of Theorem 4.2",  # five samples do not span the model's rows
     }
+    spanning = dl.distill(models["linear"], 14, key=KEY, start="labels", pool=POOL)
+    assert spanning.construction == "Theorem 4.2"
+    assert spanning.provenance["exact"]
 
 
 @pytest.mark.parametrize(
@@ -393,8 +402,8 @@ def with_weights(model, weights):
     ("arguments", "message"),
     [
         ({"start": "scratch"}, "start is 'scratch'; it must be one of noise, real, nearest, labels"),
-        ({"label_rule": "soft"}, "label_rule is 'soft'; it must be auto, one-hot or model"),
-        ({"too_large": "ignore"}, "too_large is 'ignore'; it must be clip or refuse"),
+        ({"label_rule": "soft"}, "label_rule is 'soft'; it must be one of auto, one-hot, model"),
+        ({"too_large": "ignore"}, "too_large is 'ignore'; it must be one of clip, refuse"),
         ({"branch": "*"}, "branch is '[*]'"),
         ({"branch": "-"}, "branch '-' at reg_s = 0"),
         ({"branch": np.ones(4), "reg_s": 1e-4}, r"branch has shape \(4,\) .* 5 nonzero"),
@@ -413,7 +422,7 @@ def with_weights(model, weights):
         ({"start": "real", "pool": (POOL[0], POOL[1][:5])}, "the pool's labels has 5 entries for 90 images"),
         ({"start": "real", "pool": (POOL[0], POOL[1] + 1)}, "the pool's labels holds 1..3, but 3 classes"),
         ({"start": "real", "pool": (POOL[0], 0 * POOL[1])}, "the pool's labels has no sample of class 1, 2"),
-        ({"start": "real", "pool": (POOL[0][:, 0], POOL[1])}, r"images have shape \(5, 2, 2\)"),
+        ({"start": "real", "pool": (POOL[0][:, 0], POOL[1])}, r"images have shape \(90, 2, 2\)"),
         ({"start": "real", "pool": (POOL[0] * np.nan, POOL[1])}, "images holds 60 entries that are NaN"),
         ({"start": "real", "pool": POOL, "m": 91}, "91 class-balanced samples of 3 classes .* choose 1..90"),
         (
@@ -458,3 +467,72 @@ def test_maps_without_a_right_inverse_are_refused_where_points_are_built(phi, me
             dl.distill(model, 5, key=KEY, start=start, pool=POOL)
     # Labels alone need no inverse.
     assert dl.distill(model, 30, key=KEY, start="labels", pool=POOL).labels.shape == (30, K)
+
+
+class WithOne(dl.FeatureMap):
+    """phi(x) = [x, 1], with an inverse that is right only on the range of phi: the last feature is dropped."""
+
+    dim: int = eqx.field(static=True)
+
+    @property
+    def dim_in(self):
+        return self.dim
+
+    @property
+    def dim_out(self):
+        return self.dim + 1
+
+    def __call__(self, x):
+        return jnp.concatenate([x, jnp.ones_like(x[:, :1])], axis=1)
+
+    def inverse(self, features, near=None):
+        return features[:, :-1]
+
+
+class Off(dl.FullyConnected):
+    """A network whose inverse is off by a share."""
+
+    share: float = eqx.field(static=True, default=0.1)
+
+    def inverse(self, features, near=None):
+        return (1 + self.share) * super().inverse(features, near)
+
+
+@pytest.mark.parametrize("start", ["noise", "real", "nearest"])
+@pytest.mark.parametrize(
+    "phi",
+    [WithOne(12), *(Off(MAPS["fcnn"]().weights, share=share) for share in (0.1, 1e-8))],
+    ids=["x, 1", "10 %", "1e-8"],
+)
+def test_a_set_through_an_inexact_inverse_says_so(phi, start):
+    model = dl.fit(*POOL, phi, NORMALISATION, key=KEY, regs=(1.0,), val_fraction=0)
+    with pytest.warns(UserWarning, match=r"inverse is no right inverse .* rounding explains .*e-1[0-9]\."):
+        one = dl.distill(model, 5, key=KEY, start=start, pool=POOL)
+    assert one.construction.endswith(", through an inexact inverse")
+    assert one.provenance["exact"] is False
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("smallest", [1.0, 1e-2, 1e-5])
+def test_rounding_is_not_taken_for_an_inexact_inverse(smallest, dtype):
+    """Singular values down to `smallest` of the largest: the inverse amplifies rounding by as much, and stays a right inverse."""
+    rng = np.random.default_rng(0)
+    u, v = (np.linalg.qr(rng.normal(size=(12, 12)))[0] for _ in "uv")
+    phi = dl.FullyConnected((jnp.asarray(u * np.geomspace(1, smallest, 12) @ v, dtype),))
+    wished = jnp.asarray(rng.normal(size=(5, 12)), dtype)
+    for features in (wished, wished[:, ::-1] * 1e3):
+        points = phi.inverse(features)
+        error, rounding = exactness.inverse_error(phi, points, features, phi(points))
+        assert error <= rounding
+        moved = points + 100 * rounding * jnp.linalg.norm(points) * v[0].astype(
+            dtype
+        )  # along the largest one
+        error, rounding = exactness.inverse_error(phi, moved, features, phi(moved))
+        assert error > rounding
+
+
+def test_a_pool_may_be_lists_and_of_any_order(models):
+    images, labels = POOL
+    wanted = dl.distill(models["linear"], 5, key=KEY, start="nearest", pool=POOL)
+    made = dl.distill(models["linear"], 5, key=KEY, start="nearest", pool=[images.tolist(), labels.tolist()])
+    assert np.array_equal(made.points, wanted.points)

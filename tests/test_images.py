@@ -1,6 +1,11 @@
 """Normalisation, picture grids and class-balanced samples."""
 
+import dataclasses
+import json
+import warnings
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import seeds
@@ -8,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import distill_lib as dl
+from distill_lib import ridge
 
 SHAPES = ((2, 3, 1), (3, 2, 2), (2, 2, 3), (1, 1, 1))
 
@@ -86,14 +92,118 @@ def test_impossible_normalisations_are_refused(arguments, message):
         (np.zeros((2, 3, 1)), r"shape \(2, 3, 1\)"),
         (np.zeros((0, 2, 3, 1)), r"shape \(0, 2, 3, 1\)"),
         (np.full((5, 2, 3, 1), np.nan), "images holds 30 entries"),
-        (np.zeros((5, 2, 3, 1)).tolist(), "an array of real numbers, not list"),
-        (np.zeros((5, 2, 3, 1), complex), "an array of real numbers"),
-        (np.zeros((5, 2, 3, 1), object), "an array of real numbers"),
+        (np.zeros((5, 2, 3, 1), complex), "images .* complex numbers"),
+        (np.zeros((5, 2, 3, 1), object), "images .* objects"),
     ],
 )
 def test_images_are_checked(images, message):
     with pytest.raises(ValueError, match=message):
         dl.Normalisation((2, 3, 1), 255.0, (0.1,), (0.3,)).check(images)
+
+
+# Ranges
+
+WHITES = (1.0, 16.0, 255.0, 65535.0)
+
+
+def ramp(white, dtype):
+    """Images whose pixels fill 0..white."""
+    values = np.linspace(0, white, 60).reshape(5, 2, 3, 2)
+    return (np.rint(values) if np.dtype(dtype).kind == "u" else values).astype(dtype)
+
+
+def told(normalisation, images):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        normalisation.check(images)
+    return [str(one.message) for one in seen]
+
+
+def of_white(white, shape=(2, 3, 2)):
+    return dl.Normalisation(shape, white, (0.1,) * shape[2], (0.3,) * shape[2])
+
+
+@pytest.mark.parametrize("white", WHITES)
+@pytest.mark.parametrize("own", WHITES)
+def test_images_in_another_range_are_told_of_with_both_ranges(own, white):
+    told_of = [told(of_white(white), ramp(own, np.float64))]
+    if own > 1:
+        told_of.append(told(of_white(white), np.rint(ramp(own, np.float64))))  # whole numbers
+    for number, one in enumerate(told_of):
+        above = own > white and number == 0 and own > 1  # fractions beyond white are distilled images
+        assert bool(one) == (own != white and not above)
+        assert not one or (f"largest of the images' pixels is {own:g}, but white is {white:g}" in one[0])
+    if own == white:
+        assert of_white(1.0).for_white(white) == of_white(white)
+
+
+@pytest.mark.parametrize("white", WHITES)
+def test_no_range_is_seen_where_there_is_none(white):
+    """Dark bytes, black images and distilled images, which leave their range freely."""
+    dark = np.zeros((5, 2, 3, 2))
+    dark[2, 1, 1, 0] = 1
+    rng = np.random.default_rng(0)
+    assert not told(of_white(white), dark.astype(np.uint8))
+    assert not told(of_white(white), 0 * dark)
+    assert not told(of_white(white), white * 100 * rng.normal(size=(5, 2, 3, 2)))
+    bright = np.concatenate([dark, ramp(white, np.float64)])  # a dark batch beside others
+    assert not told(of_white(white), bright)
+
+
+def test_a_range_is_stated_where_a_model_predicts():
+    images = ramp(255.0, np.uint8)
+    model = dl.RidgeModel(np.eye(3, 12), dl.Linear(12), of_white(255.0), 0.0, (), ())
+    wanted = model.scores(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.allclose(model.scores(images / 255, white=1.0), wanted)
+    with pytest.warns(UserWarning, match="is 1, but white is 255"):
+        model.predict(images / 255)
+
+
+def test_images_are_read_in_batches_and_only_once(tmp_path):
+    """A memory map stays one: what has been read is counted."""
+
+    class Counted(np.memmap):
+        read = 0
+
+        def __getitem__(self, rows):
+            part = super().__getitem__(rows)
+            Counted.read += len(part)
+            assert len(part) <= 4
+            return np.asarray(part)
+
+    np.save(tmp_path / "x.npy", ramp(255.0, np.float64).repeat(2, axis=0))
+    array = np.load(tmp_path / "x.npy", mmap_mode="r").view(Counted)
+    wanted = dl.RidgeStats.of_images(np.asarray(array), [0, 1] * 5, 2, dl.Linear(12), of_white(255.0))
+    Counted.read = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ridge, "_BATCH", 4)
+        made = dl.RidgeStats.of_images(array, [0, 1] * 5, 2, dl.Linear(12), of_white(255.0))
+    assert Counted.read == 10
+    assert np.allclose(made.gram, wanted.gram)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, jnp.float64, np.dtype("float64"), "float64", float])
+@pytest.mark.parametrize("numbers", [tuple, list, np.array, jnp.array, lambda x: np.array(x, np.float32)])
+def test_a_normalisation_is_plain_however_it_is_written(dtype, numbers):
+    made = dl.Normalisation(
+        numbers((2, 3, 2)).astype(int) if dtype is float and numbers is np.array else [2, 3, 2],
+        np.float32(255),
+        numbers((0.25, 0.5)),
+        numbers((0.5, 0.125)),
+        dtype,
+    )
+    assert made == dl.Normalisation((2, 3, 2), 255.0, (0.25, 0.5), (0.5, 0.125))
+    assert json.loads(json.dumps(dataclasses.asdict(made)))["dtype"] == "float64"
+    assert hash(made.shape + made.mean + made.std)
+    made.check(ramp(255.0, np.uint8).tolist())  # a list in place of an array, too
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16", "bfloat16", complex])
+def test_inputs_are_floats_of_double_or_single_precision(dtype):
+    with pytest.raises(ValueError, match=r"network inputs cannot be of .*; give float64 or float32"):
+        dl.Normalisation((2, 3, 1), 255.0, (0.1,), (0.3,), dtype)
 
 
 # picture_grid

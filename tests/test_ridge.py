@@ -1,5 +1,7 @@
 """Sufficient statistics, the ridge path and the choice of lam, against NumPy's least squares."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import distill_lib as dl
-from distill_lib import ridge
+from distill_lib import ridge, selection
 
 K, P, N = 3, 5, 24
 SHAPE = (2, 3, 2)
@@ -225,9 +227,9 @@ def spied_fit(images, labels, **options):
     """fit, with the parts it trained and validated on."""
     parts, of_rows, features = {}, dl.RidgeStats._of_rows.__func__, ridge._features
 
-    def of(cls, chunk, truth, *rest):
-        parts["train"] = np.concatenate([chunk[i : i + 1] for i in range(len(chunk))]), truth
-        return of_rows(cls, chunk, truth, *rest)
+    def of(cls, images, rows, truth, *rest):
+        parts["train"] = images[rows], truth
+        return of_rows(cls, images, rows, truth, *rest)
 
     def validated(phi, normalisation, chunk):
         parts["val"] = np.asarray(chunk)
@@ -239,13 +241,17 @@ def spied_fit(images, labels, **options):
         return dl.fit(images, labels, FEATURES, NORMALISATION, **options), parts
 
 
+QUIET = pytest.mark.filterwarnings("ignore:.*lam:UserWarning")
+
+
+@QUIET
 @settings(max_examples=20)
-@given(seeds, st.booleans())
-def test_fit_takes_the_best_validated_reg_and_the_larger_of_equals(seed, refit):
+@given(seeds, st.booleans(), st.sampled_from(("auto", "largest", "loss")))
+def test_fit_takes_the_best_validated_reg_and_of_equals_by_its_rule(seed, refit, ties):
     images, labels = pictures(seed)
     regs = tuple(np.random.default_rng(seed).permutation((1e-3, 1.0, 10.0, 1e2, 1e3, 1e4)).tolist())
     model, parts = spied_fit(
-        images, labels, key=jax.random.key(seed), regs=regs, val_fraction=0.2, refit=refit
+        images, labels, key=jax.random.key(seed), regs=regs, val_fraction=0.2, refit=refit, ties=ties
     )
     (chunk, truth), held_out = parts["train"], parts["val"]
     # Every image is in one of the two parts: images are distinct, so they name their samples.
@@ -260,23 +266,111 @@ def test_fit_takes_the_best_validated_reg_and_the_larger_of_equals(seed, refit):
         for reg in regs
     ]
     assert np.allclose(model.validation, accuracies)
-    assert model.reg == max(
-        reg for reg, accuracy in zip(regs, model.validation, strict=True) if accuracy == max(model.validation)
-    )
+    tied = [
+        r for r, accuracy in zip(regs, model.validation, strict=True) if accuracy == max(model.validation)
+    ]
+    losses = {
+        reg: np.sum((f[validated] @ train(f[trained], y[trained], reg).T - y[validated]) ** 2) for reg in tied
+    }
+    to_the_end = len(tied) > 1 and max(tied) == max(
+        regs
+    )  # nothing but the grid would have chosen the largest
+    by_loss = ties == "loss" or (ties == "auto" and to_the_end)
+    assert model.reg == (min(losses, key=losses.get) if by_loss else max(tied))
     assert model.regs == regs
     seen = slice(None) if refit else trained
     assert close(model.weights, train(f[seen], y[seen], model.reg), 1e3 * condition(f))
     assert np.array_equal(model.predict(images), (f @ np.asarray(model.weights).T).argmax(1))
 
 
-def test_ties_go_to_the_larger_reg_wherever_it_stands():
+@pytest.mark.parametrize("regs", [(1e6, 1e7, 1e8), (1e8, 1e7, 1e6), (1e6, 1e8, 1e7)])
+def test_a_tie_up_to_the_end_of_the_grid_is_told_and_left_to_the_loss(regs):
     images, labels = pictures(0)
-    for regs in ((1e6, 1e7, 1e8), (1e8, 1e7, 1e6), (1e6, 1e8, 1e7)):  # only the scale of W differs
-        model = dl.fit(images, labels, FEATURES, NORMALISATION, key=jax.random.key(0), regs=regs)
-        assert len(set(model.validation)) == 1
-        assert model.reg == 1e8
+
+    def fitted(**options):
+        return dl.fit(images, labels, FEATURES, NORMALISATION, key=jax.random.key(0), regs=regs, **options)
+
+    with pytest.warns(UserWarning, match="1e\\+06 is an end of the grid .* 3 values .* the loss decided"):
+        model = fitted()
+    assert len(set(model.validation)) == 1  # only the scale of W differs
+    assert model.reg == 1e6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fitted(ties="largest").reg == 1e8  # as the released code, which says nothing
 
 
+def test_a_rare_class_is_not_lost_to_the_grid():
+    """Six images of one class beside 136 of another: the largest lam has the same accuracy and finds none of them."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat((0, 1), (136, 6))
+    images = rng.integers(0, 120, (142, *SHAPE)).astype(np.uint8)
+    images[labels == 1, 0] += 100
+    for options in ({}, {"validation": "stratified"}, {"validation": "leave-one-out"}):
+        for seed in range(3):
+            with warnings.catch_warnings(record=True):
+                warnings.simplefilter("always")
+                model = dl.fit(images, labels, FEATURES, NORMALISATION, key=jax.random.key(seed), **options)
+            assert np.mean(model.predict(images[labels == 1]) == 1) > 0.8
+
+
+@given(seeds, st.floats(0.05, 0.9), st.sampled_from(("random", "stratified")))
+def test_no_class_is_held_out_as_a_whole(seed, share, validation):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 12, 5)
+    labels = rng.permutation(np.repeat(np.arange(5), sizes))
+    train, val = selection.parts(labels, jax.random.key(seed % 7), share, validation, 1)
+    assert sorted([*train, *val]) == list(range(len(labels)))
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(val) > 0).all()
+    assert set(labels[train]) == set(range(5))
+    held = np.bincount(labels[val], minlength=5)
+    if validation == "stratified":
+        wished = sizes * round(share * len(labels)) / len(labels)
+        assert (np.abs(held - wished) < 1 + 1e-9).all()
+    else:
+        alone = selection.split(len(labels), jax.random.key(seed % 7), share)[1]
+        assert set(val) <= set(alone)
+        assert len(alone) - len(val) <= np.sum(held == sizes - 1)
+
+
+@QUIET
+@settings(max_examples=10)
+@given(seeds)
+def test_leave_one_out_is_exact(seed):
+    """Accuracy and choice are those of n models, each trained without one sample."""
+    images, labels = pictures(seed, n=23)
+    regs = (1e-2, 1.0, 10.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ridge, "_BATCH", 10)
+        model = dl.fit(
+            images,
+            labels,
+            FEATURES,
+            NORMALISATION,
+            key=jax.random.key(0),
+            regs=regs,
+            validation="leave-one-out",
+        )
+    f, y = leaky(inputs(images)), np.eye(K)[labels]
+    without = [np.delete(np.arange(23), i) for i in range(23)]
+    answers = np.array([[f[i] @ train(f[w], y[w], reg).T for i, w in enumerate(without)] for reg in regs])
+    assert np.allclose(model.validation, np.mean(answers.argmax(2) == labels, axis=1))
+    rows = ((f[i : i + 7], labels[i : i + 7]) for i in range(0, 23, 7))
+    judged = selection.left_out(dl.RidgePath.of(dl.RidgeStats.of(f, y)), rows, regs)
+    assert np.allclose([loss for _, loss in judged], np.sum((answers - y) ** 2, axis=(1, 2)) / 23, rtol=1e-8)
+    assert close(
+        model.weights, train(f, y, model.reg), 1e3 * condition(f)
+    )  # nothing is held out of the model
+
+
+def test_leave_one_out_says_where_it_has_no_digits_left():
+    images, labels = pictures(0, n=9)
+    model = {"feature_map": FEATURES, "normalisation": NORMALISATION, "key": jax.random.key(0)}
+    with pytest.raises(ValueError, match="no digits left at reg = 1e-15"):
+        dl.fit(images, labels, **model, regs=(1e-15, 1.0), validation="leave-one-out")
+
+
+@QUIET
 def test_a_twentieth_is_held_out_by_default():
     images, labels = pictures(0, n=100)
     model, parts = spied_fit(images, labels, key=jax.random.key(0))
@@ -285,6 +379,7 @@ def test_a_twentieth_is_held_out_by_default():
     assert model.regs == dl.GRID
 
 
+@QUIET
 def test_the_split_follows_the_key():
     images, labels = pictures(0)
     options = {"val_fraction": 0.5, "regs": (1e-2, 1.0, 1e2)}
@@ -328,6 +423,12 @@ def broken(array, index, value):
     return array
 
 
+class Unmarked(dl.Linear):
+    """As one writes it at first: the field is a parameter."""
+
+    dim: int
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -359,6 +460,11 @@ def broken(array, index, value):
         (lambda x, y: {"val_fraction": 0.999}, "val_fraction = 0.999 of 41 samples leaves 0 to train on"),
         (lambda x, y: {"val_fraction": 1.0}, r"val_fraction = 1.0 is no share .* \[0, 1\)"),
         (lambda x, y: {"val_fraction": -0.1}, "val_fraction = -0.1"),
+        (lambda x, y: {"key": 0}, r"key = 0 is no random key of JAX; give key=jax.random.key\(0\)"),
+        (lambda x, y: {"ties": "smallest"}, "ties is 'smallest'; it must be one of auto, largest, loss"),
+        (lambda x, y: {"validation": "none"}, "validation is 'none'; it must be one of random"),
+        (lambda x, y: {"images": 1e200 * x.astype(float)}, r"G = .* is not finite .* scale the input"),
+        (lambda x, y: {"feature_map": Unmarked(12)}, r"Unmarked.dim = 12 .* eqx.field\(static=True\)"),
         (lambda x, y: {"val_fraction": np.nan}, "val_fraction = nan"),
         (lambda x, y: {"val_fraction": np.inf}, "val_fraction = inf"),
         (

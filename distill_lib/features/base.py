@@ -6,6 +6,7 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.pseudoinverse import least_norm
 
 
@@ -55,6 +56,7 @@ class FeatureMap(eqx.Module):
             _checks.matrix("near", near, rows=len(features), cols=self.dim_in)
 
 
+@door()
 def nearest_solution(
     w: Float[Array, "out in"], rows: Float[Array, "n out"], near: Float[Array, "n in"] | None, name: str
 ) -> Float[Array, "n in"]:

@@ -19,6 +19,7 @@ import numpy as np
 import scipy  # loads its parts when they are first used
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap
 
 Padding = Literal["SAME", "VALID"]
@@ -64,6 +65,7 @@ class Convolution(FeatureMap):
                 )
 
     @classmethod
+    @door()
     def random(
         cls,
         key: PRNGKeyArray,
@@ -114,6 +116,7 @@ class Convolution(FeatureMap):
         *_, (_, _, out) = self._layers()
         return math.prod(out)
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return self._activations(x)[-1]
 
@@ -121,11 +124,13 @@ class Convolution(FeatureMap):
         """x and the output of each layer."""
         seen = [jnp.asarray(x)]
         for kernel, size, _ in self._layers():
-            images = seen[-1].reshape(-1, *size)
+            dtype = jnp.result_type(seen[-1], kernel)
+            images, kernel = seen[-1].reshape(-1, *size).astype(dtype), kernel.astype(dtype)
             y = jax.lax.conv_general_dilated(images, kernel, (self.stride,) * 2, self.padding)
             seen.append(jax.nn.leaky_relu(y, self.slope).reshape(len(images), -1))
         return seen
 
+    @door()
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
@@ -155,6 +160,7 @@ class Convolution(FeatureMap):
         return jnp.asarray(x, self.kernels[0].dtype)
 
 
+@door()
 def convolution_matrix(
     kernel: Float[Array, "c_out c_in kh kw"],
     height: int,

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap
 
 
@@ -26,6 +27,7 @@ class AffineCoupling(FeatureMap):
     bound: float = eqx.field(static=True, default=1.0)
 
     @classmethod
+    @door()
     def random(
         cls,
         key: PRNGKeyArray,
@@ -69,20 +71,22 @@ class AffineCoupling(FeatureMap):
     def dim_out(self) -> int:
         return self.dim_in
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        x = jnp.asarray(x)
+        x = jnp.asarray(x, jnp.result_type(x, self.inner[0]))
         for layer in range(len(self.inner)):
             kept, moved = _halves(layer)
             s, t = self._conditioner(layer, x[:, kept])
             x = x.at[:, moved].set(x[:, moved] * jnp.exp(s) + t)
         return x
 
+    @door()
     def inverse(
         self, features: Float[Array, "n d"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
         """The only preimage: from the last layer to the first, b -> (b - t(a)) exp(-s(a))."""
         self._check(features, near)
-        x = jnp.asarray(features)
+        x = jnp.asarray(features, jnp.result_type(features, self.inner[0]))
         for layer in reversed(range(len(self.inner))):
             kept, moved = _halves(layer)
             s, t = self._conditioner(layer, x[:, kept])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap
 from distill_lib.features.fully_connected import FullyConnected
 from distill_lib.pseudoinverse import svd
@@ -23,6 +24,7 @@ class DeepLinear(FeatureMap):
     weights: tuple[Float[Array, "out in"], ...]
 
     @classmethod
+    @door()
     def random(
         cls, key: PRNGKeyArray, widths: Sequence[int], dtype: jnp.dtype | type = jnp.float64
     ) -> "DeepLinear":
@@ -50,16 +52,19 @@ class DeepLinear(FeatureMap):
         """An orthonormal basis of range(G), as columns."""
         return svd(self.matrix).v
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         for w in self.weights:
             x = x @ w.T
         return x
 
+    @door()
     def onto_span(self, rows: Float[Array, "n p"]) -> Float[Array, "n p"]:
         """rows G G^+."""
         basis = self.basis
         return (rows @ basis) @ basis.T
 
+    @door()
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap, nearest_solution
 
 
@@ -24,6 +25,7 @@ class RandomFourier(FeatureMap):
     phases: Float[Array, " p"]
 
     @classmethod
+    @door()
     def random(
         cls,
         key: PRNGKeyArray,
@@ -58,13 +60,16 @@ class RandomFourier(FeatureMap):
     def dim_out(self) -> int:
         return self.frequencies.shape[0]
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return jnp.sqrt(2 / self.dim_out) * jnp.cos(x @ self.frequencies.T + self.phases)
 
+    @door()
     def range_scale(self, features: Float[Array, "n p"]) -> float:
         top = math.sqrt(self.dim_out / 2) * float(jnp.abs(features).max())
         return 1.0 if top <= 1 else 1 / top
 
+    @door()
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:

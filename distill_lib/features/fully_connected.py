@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap, nearest_solution
 
 
@@ -25,6 +26,7 @@ class FullyConnected(FeatureMap):
     slope: float = eqx.field(static=True, default=0.1)
 
     @classmethod
+    @door()
     def random(
         cls,
         key: PRNGKeyArray,
@@ -58,6 +60,7 @@ class FullyConnected(FeatureMap):
     def dim_out(self) -> int:
         return self.weights[-1].shape[0]
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return self._activations(x)[-1]
 
@@ -68,6 +71,7 @@ class FullyConnected(FeatureMap):
             seen.append(jax.nn.leaky_relu(seen[-1] @ w.T, self.slope))
         return seen
 
+    @door()
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:

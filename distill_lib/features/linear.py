@@ -3,6 +3,7 @@
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from distill_lib._door import door
 from distill_lib.features.base import FeatureMap
 
 
@@ -19,9 +20,11 @@ class Linear(FeatureMap):
     def dim_out(self) -> int:
         return self.dim
 
+    @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
         return x
 
+    @door()
     def inverse(
         self, features: Float[Array, "n d"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:

@@ -4,8 +4,10 @@ import numpy as np
 from jaxtyping import Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 
 
+@door()
 def sum_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
@@ -20,6 +22,7 @@ def sum_residual(
     return np.linalg.norm(ones - sums, axis=-1) / np.linalg.norm(ones, axis=-1)
 
 
+@door()
 def span_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
@@ -33,6 +36,7 @@ def span_residual(
     return np.linalg.norm(outside, axis=(-2, -1)) / np.linalg.norm(w)
 
 
+@door()
 def last_record(
     weights: Float[np.ndarray, "k p"],
     gram: Float[np.ndarray, "p p"],

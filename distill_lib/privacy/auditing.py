@@ -7,6 +7,7 @@ import scipy  # loads its parts when they are first used
 from jaxtyping import ArrayLike, Float, Int
 
 from distill_lib import _checks
+from distill_lib._door import door
 
 
 class Audit(NamedTuple):
@@ -25,6 +26,7 @@ class Audit(NamedTuple):
     trials: int
 
 
+@door(infinite=True)
 def epsilon_lower(
     false_positives: Int[ArrayLike, "..."],
     false_negatives: Int[ArrayLike, "..."],
@@ -44,6 +46,7 @@ def epsilon_lower(
     return np.maximum(np.maximum(*powers), 0)
 
 
+@door()
 def audit(
     absent: Float[ArrayLike, " t"],
     present: Float[ArrayLike, " t"],
@@ -76,6 +79,7 @@ def audit(
     return Audit(float(bound), float(threshold), int(fp), int(fn), len(low) - half)
 
 
+@door()
 def roc_area(outside: Float[ArrayLike, " n"], inside: Float[ArrayLike, " m"]) -> tuple[float, float]:
     """The area under an attack's ROC curve, and its standard error.
 
@@ -99,6 +103,7 @@ def roc_area(outside: Float[ArrayLike, " n"], inside: Float[ArrayLike, " m"]) ->
     return float(v.mean()), float(np.sqrt(v.var(ddof=1) / len(v) + w.var(ddof=1) / len(w)))
 
 
+@door()
 def correlations(
     released: Float[ArrayLike, " d"], candidates: Float[ArrayLike, "n d"]
 ) -> Float[np.ndarray, " n"]:

@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 from distill_lib.closed_form import label_svd
 from distill_lib.privacy.gaussian import check_guarantee
 
 
+@door(infinite=True)
 def claimed_deviation(
     labels: Float[np.ndarray, "m k"],
     targets: Float[np.ndarray, "n k"],
@@ -41,6 +43,7 @@ def claimed_deviation(
     return float(scale * np.max(signal / mask))
 
 
+@door()
 def claimed_release(
     weights: Float[np.ndarray, "k p"],
     labels: Float[np.ndarray, "m k"],

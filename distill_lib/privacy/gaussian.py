@@ -17,10 +17,12 @@ import numpy as np
 from jaxtyping import Float
 
 from distill_lib import _checks
+from distill_lib._door import door
 
 Adjacency = Literal["add-remove", "replace-one"]
 
 
+@door()
 def sensitivity(bound: float, adjacency: Adjacency = "add-remove", weight: float = 1.0) -> float:
     """The largest change of (svec G, weight * bound * C) between neighbours, in Euclidean norm.
 
@@ -57,6 +59,7 @@ def noise_multiplier(epsilon: float, delta: float) -> float:
     return (1 + 1e-9) * get_sigma_gaussian(epsilon, delta)
 
 
+@door()
 def output_sensitivity(n: int, bound: float, reg: float) -> float:
     """An upper bound on ||W' - W||_F for ridge models of up to n records that differ in one added or removed record.
 
@@ -98,6 +101,7 @@ class StatisticsMechanism:
             self.bound, self.adjacency, self.weight
         )
 
+    @door()
     def __call__(
         self,
         gram: Float[np.ndarray, "p p"],

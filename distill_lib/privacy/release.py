@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib._door import door
 from distill_lib.algorithm import distill
 from distill_lib.distilled_set import DistilledSet
 from distill_lib.features import FeatureMap
@@ -27,6 +28,7 @@ class PrivateRidge(eqx.Module):
     model: RidgeModel
     mechanism: StatisticsMechanism = eqx.field(static=True)
 
+    @door()
     def distill(
         self, m: int, *, key: PRNGKeyArray, start: str = "noise", public_pool=None, **options
     ) -> DistilledSet:
@@ -52,6 +54,7 @@ class PrivateRidge(eqx.Module):
         return dataclasses.replace(made, provenance=record)
 
 
+@door()
 def private_ridge(
     images,
     labels,
@@ -86,6 +89,7 @@ def private_ridge(
     return PrivateRidge(RidgeModel(weights, feature_map, normalisation, reg, (), ()), mechanism)
 
 
+@door()
 def clipped_statistics(
     images, labels, feature_map: FeatureMap, normalisation: Normalisation, bound: float, *, classes: int
 ) -> RidgeStats:
@@ -100,6 +104,7 @@ def clipped_statistics(
     return RidgeStats.of_images(images, labels, classes, _Clipped(feature_map, bound), normalisation)
 
 
+@door()
 def noisy_ridge(
     gram: Float[np.ndarray, "*trials p p"], cross: Float[np.ndarray, "*trials k p"], reg: float
 ) -> Float[np.ndarray, "*trials k p"]:
