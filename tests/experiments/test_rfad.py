@@ -9,18 +9,18 @@ from distill_lib.experiments.rfad_cell import Settings
 
 TINY = {"networks": 2, "width": 4, "batches": 2, "batch": 20}
 SMALL = Settings(
-    "digits", 1, steps=60, every=30, depth=2, width=16, networks=2, batches=1, batch=200, finite=(8, 100, 1), exact=0
+    "digits", 1, steps=60, every=30, depth=2, width=16, networks=2, batches=1, batch=200, finite=(8, 100, 0), exact=0
 )  # fmt: skip
 
 
-def test_a_cell_is_judged_by_every_model_and_beats_a_random_subset():
+def test_a_cell_beats_a_random_subset():
     data = load("digits")
     inputs = rfad_cell.inputs_of(data)
     made = rfad_cell.distilled(data, inputs, SMALL)
     rows = rfad_cell.judged(data, made.set, SMALL, SMALL.method)
     beside = rfad_cell.accuracies(data, rfad_cell.subset(data, inputs, 1, 0), SMALL)
     found = {row["model"]: row["measured"] for row in rows}
-    assert found.keys() == {"convnet-2 empirical nngp", "finite ConvNet"}
+    assert found.keys() == {"convnet-2 empirical nngp"}
     assert {row["method"] for row in rows} == {"rfad platt learned"}
     assert found["convnet-2 empirical nngp"] > 100 * beside["convnet-2 empirical nngp"][0] + 10
 
