@@ -132,7 +132,7 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     order = np.argsort(-mu, kind="stable")
     branch = np.where(f.s**2 >= reg_s, 1.0, -1.0)[order]
     # Neighbours are enough: equal values follow each other.
-    equal = -np.diff(mu[order]) <= 1e3 * np.finfo(f.s.dtype).eps * mu.max(initial=0)
+    equal = -np.diff(mu[order]) <= 1e3 * np.finfo(f.s.dtype).eps * np.max(mu, initial=0)
     if (equal & (np.diff(branch) != 0)).any():
         at = order[int(np.argmax(equal & (np.diff(branch) != 0)))]
         raise ValueError(

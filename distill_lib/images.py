@@ -214,7 +214,7 @@ def balanced_sample(key: PRNGKeyArray, labels: Int[ArrayLike, " n"], m: int, cla
     """
     values = np.asarray(labels)
     _checks.labels("labels", values, classes)
-    rounds, fewest = -(-m // classes), int(np.bincount(values, minlength=classes).min())
+    rounds, fewest = -(-m // classes), int(np.min(np.bincount(values, minlength=classes)))
     if not 1 <= rounds <= fewest:
         raise ValueError(
             f"{m} class-balanced samples of {classes} classes were asked for, but the smallest class has {fewest}; "

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy  # loads its parts when they are first used
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib._door import door
@@ -75,7 +76,7 @@ class Convolution(FeatureMap):
         stride: int = 1,
         padding: Padding = "SAME",
         slope: float = 0.1,
-        dtype: jnp.dtype | type = jnp.float64,
+        dtype: DTypeLike = jnp.float64,
     ) -> "Convolution":
         """Entries from N(0, 1 / fan_in), fan_in = c_in size^2.
 

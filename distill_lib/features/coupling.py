@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib._door import door
@@ -35,7 +36,7 @@ class AffineCoupling(FeatureMap):
         layers: int = 4,
         hidden: int = 64,
         bound: float = 1.0,
-        dtype: jnp.dtype | type = jnp.float64,
+        dtype: DTypeLike = jnp.float64,
     ) -> "AffineCoupling":
         """Entries from N(0, 1 / fan_in).
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib._door import door
@@ -25,9 +26,7 @@ class DeepLinear(FeatureMap):
 
     @classmethod
     @door()
-    def random(
-        cls, key: PRNGKeyArray, widths: Sequence[int], dtype: jnp.dtype | type = jnp.float64
-    ) -> "DeepLinear":
+    def random(cls, key: PRNGKeyArray, widths: Sequence[int], dtype: DTypeLike = jnp.float64) -> "DeepLinear":
         """Entries from N(0, 1 / fan_in), for widths d, d_1, ..., d_L. Raises: ValueError as `FullyConnected.random`."""
         return cls(FullyConnected.random(key, widths, dtype=dtype).weights)
 

@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib._door import door
@@ -33,7 +34,7 @@ class RandomFourier(FeatureMap):
         dim_out: int,
         variance: float = 1000.0,
         phase_max: float = 2 * math.pi,
-        dtype: jnp.dtype | type = jnp.float64,
+        dtype: DTypeLike = jnp.float64,
     ) -> "RandomFourier":
         """Features of the kernel exp(-||x - x'||^2 / (2 variance)) in expectation.
 

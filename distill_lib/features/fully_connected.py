@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib._door import door
@@ -32,7 +33,7 @@ class FullyConnected(FeatureMap):
         key: PRNGKeyArray,
         widths: Sequence[int],
         slope: float = 0.1,
-        dtype: jnp.dtype | type = jnp.float64,
+        dtype: DTypeLike = jnp.float64,
     ) -> "FullyConnected":
         """Entries from N(0, 1 / fan_in), as in the released code.
 
