@@ -114,7 +114,9 @@ def check_shapes(parts: dict[str, Any]) -> None:
         features = jax.eval_shape(lambda phi, x: phi(x), phi, points)
         sizes = phi.dim_in, *features.shape
     except (TypeError, ValueError, IndexError) as error:
-        raise ValueError(f"the arrays of its feature map {kind} do not fit each other or the points") from error
+        raise ValueError(
+            f"the arrays of its feature map {kind} do not fit each other or the points"
+        ) from error
     if sizes != (d, m, phi.dim_out) or not phi.dim_out:
         raise ValueError(f"its feature map {kind} does not fit points of {d} numbers")
 

@@ -58,9 +58,7 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     return value
 
 
-def entries(
-    name: str, value: Any, hints: dict[str, Any], optional: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def entries(name: str, value: Any, hints: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """A JSON object that has just the entries of `hints`, each `typed`; `Any` stands for whatever it is.
 
     Raises: ValueError that names what is missing, unknown or of another type.

@@ -25,14 +25,18 @@ def images(
     fitting = [name for name in known if channels in (None, name) and shape in known[name]]
     if not m or not fitting:
         stated = f", or have their channels {channels}" if channels else ""
-        raise Unreadable(f"images have shape {(m, *shape)}, which is none of {h} x {w} pixels and {c} channels{stated}")
+        raise Unreadable(
+            f"images have shape {(m, *shape)}, which is none of {h} x {w} pixels and {c} channels{stated}"
+        )
     if len(fitting) > 1 and c > 1:
         raise Unreadable(
             f"images of shape {(m, *shape)} may have their channels first or last; state channels='first' or 'last'"
         )
     values = file.read("images").astype(normalisation.dtype, copy=False)
     _checks.finite("images", values)  # float64 may not fit into float32
-    return np.moveaxis(values.reshape(m, c, h, w), 1, 3) if fitting[0] == "first" else values.reshape(m, h, w, c)
+    return (
+        np.moveaxis(values.reshape(m, c, h, w), 1, 3) if fitting[0] == "first" else values.reshape(m, h, w, c)
+    )
 
 
 def labels(file: Npz, m: int, classes: int | None) -> tuple[Float[np.ndarray, "m k"], bool]:

@@ -279,11 +279,11 @@ def _resume(
             )
     except _npz.Unreadable as error:
         raise ValueError(
-            f"{path} is no checkpoint of this descent ({error}); remove it and start again."
+            f"{path} is no checkpoint of a descent ({error}); remove it and start again."
         ) from error
     state = jax.tree.unflatten(structure, held)
     if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((state.points, state.best))):
         raise ValueError(
-            f"{path} is no checkpoint of this descent (it holds points that are NaN or infinite); remove it and start again."
+            f"{path} is no checkpoint of a descent (it holds points that are NaN or infinite); remove it and start again."
         )
     return state, *lists

@@ -206,9 +206,7 @@ def _refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(
-            f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}."
-        ) from error
+        raise ValueError(f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}.") from error
 
 
 def _within(name: str, values: Array) -> Array:
