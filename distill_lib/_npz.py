@@ -110,10 +110,10 @@ class Npz:
 def opened(path: str | Path) -> Iterator[Npz]:
     """Raises: Unreadable if it is no npz file, or claims more than its bytes can hold."""
     try:
+        info = Path(path).stat()
+        if stat.S_ISFIFO(info.st_mode) or stat.S_ISCHR(info.st_mode):  # could be waited for without end
+            raise Unreadable("it is no file")
         with open(path, "rb") as file:
-            info = Path(path).stat()
-            if not stat.S_ISREG(info.st_mode):
-                raise Unreadable("it is no file")
             if file.read(4) != b"PK\3\4":
                 raise Unreadable("it is no npz file")
             with _understood():
