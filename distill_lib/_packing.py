@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 import jax
 import jax.numpy as jnp
@@ -164,7 +164,9 @@ def unpack_feature_map(values: dict[str, Any], array: Array) -> FeatureMap | Non
         if name in static:
             return values[name]
         many = entries(f"feature_map.{name}", values[name], {"arrays": Any})["arrays"]
-        if many is None:
+        if get_origin(fields[name].type) is not tuple:
+            if many is not None:
+                raise ValueError(f"feature_map.{name}.arrays is {many!r:.40}, not null")
             return array(f"phi.{name}")
         many = typed(f"feature_map.{name}.arrays", many, int)
         return tuple(array(f"phi.{name}.{i}") for i in range(many))
