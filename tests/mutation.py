@@ -146,7 +146,7 @@ MUTANTS = (
     Mutant("patience-one-more", "descent.py", "* every >= patience", "* every > patience", "descent"),
     Mutant("points-unchecked", "descent.py", "all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))", "True", "descent"),
     Mutant("memory-error-as-it-is", "descent.py", '"RESOURCE_EXHAUSTED" not in str(error)', "True", "descent"),
-    Mutant("any-checkpoint", "descent.py", 'if str(held["identity"]) != identity:', "if False:", "inducing_points"),
+    Mutant("any-checkpoint", "descent.py", 'if file.text("identity") != identity:', "if False:", "inducing_points"),
     Mutant("identity-without-settings", "descent.py", "str(jax.tree.structure((objective, watches))), settings", "str(jax.tree.structure((objective, watches))), None", "inducing_points"),
     Mutant("identity-without-watched", "descent.py", "(objective, start, jax.random.key_data(key), watches)", "(objective, start, jax.random.key_data(key))", "descent"),
     Mutant("fewer-steps-accepted", "descent.py", "if len(losses) * every > steps:", "if False:", "descent"),

@@ -397,7 +397,7 @@ def test_pickle_is_never_opened(npz, tiny, tmp_path):
 def test_foreign_file_is_refused(npz, content):
     npz.write_bytes(content)
     for ask in (load, fetch):
-        with pytest.raises(DataError, match="no npz file|truncated, damaged"):
+        with pytest.raises(DataError, match=r"no npz file|truncated, damaged"):
             ask("tiny")
 
 
