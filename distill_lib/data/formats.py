@@ -101,7 +101,13 @@ def read_svhn(files: Sequence[Path]) -> Arrays:
         try:
             content = scipy.io.loadmat(file, variable_names=("X", "y"))
             x, y = content["X"], content["y"]
-        except (KeyError, NotImplementedError, TypeError, ValueError, scipy.io.matlab.MatReadError) as problem:
+        except (
+            KeyError,
+            NotImplementedError,
+            TypeError,
+            ValueError,
+            scipy.io.matlab.MatReadError,
+        ) as problem:
             raise ValueError(f"{file.name} is no MATLAB file (version 5) with X and y.") from problem
         if x.dtype != np.uint8 or y.dtype != np.uint8 or x.ndim != 4 or y.size != x.shape[3]:
             raise ValueError(
