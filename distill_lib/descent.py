@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from distill_lib import _checks
-from distill_lib._files import replacing
+from distill_lib import _checks, _npz
 
 Objective = Callable[[Any, PRNGKeyArray], Float[Array, ""]]
 
@@ -136,7 +134,7 @@ def descend(
     seconds: list[float] = []
     watched: list[float] = []
     if checkpoint is not None and checkpoint.is_file():
-        state, losses, seconds, watched = _resume(checkpoint, state, identity)
+        state, losses, seconds, watched = _resume(checkpoint, state, identity, every)
         if len(losses) * every > steps:
             raise ValueError(
                 f"{checkpoint} is at step {len(losses) * every} of a descent of steps = {steps}; ask for at least as many, or remove it."
@@ -249,32 +247,43 @@ def _identity(objective, start, key, watches, settings) -> str:
 
 def _save(path: Path, state: _State, identity: str, losses, seconds, watched) -> None:
     """Whole or not at all."""
-    arrays: dict[str, Any] = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
-    arrays |= {"identity": identity, "losses": losses, "seconds": seconds, "watched": watched}
+    arrays = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays |= {"identity": np.array(identity), "losses": np.array(losses)}
+    arrays |= {"seconds": np.array(seconds), "watched": np.array(watched)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        np.savez(file, **arrays)
+    _npz.write(path, arrays)
 
 
 def _resume(
-    path: Path, state: _State, identity: str
+    path: Path, state: _State, identity: str, every: int
 ) -> tuple[_State, list[np.ndarray], list[float], list[float]]:
+    """What `_save` wrote; arrays are read when they are of this descent's types and shapes. Raises: ValueError if they are not."""
+    leaves, structure = jax.tree.flatten(state)
+    names = [f"leaf_{i}" for i in range(len(leaves))]
     try:
-        with np.load(path, allow_pickle=False) as file:
-            held = dict(file)
-        if str(held["identity"]) != identity:
-            raise ValueError(
-                f"{path} is the checkpoint of another descent (other data, start, key, settings or watched number); remove it or name another file."
+        with _npz.opened(path) as file:
+            if file.text("identity") != identity:
+                raise ValueError(
+                    f"{path} is the checkpoint of another descent (other data, start, key, settings or watched number); remove it or name another file."
+                )
+            file.only({"identity", "losses", "seconds", "watched", *names}, "this descent")
+            chunks = file.check("losses", (None, every)).shape[0]
+            watched = (chunks + 1,) if 0 not in file.check("watched", (None,)).shape else (0,)
+            for name, leaf in zip(names, leaves, strict=True):
+                file.check(name, leaf.shape, leaf.dtype)
+            held = [jnp.asarray(file.read(name, finite=False)) for name in names]
+            lists = (
+                list(file.read("losses")),
+                file.read("seconds", shape=(chunks,)).tolist(),
+                file.read("watched", shape=watched, finite=False).tolist(),
             )
-        structure: Any = jax.tree.structure(state)
-        leaves = [jnp.asarray(held[f"leaf_{i}"]) for i in range(structure.num_leaves)]
-    except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _npz.Unreadable as error:
         raise ValueError(
             f"{path} is no checkpoint of a descent ({error}); remove it and start again."
-        ) from None
-    return (
-        jax.tree.unflatten(structure, leaves),
-        list(held["losses"]),
-        held["seconds"].tolist(),
-        held["watched"].tolist(),
-    )
+        ) from error
+    state = jax.tree.unflatten(structure, held)
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((state.points, state.best))):
+        raise ValueError(
+            f"{path} is no checkpoint of a descent (it holds points that are NaN or infinite); remove it and start again."
+        )
+    return state, *lists

@@ -1,16 +1,19 @@
 """A distilled set that carries everything needed to use it."""
 
-import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from distill_lib import _checks, _packing, kernel_regression
-from distill_lib._files import replacing
+from distill_lib import _checks, _npz, _packing, _released, kernel_regression
+from distill_lib._plain import plain
 from distill_lib.closed_form import recovered_weights
 from distill_lib.features import FeatureMap
 from distill_lib.images import picture_grid
@@ -18,7 +21,9 @@ from distill_lib.infinite_width import InfiniteWidth, cross, gram
 from distill_lib.ridge import RidgeModel
 from distill_lib.whitening import Preprocessing
 
-_FORMAT = {"format": "distill-lib distilled set", "version": 1}
+
+def _record(provenance: dict[str, Any]) -> dict[str, Any]:
+    return plain("provenance", provenance)
 
 
 class DistilledSet(eqx.Module):
@@ -32,7 +37,7 @@ class DistilledSet(eqx.Module):
         normalisation: from images to network inputs; its inverse shows the points as images.
         label_convention: what the labels are, in words ("one-hot", "W phi_{lam_S}(Xh)", "W phi_{lam_S}(X_S)", "one-hot - 1/k").
         construction: which theorem or method made the set.
-        provenance: how it was made and how exactly it carries its model, as plain JSON values.
+        provenance: how it was made and how exactly it carries its model; kept as plain JSON values.
         kernel: the kernel it was made for, where there is no feature map.
     """
 
@@ -43,13 +48,15 @@ class DistilledSet(eqx.Module):
     normalisation: Preprocessing
     label_convention: str = eqx.field(static=True)
     construction: str = eqx.field(static=True)
-    provenance: dict[str, Any] = eqx.field(static=True)
+    provenance: dict[str, Any] = eqx.field(static=True, converter=_record)
     kernel: InfiniteWidth | None = None
 
     def __check_init__(self) -> None:
         phi, kernel = self.feature_map, self.kernel
         _checks.matrix("points", self.points, cols=self.normalisation.dim if phi is None else phi.dim_in)
         _checks.matrix("labels", self.labels, rows=len(self.points))
+        if not np.size(self.points) or not np.size(self.labels):
+            raise ValueError("a distilled set needs at least one point and one label for each.")
         _checks.reg("reg_s", self.reg_s)
         if phi is not None and kernel is not None:
             raise ValueError(
@@ -73,6 +80,7 @@ class DistilledSet(eqx.Module):
                 "with any other."
             )
         weights = recovered_weights(self.feature_map(self.points), self.labels, self.reg_s)
+        _within("the weights W_S that this set trains", weights)
         return RidgeModel(weights, self.feature_map, self.normalisation, self.reg_s, (), ())
 
     def scores(self, images) -> Float[Array, "n k"]:
@@ -81,12 +89,12 @@ class DistilledSet(eqx.Module):
         Raises: ValueError without a feature map and a kernel, or for images of the wrong shape.
         """
         if self.kernel is None:
-            return self.model().scores(images)
+            return _within("the scores", self.model().scores(images))
         self.normalisation.check(images)
         k_ss = gram(self.kernel, self.points)
         relative = self.reg_s / float(kernel_regression.relative_reg(k_ss, 1.0))
         c = kernel_regression.coefficients(k_ss, self.labels, relative)
-        return cross(self.kernel, self.normalisation(images), self.points) @ c
+        return _within("the scores", cross(self.kernel, self.normalisation(images), self.points) @ c)
 
     def predict(self, images) -> Int[np.ndarray, " n"]:
         """Class indices for images (n, h, w, c)."""
@@ -101,10 +109,14 @@ class DistilledSet(eqx.Module):
         return picture_grid(self.images(), columns, **options)
 
     def save(self, path: str | Path) -> None:
-        """Write one npz file without pickles, at once or not at all."""
+        """Write one npz file without pickles, at once or not at all.
+
+        Raises: ValueError for a part that a file cannot keep, OSError if it cannot be written; nothing is left then.
+        """
         phi, arrays = _packing.pack_feature_map(self.feature_map)
         normalisation, more = _packing.pack_preprocessing(self.normalisation)
-        header = _FORMAT | {
+        arrays |= more | {"points": np.asarray(self.points), "labels": np.asarray(self.labels)}
+        header = {
             "feature_map": phi,
             "normalisation": normalisation,
             "kernel": _packing.pack_kernel(self.kernel),
@@ -113,39 +125,29 @@ class DistilledSet(eqx.Module):
             "construction": self.construction,
             "provenance": self.provenance,
         }
-        arrays |= more | {"points": np.asarray(self.points), "labels": np.asarray(self.labels)}
-        arrays["header"] = np.array(json.dumps(header))
-        with replacing(Path(path)) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # names are free, numpy's stub thinks of its flags
+        _npz.write(path, {"header": np.array(_packing.header_text(header, arrays))} | arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote; predictions are the same.
 
+        The header is read first, then the arrays that it names, once their types and shapes are found to fit.
+
         Raises: ValueError if the file cannot be read, is no distilled set, or is of a newer version.
         """
-        try:
-            arrays = _arrays(path)
-            header = json.loads(str(arrays.pop("header")))
-            if not isinstance(header, dict) or header.get("format") != _FORMAT["format"]:
-                raise ValueError("it has no header of a distilled set")
-            if header["version"] > _FORMAT["version"]:
-                raise ValueError(f"it is of version {header['version']}, newer than this library knows")
-            return cls(
-                jnp.asarray(arrays.pop("points")),
-                jnp.asarray(arrays.pop("labels")),
-                header["reg_s"],
-                _packing.unpack_feature_map(header["feature_map"], arrays),
-                _packing.unpack_preprocessing(header["normalisation"], arrays),
-                header["label_convention"],
-                header["construction"],
-                header["provenance"],
-                _packing.unpack_kernel(header.get("kernel")),
-            )
-        except Exception as error:  # whatever a damaged file makes zipfile, numpy or json raise
-            raise ValueError(
-                f"{path} cannot be read as a distilled set: {_reason(error)}; give a file written by DistilledSet.save."
-            ) from error
+        remedy = "give a file written by DistilledSet.save"
+        with _refusing(path, "a distilled set", remedy), _npz.opened(path) as file:
+            header = _packing.read_header(file)
+            named = {"header"}
+
+            def shape(name: str) -> jax.ShapeDtypeStruct:
+                named.add(name)
+                claim = file.check(name)
+                return jax.ShapeDtypeStruct(claim.shape, claim.dtype)
+
+            _packing.check_shapes(_packing.unpack(header, shape))
+            file.only(named, "a set of this kind")
+            return cls(**_packing.unpack(header, lambda name: jnp.asarray(file.read(name))))
 
     @classmethod
     def from_npz(
@@ -154,58 +156,63 @@ class DistilledSet(eqx.Module):
         normalisation: Preprocessing,
         *,
         pixels: bool,
+        channels: _released.Channels | None = None,
+        classes: int | None = None,
         kernel: InfiniteWidth | None = None,
         reg_s: float = 0.0,
         label_convention: str = "as released",
         construction: str = "as released",
     ) -> Self:
-        """A set released by others, from an npz file with `images` (m, c, h, w), floats, and `labels` (m, k).
+        """A set released by others, from an npz file with `images` and `labels` and nothing else.
 
-        What a file does not tell has to be stated: how its images were preprocessed.
+        Images are (m, c, h, w), (m, h, w, c), (m, d), or (m, h, w) where c = 1. Labels are (m, k), or m
+        class indices, which become one-hot. What a file does not tell has to be stated: how its images
+        were preprocessed.
 
         Args:
             normalisation: from images to network inputs.
-            pixels: whether the file holds pixel values, white at `normalisation.pixel_max`, or network inputs, preprocessed already.
+            pixels: whether the file holds pixel values, white at `normalisation.pixel_max`, or network
+                inputs, preprocessed already; a warning says if the other seems to be the case.
+            channels: where the channels stand, if the shape of the images does not show it.
+            classes: k, if class indices leave a class out.
             kernel: the kernel to evaluate with.
             reg_s: lam_S.
-            label_convention, construction: in words.
-        Raises: ValueError if the file cannot be read without pickles, lacks an array, or one is not finite, real or of that shape.
+            label_convention, construction: in words; class indices are "one-hot".
+        Raises: ValueError if the file cannot be read without pickles, lacks an array, holds another, or
+            one is not finite, real or of such a shape.
         """
         h, w, c = normalisation.shape
-        try:
-            arrays = _arrays(path)
-            found = {name: arrays[name] for name in ("images", "labels")}
-            for name, array in found.items():
-                if array.dtype.kind not in "iuf":
-                    raise ValueError(f"{name} are of {array.dtype}, not real numbers")
-            images, labels = (array.astype(normalisation.dtype) for array in found.values())
-            if images.ndim != 4 or images.shape[1:] != (c, h, w) or not len(images):
-                raise ValueError(f"images have shape {images.shape}, but (m, {c}, {h}, {w}) is needed")
-            _checks.finite("images", images)
-            _checks.matrix("labels", labels, rows=len(images))
-            points = (
-                normalisation(np.moveaxis(images, 1, 3)) if pixels else images.reshape(len(images), h * w * c)
-            )
-            provenance = {"file": Path(path).name}
-            return cls(
-                jnp.asarray(points), jnp.asarray(labels), reg_s, None, normalisation, label_convention, construction,
-                provenance, kernel,
+        remedy = (
+            f"give an npz file with arrays images (m, {c}, {h}, {w}) or (m, {h}, {w}, {c}) and labels (m, k), "
+            "or m class indices, of finite numbers"
+        )
+        with _refusing(path, "images and labels", remedy), _npz.opened(path) as file:
+            images = _released.images(file, normalisation, channels)
+            labels, one_hot = _released.labels(file, len(images), classes)
+            if one_hot and label_convention == "as released":
+                label_convention = "one-hot"
+            points = normalisation(images) if pixels else np.moveaxis(images, 3, 1).reshape(len(images), -1)
+            made = cls(
+                jnp.asarray(points), jnp.asarray(labels.astype(normalisation.dtype)), reg_s, None, normalisation,
+                label_convention, construction, {"file": Path(path).name}, kernel,
             )  # fmt: skip
-        except Exception as error:  # as in `load`
-            raise ValueError(
-                f"{path} cannot be read as images and labels: {_reason(error)}; give an npz file with arrays images (m, {c}, {h}, {w}) "
-                "and labels (m, k) of finite numbers."
-            ) from error
+        if hint := _released.pixels_hint(images, normalisation, pixels):
+            warnings.warn(f"{path}: {hint}", stacklevel=2)
+        return made
 
 
-def _arrays(path: str | Path) -> dict[str, np.ndarray]:
-    with open(path, "rb") as file:
-        if file.read(4) != b"PK\3\4":  # numpy would take it for a pickle, and advise to load it
-            raise ValueError("it is no npz file")
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+@contextmanager
+def _refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}.") from error
 
 
-def _reason(error: Exception) -> str:
-    reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
-    return reason or type(error).__name__
+def _within(name: str, values: Array) -> Array:
+    if not bool(jnp.isfinite(values).all()):
+        raise ValueError(
+            f"{name} leave the range of {values.dtype}: points, feature map or normalisation are too large or "
+            "too small."
+        )
+    return values

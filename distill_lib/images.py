@@ -4,6 +4,7 @@ import dataclasses
 import operator
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray, UInt8
 
 from distill_lib import _checks
 from distill_lib._door import door, floats, lazy, plain, real
+from distill_lib._files import replacing
 
 _APART = 15  # the least factor between two ranges of pixels in use
 _BATCH = 4096
@@ -198,10 +200,26 @@ def picture_grid(
 
 
 def save_picture(picture: UInt8[np.ndarray, "height width 3"], path: str | Path) -> None:
-    """Write an RGB picture; the ending of the path chooses the format."""
+    """Write an RGB picture, whole or not at all; the ending of the path chooses the format.
+
+    Raises: ValueError for another array or an ending that names no format, OSError if the file cannot be written.
+    """
     from PIL import Image
 
-    Image.fromarray(picture).save(path)
+    values = np.asarray(picture)
+    if values.dtype != np.uint8 or values.ndim != 3 or values.shape[2] != 3 or not values.size:
+        raise ValueError(
+            f"a picture is (height, width, 3) of unsigned bytes, not {values.shape} of {values.dtype}; "
+            "picture_grid makes one."
+        )
+    ending = Path(path).suffix.lower()
+    form = Image.registered_extensions().get(ending)
+    if form not in Image.SAVE:
+        raise ValueError(f"the ending '{ending}' of {path} names no format of pictures; take .png.")
+    content = BytesIO()
+    Image.fromarray(values).save(content, form)
+    with replacing(path) as file:
+        file.write(content.getbuffer())
 
 
 @door()

@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from distill_lib.data import DataError, describe, fetch, load, names, where
-from distill_lib.data.catalogue import CATALOGUE, Entry, File
-from distill_lib.data.formats import PARTS, parse_cifar, parse_idx, read_cifar, read_idx
+from distill_lib.data.catalogue import CATALOGUE, content_of
+from distill_lib.data.facts import OFFICIAL, Entry, File
+from distill_lib.data.formats import PARTS, parse_cifar, parse_idx, read_cifar, read_idx, read_svhn
 
 BYTES = arrays(np.uint8, array_shapes(max_dims=4, max_side=4))
 
@@ -133,10 +135,10 @@ def server(tiny, monkeypatch):
 
 
 @pytest.fixture
-def entry(server, monkeypatch):
+def entry(server, tiny, monkeypatch):
     """Puts the small set into the catalogue; called with the mirrors' faults ("dead": no server there)."""
 
-    def put(*faults):
+    def put(*faults, known=True):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             ports = {"dead": free.getsockname()[1]}
@@ -150,7 +152,8 @@ def entry(server, monkeypatch):
             File(name, len(body), hashlib.sha256(body).hexdigest()) for name, body in server.files.items()
         )
         mirrors = tuple(url.format(ports.get(fault, server.server_port), fault) for fault in faults)
-        monkeypatch.setitem(CATALOGUE, "tiny", Entry(info, "", read_idx, files, mirrors))
+        contents = {digest(*(tiny[part] for part in PARTS)): OFFICIAL} if known else {}
+        monkeypatch.setitem(CATALOGUE, "tiny", Entry(info, "", read_idx, files, mirrors, "", contents))
 
     return put
 
@@ -163,6 +166,7 @@ def assert_is_tiny(ds, tiny):
     for part in PARTS:
         np.testing.assert_array_equal(getattr(ds, part).ravel(), tiny[part].ravel())
     assert ds.info.digest == digest(*(tiny[part] for part in PARTS))
+    assert ds.info.content == OFFICIAL
 
 
 # Downloads
@@ -257,7 +261,7 @@ def test_full_disk_and_folder_that_is_none(entry, folder, tmp_path, monkeypatch)
     entry("good")
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", full)
-        with pytest.raises(DataError, match="No space left on device"):
+        with pytest.raises(DataError, match="no space left on device"):
             fetch("tiny")
     assert os.listdir(folder) == []
     (tmp_path / "file").touch()
@@ -321,14 +325,14 @@ def npz(entry, folder):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_other_arrays_and_memory_order_do_not_matter(npz, tiny, save):
+def test_notes_and_memory_order_do_not_matter(npz, tiny, save):
     tiny["x_train"] = np.asfortranarray(tiny["x_train"])
     save(npz, lossy_train=np.arange(3), **tiny)
     assert_is_tiny(load("tiny"), tiny)
 
 
 WRONG = {
-    "missing array": (lambda t: t.pop("y_test"), "does not hold the arrays"),
+    "missing array": (lambda t: t.pop("y_test"), "the array 'y_test' is missing"),
     "float images": (lambda t: t.update(x_test=t["x_test"] / 255), "x_test is float64"),
     "wide labels": (lambda t: t.update(y_train=t["y_train"].astype(np.int64)), "y_train is int64"),
     "other shape": (
@@ -338,7 +342,20 @@ WRONG = {
     "fewer images": (lambda t: t.update(x_train=t["x_train"][:5]), r"not uint8 of shape \(6, 2, 3\)"),
     "label too high": (lambda t: t.update(y_test=t["y_test"] + np.uint8(1)), "y_test holds 1..2"),
     "empty class": (lambda t: t.update(y_train=np.ones(6, np.uint8)), "y_train has no sample of class 0"),
-    "objects": (lambda t: t.update(y_train=t["y_train"].astype(object)), "no npz file of plain arrays"),
+    "objects": (
+        lambda t: t.update(y_train=t["y_train"].astype(object)),
+        "y_train holds Python objects or records",
+    ),
+    "another array": (lambda t: t.update(bomb=np.zeros(9)), "it also holds 'bomb'"),
+    "black images": (lambda t: t.update(x_test=t["x_test"] * 0), "its content, .*, is not that of Tiny"),
+    "permuted labels": (
+        lambda t: t.update(y_train=t["y_train"][::-1]),
+        "its content, .*, is not that of Tiny",
+    ),
+    "test inside train": (
+        lambda t: t["x_train"].__setitem__(slice(0, 3), t["x_test"]),
+        "is not that of Tiny",
+    ),
 }
 
 
@@ -369,7 +386,7 @@ def test_pickle_is_never_opened(npz, tiny, tmp_path):
     with pytest.raises(DataError, match="no npz file"):
         load("tiny")
     np.savez(npz, **tiny | {"y_test": np.array([trap] * 3, object)})
-    with pytest.raises(DataError, match="plain arrays"):
+    with pytest.raises(DataError, match="Python objects"):
         load("tiny")
     assert not trap.sprung.exists()
     pickle.loads(npz.read_bytes().partition(b"y_test.npy")[2].partition(b"\n")[2])
@@ -379,8 +396,9 @@ def test_pickle_is_never_opened(npz, tiny, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\x93NUMPY\x01\0"], ids=["empty", "page", "npy"])
 def test_foreign_file_is_refused(npz, content):
     npz.write_bytes(content)
-    with pytest.raises(DataError, match="truncated, damaged or no npz file"):
-        load("tiny")
+    for ask in (load, fetch):
+        with pytest.raises(DataError, match=r"no npz file|truncated, damaged"):
+            ask("tiny")
 
 
 def test_damage_is_noticed_wherever_it_is(npz, tiny):
@@ -403,13 +421,68 @@ def test_damage_is_noticed_wherever_it_is(npz, tiny):
     damage()
 
 
+def test_a_content_that_the_catalogue_does_not_know_counts_if_it_came_from_the_official_files(
+    entry, folder, tiny
+):
+    entry("good", known=False)
+    assert_is_tiny(load("tiny"), tiny)
+    with np.load(folder / "tiny.npz") as file:
+        kept = dict(file)
+    np.savez(folder / "tiny.npz", **{part: kept[part] for part in PARTS})
+    with pytest.raises(DataError, match="is not that of Tiny, nor of a copy whose differences are known"):
+        load("tiny")
+    np.savez(folder / "tiny.npz", **kept | {"x_test": kept["x_test"] ^ 1})
+    with pytest.raises(DataError, match="is not that of Tiny"):
+        load("tiny")
+
+
+def test_a_known_copy_says_how_it_differs(npz, tiny, monkeypatch):
+    copy = {**tiny, "x_test": tiny["x_test"] ^ 1}
+    contents = {digest(*(copy[part] for part in PARTS)): "a copy, one bit off"}
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(CATALOGUE["tiny"], contents=contents))
+    np.savez(npz, **copy)
+    info = load("tiny").info
+    assert info.content == content_of("tiny", info.digest) == "a copy, one bit off"
+
+
+def test_official_files_of_one_name_are_looked_for_in_folders_of_their_own(
+    entry, server, folder, tiny, monkeypatch
+):
+    entry("dead")
+    monkeypatch.setitem(CATALOGUE, "tiny", replace(CATALOGUE["tiny"], folder="own"))
+    (folder / "own").mkdir(parents=True)
+    for name, body in server.files.items():
+        (folder / name).write_bytes(b"of another set")
+        (folder / "own" / name).write_bytes(body)
+    assert_is_tiny(load("tiny"), tiny)
+
+
+def test_svhn(tmp_path):
+    rng = np.random.default_rng(2)
+    images, labels = rng.integers(0, 256, (5, 4, 4, 3), dtype=np.uint8), np.array([1, 10, 9, 10, 2], np.uint8)
+    paths = [tmp_path / "train.mat", tmp_path / "test.mat"]
+    for path in paths:
+        scipy.io.savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": labels[:, None]})
+    found = read_svhn(paths)
+    for part in ("train", "test"):
+        np.testing.assert_array_equal(found[f"x_{part}"], images)
+        np.testing.assert_array_equal(found[f"y_{part}"], [1, 0, 9, 0, 2])
+    scipy.io.savemat(paths[1], {"X": images.transpose(1, 2, 3, 0).astype(float), "y": labels[:, None]})
+    with pytest.raises(ValueError, match=r"X is float64 .* in test\.mat"):
+        read_svhn(paths)
+    for content in (b"", b"<html>" * 50):
+        paths[0].write_bytes(content)
+        with pytest.raises(ValueError, match=r"train\.mat is no MATLAB file"):
+            read_svhn(paths)
+
+
 # The catalogue
 
 
 def test_unknown_name_lists_the_known_ones(folder):
     for ask in (load, fetch):
         with pytest.raises(
-            ValueError, match=r"'mnits'.* digits, mnist, fashion_mnist, cifar10, cifar100"
+            ValueError, match=r"'mnits'.* digits, mnist, fashion_mnist, cifar10, cifar100, svhn"
         ) as error:
             ask("mnits")
         assert not isinstance(error.value, DataError)
@@ -430,7 +503,14 @@ def test_describe(folder, entry, tiny):
     entry("dead")
     digits, *others = describe()
     assert (digits.info.name, digits.path, digits.present, digits.download) == ("digits", None, True, 0)
-    assert [line.info.name for line in others] == ["mnist", "fashion_mnist", "cifar10", "cifar100", "tiny"]
+    assert [line.info.name for line in others] == [
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "cifar100",
+        "svhn",
+        "tiny",
+    ]
     assert not any(line.present for line in others)
     assert not folder.exists()
     folder.mkdir()
@@ -452,7 +532,8 @@ def test_catalogue_is_sound(name):
     assert info.citation
     assert bool(entry.files) == bool(entry.mirrors) == bool(info.mean) == bool(info.std)
     assert not info.mean or len(info.mean) == len(info.std) == info.shape[2]
-    assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in entry.mirrors)
+    scheme = "http://" if name == "svhn" else "https://"  # its only home has no TLS; the checksum counts
+    assert all(mirror.startswith(scheme) and mirror.endswith("/") for mirror in entry.mirrors)
     assert all(len(bytes.fromhex(file.sha256)) == 32 and file.size > 0 for file in entry.files)
 
 
@@ -510,6 +591,10 @@ SHARED = {
         lambda ds: ds.x_train,
         "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
     ),
+    "fashion_mnist": (
+        lambda ds: ds.x_train,
+        "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
+    ),
     "cifar10": (
         lambda ds: np.delete(ds.x_train, RECOMPRESSED, axis=0),
         "f197b4791869718c2c6bf84f7fb920997631fa62ccdd81f8714a7d6ce0473294",
@@ -532,7 +617,7 @@ def test_real_set(name):
     assert ds.x_train.shape == (ds.info.n_train, *ds.info.shape)
     assert ds.x_test.shape == (ds.info.n_test, *ds.info.shape)
     assert ds.x_train.max() == ds.info.pixel_max
-    if name != "mnist":  # CIFAR's classes are of one size
+    if not name.endswith("mnist"):  # CIFAR's classes are of one size
         for labels in (ds.y_train, ds.y_test):
             assert set(np.bincount(labels)) == {len(labels) // len(ds.info.classes)}
     if name != "cifar100":  # CIFAR-100 is normalised with CIFAR-10's constants

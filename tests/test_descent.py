@@ -137,6 +137,35 @@ def test_fewer_steps_than_a_checkpoint_has_are_refused(tmp_path):
         descend(Bowl(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=2, checkpoint=path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses": None}, "the array 'losses' is missing"),
+        ({"losses": np.zeros((2, 3))}, r"losses is float64 of shape \(2, 3\), not of shape \(any, 2\)"),
+        ({"losses": np.full((2, 2), np.nan)}, "losses holds numbers that are NaN"),
+        ({"seconds": np.zeros(3)}, r"seconds is .* not of shape \(2,\)"),
+        ({"watched": np.zeros(2)}, r"watched is .* not of shape \(3,\)"),
+        ({"leaf_0": np.zeros(3)}, r"leaf_0 is float64 of shape \(3,\), not float64 of shape \(2,\)"),
+        ({"leaf_0": np.zeros(2, np.float32)}, "leaf_0 is float32"),
+        ({"leaf_0": np.full(2, np.inf)}, "it holds points that are NaN or infinite"),
+        ({"leaf_1": np.zeros(1, object)}, "leaf_1 holds Python objects"),
+        ({"bomb": np.zeros(10**6)}, "it also holds 'bomb'"),
+        ({"identity": np.zeros(3)}, "identity is .* not of text"),
+    ],
+)
+def test_a_checkpoint_in_which_anything_was_changed_is_refused_by_name(tmp_path, change, message):
+    path, bowl = tmp_path / "state.npz", Bowl(jnp.ones(2))
+    options = {"key": KEY, "every": 2, "checkpoint": path}
+    descend(bowl, jnp.zeros(2), 4, **options)
+    with np.load(path) as file:
+        arrays = dict(file) | change
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    with pytest.raises(ValueError, match=message) as error:
+        descend(bowl, jnp.zeros(2), 6, **options)
+    assert str(error.value).startswith(f"{path} is no checkpoint of a descent (")
+    assert str(error.value).endswith("; remove it and start again.")
+
+
 def test_points_that_leave_the_numbers_stop_the_descent():
     class Steep(Bowl):
         def __call__(self, x, key):

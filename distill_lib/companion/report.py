@@ -14,6 +14,8 @@ from rich.text import Text
 from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.published import published
 from distill_lib.companion.results import CELL, load_results
+from distill_lib.data.catalogue import content_of
+from distill_lib.data.facts import OFFICIAL
 
 Cell = dict[str, Any]
 NUMBERS = ("paper", "ours", "difference")
@@ -78,11 +80,13 @@ def report(root: Path, profile: str) -> list[Cell]:
     papers = {_key(cell): cell for cell in published()}
     rows: dict[tuple[Any, ...], list[Cell]] = {key: [] for key in papers if papers[key]["dataset"] in sets}
     for notebook, (source, content) in _sources(root, profile).items():
+        copies = _copies(content["provenance"])
         for row in content["rows"]:
             origin = {
                 "notebook": notebook,
                 "source": source,
                 "device": _device(content["provenance"].get("device")),
+                "content": copies.get(row["dataset"]),
             }
             rows.setdefault(_key(row), []).append(row | origin)
     cells = [_cell(papers.get(key), row) for key, found in rows.items() for row in found or [{}]]
@@ -93,7 +97,7 @@ def report(root: Path, profile: str) -> list[Cell]:
 
 
 def origin(cells: list[Cell], profile: str) -> str:
-    """Where the cells come from and on what they were measured, in one sentence."""
+    """Where the cells come from, on what they were measured, and which data were not the official ones, in one sentence."""
     found = {(cell["notebook"], cell["source"]) for cell in cells if cell["source"]}
     named = {
         source: sorted(notebook for notebook, of in found if of == source)
@@ -103,7 +107,8 @@ def origin(cells: list[Cell], profile: str) -> str:
     parts += [f"the committed reference run of {', '.join(named['reference'])}"] if named["reference"] else []
     if not parts:
         return f"profile {profile}: nothing has been run; 'distill run --profile {profile}' does it"
-    return f"profile {profile}: {' and '.join(parts)}; {_devices(cells)}"
+    copies = {f"{cell['dataset']}: {cell['content']}" for cell in cells if cell.get("content")}
+    return "; ".join([f"profile {profile}: {' and '.join(parts)}", _devices(cells), *sorted(copies)])
 
 
 def render(cells: list[Cell]) -> Group:
@@ -242,7 +247,9 @@ def _cell(paper: Cell | None, row: Cell) -> Cell:
         "published": value,
         **{key: known.get(key) for key in ("uncertainty", "status", "tolerance")},
         "measured": measured,
-        **{key: row.get(key) for key in ("spread", "seeds", "how", "device", "notebook", "source")},
+        **{
+            key: row.get(key) for key in ("spread", "seeds", "how", "device", "notebook", "source", "content")
+        },
         "difference": None if value is None or measured is None else measured - value,
         "verdict": verdict(paper, measured, row.get("how") or "measured"),
     }
@@ -250,6 +257,13 @@ def _cell(paper: Cell | None, row: Cell) -> Cell:
 
 def _key(cell: Cell) -> tuple[Any, ...]:
     return tuple(cell[key] for key in CELL)
+
+
+def _copies(provenance: dict[str, Any]) -> dict[str, str]:
+    """How the data sets that are not the official ones differ from them, by their names."""
+    said = {name: content_of(name, digest) for name, digest in provenance.get("data", {}).items()}
+    said |= provenance.get("content", {})
+    return {name: words for name, words in said.items() if words not in ("", OFFICIAL)}
 
 
 def _device(device: dict[str, Any] | None) -> str:

@@ -47,6 +47,7 @@ class Results:
         self._rows: list[dict[str, Any]] = []
         self._values: dict[str, dict[str, Any]] = {}
         self._data: dict[str, str] = {}
+        self._content: dict[str, str] = {}
         self._opened = time.perf_counter()
         self._reused = 0.0
         self._devices: set[str | None] = set()  # of reused pieces
@@ -111,8 +112,8 @@ class Results:
         self._values[name] = {"number": _finite(number, name), "text": fmt.format(number)}
 
     def data(self, info: Any) -> None:
-        """Register the data set (a `DatasetInfo`) whose digest belongs in the provenance."""
-        self._data[info.name] = info.digest
+        """Register the data set (a `DatasetInfo`) whose digest, and what it says, belong in the provenance."""
+        self._data[info.name], self._content[info.name] = info.digest, info.content
 
     def cached(self, key: str, compute: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`compute(*args, **kwargs)`, which must be JSON-able; arrays come back as lists.
@@ -179,6 +180,7 @@ class Results:
                     "versions": provenance.versions(),
                     "device": device | ({"pieces_from": others} if others else {}),
                     "data": self._data,
+                    "content": self._content,
                     "seconds": round(time.perf_counter() - self._opened + self._reused, 3),
                     "date": datetime.now(UTC).isoformat(timespec="seconds"),
                 },

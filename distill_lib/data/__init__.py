@@ -1,6 +1,7 @@
-"""Data sets: 8 x 8 digits, MNIST, CIFAR-10 and CIFAR-100, each with its facts, licence and digest."""
+"""Data sets: 8 x 8 digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100 and SVHN, each with its facts, licence and digest."""
 
-from distill_lib.data.catalogue import DataError, DatasetInfo, names
+from distill_lib.data.catalogue import content_of, names
+from distill_lib.data.facts import DataError, DatasetInfo
 from distill_lib.data.store import Dataset, Listing, describe, fetch, load, where
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Listing",
+    "content_of",
     "describe",
     "fetch",
     "load",

@@ -1,86 +1,24 @@
 """What is known of each data set before it is read: facts, licence, files, checksums and mirrors."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from distill_lib.data.formats import Arrays, read_cifar, read_digits, read_idx
-
-
-class DataError(ValueError):
-    """A data set that cannot be had: out of reach, unwritable, or a file that is not what it should be.
-
-    The message is one sentence: what failed, where, and what to do.
-    """
+from distill_lib.data.facts import OFFICIAL, DatasetInfo, Entry, File
+from distill_lib.data.formats import read_cifar, read_digits, read_idx, read_svhn
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """Facts about a data set, as recorded with every result computed from it.
-
-    Attributes:
-        name: the name that `load` takes.
-        title: the name for people.
-        classes: class names; label j means classes[j].
-        shape: (height, width, channels) of one image.
-        pixel_max: the largest pixel value, so that pixels / pixel_max lies in [0, 1].
-        mean, std: per channel, for normalising pixels / pixel_max; those of the training pixels for digits,
-            the customary constants for the others (see `CIFAR_STD`).
-        licence: the terms in one line.
-        citation: key in the bibliography.
-        digest: SHA-256 (hex) over the bytes of x_train, y_train, x_test, y_test, in this order, each as
-            unsigned bytes in C order; empty where the set has not been read yet.
-        n_train, n_test: numbers of images.
-    """
-
-    name: str
-    title: str
-    classes: tuple[str, ...]
-    shape: tuple[int, int, int]
-    pixel_max: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    licence: str
-    citation: str
-    digest: str
-    n_train: int
-    n_test: int
-
-
-@dataclass(frozen=True)
-class File:
-    """An official file: its name, size in bytes and SHA-256 (hex)."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where a set comes from and how it is read.
-
-    Attributes:
-        info: the facts, with an empty digest; an empty mean and std are computed when the set is loaded.
-        home: the set's own page.
-        read: turns the downloaded `files`, in their order, into the four arrays.
-        files: the official files; empty for a set that ships with a dependency.
-        mirrors: URLs to which a file's name is appended, tried in order.
-    """
-
-    info: DatasetInfo
-    home: str
-    read: Callable[[Sequence[Path]], Arrays]
-    files: tuple[File, ...] = ()
-    mirrors: tuple[str, ...] = ()
+def _files(table: str) -> tuple[File, ...]:
+    """A line for each: name, bytes, SHA-256."""
+    rows = (line.split() for line in table.strip().splitlines())
+    return tuple(File(name, int(size.replace(",", "")), sha256) for name, size, sha256 in rows)
 
 
 DIGITS = tuple("0123456789")
 
+# The order of the labels in its own README.
 FASHION = (
-    "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
-)  # fmt: skip
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
 
 # The order of batches.meta.txt.
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -105,14 +43,15 @@ MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-FASHION_MNIST_MIRRORS = (
-    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-    "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
-)
 CIFAR_MIRRORS = (
     "https://www.cs.toronto.edu/~kriz/",
     "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/",
 )
+FASHION_MIRRORS = (
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+)
+SVHN_MIRRORS = ("http://ufldl.stanford.edu/housenumbers/",)  # its only home, without TLS
 CIFAR_HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 CIFAR_LICENCE = "none stated; the authors ask that the technical report (Krizhevsky 2009) be cited"
 # The paper's released code uses these for both sets. They are CIFAR-10's, and the std is the mean of each
@@ -131,12 +70,12 @@ _ENTRIES = (
             std=(),
             licence="CC BY 4.0 (E. Alpaydin and C. Kaynak, UCI Machine Learning Repository)",
             citation="alpaydin1998optical",
-            digest="",
             n_train=1437,
             n_test=360,
         ),
         home="https://archive.ics.uci.edu/dataset/80/",
         read=read_digits,
+        contents={"483e81b0ed14f9fe6a57edb201b6adae4f6e0cc63603cc72d7b6a13b74510481": OFFICIAL},
     ),
     Entry(
         DatasetInfo(
@@ -149,35 +88,19 @@ _ENTRIES = (
             std=(0.3081,),
             licence="commonly stated as CC BY-SA 3.0 (copyright Y. LeCun and C. Cortes, from NIST data)",
             citation="lecun1998gradient",
-            digest="",
             n_train=60_000,
             n_test=10_000,
         ),
         home="http://yann.lecun.com/exdb/mnist/",
         read=read_idx,
-        files=(
-            File(
-                "train-images-idx3-ubyte.gz",
-                9_912_422,
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            ),
-            File(
-                "train-labels-idx1-ubyte.gz",
-                28_881,
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            ),
-            File(
-                "t10k-images-idx3-ubyte.gz",
-                1_648_877,
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            ),
-            File(
-                "t10k-labels-idx1-ubyte.gz",
-                4_542,
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            ),
-        ),
+        files=_files("""
+            train-images-idx3-ubyte.gz 9,912,422 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
+            train-labels-idx1-ubyte.gz 28,881 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
+            t10k-images-idx3-ubyte.gz 1,648,877 8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6
+            t10k-labels-idx1-ubyte.gz 4,542 f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
+        """),
         mirrors=MNIST_MIRRORS,
+        contents={"06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16": OFFICIAL},
     ),
     Entry(
         DatasetInfo(
@@ -190,35 +113,20 @@ _ENTRIES = (
             std=(0.3530,),
             licence="MIT (copyright Zalando SE)",
             citation="xiao2017fashion",
-            digest="",
             n_train=60_000,
             n_test=10_000,
         ),
         home="https://github.com/zalandoresearch/fashion-mnist",
         read=read_idx,
-        files=(
-            File(
-                "train-images-idx3-ubyte.gz",
-                26_421_880,
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            ),
-            File(
-                "train-labels-idx1-ubyte.gz",
-                29_515,
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            ),
-            File(
-                "t10k-images-idx3-ubyte.gz",
-                4_422_102,
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            ),
-            File(
-                "t10k-labels-idx1-ubyte.gz",
-                5_148,
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            ),
-        ),
-        mirrors=FASHION_MNIST_MIRRORS,
+        files=_files("""
+            train-images-idx3-ubyte.gz 26,421,880 3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84
+            train-labels-idx1-ubyte.gz 29,515 a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845
+            t10k-images-idx3-ubyte.gz 4,422,102 346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073
+            t10k-labels-idx1-ubyte.gz 5,148 67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5
+        """),
+        mirrors=FASHION_MIRRORS,
+        folder="fashion_mnist",  # its files have the names of MNIST's
+        contents={"ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f": OFFICIAL},
     ),
     Entry(
         DatasetInfo(
@@ -231,7 +139,6 @@ _ENTRIES = (
             std=CIFAR_STD,
             licence=CIFAR_LICENCE,
             citation="krizhevsky2009learning",
-            digest="",
             n_train=50_000,
             n_test=10_000,
         ),
@@ -242,14 +149,14 @@ _ENTRIES = (
             test=["cifar-10-batches-bin/test_batch.bin"],
             label_bytes=1,
         ),
-        files=(
-            File(
-                "cifar-10-binary.tar.gz",
-                170_052_171,
-                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-            ),
-        ),
+        files=_files("""
+            cifar-10-binary.tar.gz 170,052,171 c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
+        """),
         mirrors=CIFAR_MIRRORS,
+        contents={
+            "b1357bc141b23d0889e3c9b6389e91081b9f7a3c5d1e45fb89a1802643ca28d5": "a copy in the official order, of "
+            "which 74 training and 20 test images were recompressed"
+        },
     ),
     Entry(
         DatasetInfo(
@@ -262,7 +169,6 @@ _ENTRIES = (
             std=CIFAR_STD,
             licence=CIFAR_LICENCE,
             citation="krizhevsky2009learning",
-            digest="",
             n_train=50_000,
             n_test=10_000,
         ),
@@ -273,14 +179,36 @@ _ENTRIES = (
             test=["cifar-100-binary/test.bin"],
             label_bytes=2,
         ),
-        files=(
-            File(
-                "cifar-100-binary.tar.gz",
-                168_513_733,
-                "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-            ),
-        ),
+        files=_files("""
+            cifar-100-binary.tar.gz 168,513,733 58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec
+        """),
         mirrors=CIFAR_MIRRORS,
+        contents={
+            "6bc5cb711097cf32a2ce652210d9327cf8ef321061c8ae7d06bd04068c8b77bc": "a copy of the official images and "
+            "fine labels in another order, class by class"
+        },
+    ),
+    Entry(
+        DatasetInfo(
+            name="svhn",
+            title="SVHN",
+            classes=DIGITS,
+            shape=(32, 32, 3),
+            pixel_max=255,
+            mean=(0.4377, 0.4438, 0.4728),
+            std=(0.1980, 0.2010, 0.1970),
+            licence="for non-commercial use only, as its authors state",
+            citation="netzer2011reading",
+            n_train=73_257,
+            n_test=26_032,
+        ),
+        home="http://ufldl.stanford.edu/housenumbers/",
+        read=read_svhn,
+        files=_files("""
+            train_32x32.mat 182,040,794 435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8
+            test_32x32.mat 64,275,384 cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b
+        """),
+        mirrors=SVHN_MIRRORS,
     ),
 )
 
@@ -300,3 +228,8 @@ def find(name: str) -> Entry:
     if name not in CATALOGUE:
         raise ValueError(f"there is no data set {name!r}; choose one of {', '.join(names())}.")
     return CATALOGUE[name]
+
+
+def content_of(name: str, digest: str) -> str:
+    """What the catalogue knows of a content with this digest, see `DatasetInfo.content`; '' if nothing."""
+    return CATALOGUE[name].contents.get(digest, "") if name in CATALOGUE else ""

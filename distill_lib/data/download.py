@@ -9,27 +9,31 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from distill_lib.data.catalogue import DataError, Entry, File
+from distill_lib.data.facts import DataError, Entry, File
+
+_CHUNK = 1 << 16
 
 
 def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
     """Paths of the entry's official files, verified, in the catalogue's order.
 
-    A file that already lies in `folder` (fetched by hand, or by another library) is used as it is; the
-    others are downloaded to `scratch`, with an announcement and a progress bar on standard error.
+    A file that already lies in `folder` or the entry's own one below (fetched by hand, or by another library)
+    is used as it is; the others are downloaded to `scratch`, with an announcement and a progress bar on
+    standard error.
 
     Raises: DataError if a file in `folder` has the wrong checksum, or no mirror gives one with the right one.
     """
-    missing = [file for file in entry.files if not (folder / file.name).is_file()]
+    here = folder / entry.folder
+    missing = [file for file in entry.files if not (here / file.name).is_file()]
     for file in entry.files:
-        if file not in missing and not _verified(folder / file.name, file):
+        if file not in missing and not _verified(here / file.name, file):
             raise DataError(
-                f"{folder / file.name} is not the official file (its SHA-256 differs); remove it and run "
+                f"{here / file.name} is not the official file (its SHA-256 differs); remove it and run "
                 f"`distill data {entry.info.name}` to fetch it again."
             )
     if missing:
         _download(entry, missing, folder, scratch)
-    return [(scratch if file in missing else folder) / file.name for file in entry.files]
+    return [(scratch if file in missing else here) / file.name for file in entry.files]
 
 
 def _download(entry: Entry, missing: list[File], folder: Path, scratch: Path) -> None:
@@ -61,13 +65,15 @@ def _attempt(mirror: str, file: File, target: Path, progress: Progress) -> str |
     """Download one file from one mirror: None if it is the official one, else what is wrong in short."""
     download = pooch.HTTPDownloader(
         progressbar=_Bar(progress, file),
-        chunk_size=1 << 16,
+        chunk_size=_CHUNK,
         timeout=30,
         # Some servers take .gz for an encoding of the transfer, and the file would arrive unpacked.
         headers={"Accept-Encoding": "identity"},
     )
     try:
         download(mirror + file.name, str(target), None)
+    except TooLong:
+        return f"more than its {file.size:,d} bytes"
     except HTTPError as problem:
         return str(problem).partition(" for url")[0]
     except Timeout:
@@ -79,6 +85,10 @@ def _attempt(mirror: str, file: File, target: Path, progress: Progress) -> str |
     return None if _verified(target, file) else "wrong checksum"
 
 
+class TooLong(Exception):
+    """More bytes than the official file has."""
+
+
 class _Bar:
     """The part of tqdm's interface that pooch drives, on a rich progress bar."""
 
@@ -87,10 +97,12 @@ class _Bar:
     def __init__(self, progress: Progress, file: File) -> None:
         self.progress = progress
         self.task = progress.add_task(file.name, total=file.size)
-        self.done = 0
+        self.done, self.size = 0, file.size
 
     def update(self, count: int) -> None:
         self.done += count
+        if self.done > self.size + _CHUNK:  # before a wrong answer fills the disk
+            raise TooLong
         self.progress.update(self.task, completed=self.done)
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Readers of the sets' official formats: idx (MNIST), CIFAR's binary version, scikit-learn's digits.
+"""Readers of the sets' official formats: idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's cropped digits, scikit-learn's.
 
 Each reader takes the downloaded files and returns the four arrays `x_train, y_train, x_test, y_test` as
 unsigned bytes, images channel-last (grey: no channel axis). No pickle is opened and no archive is unpacked
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 Arrays = dict[str, np.ndarray]
@@ -88,6 +89,34 @@ def read_cifar(
     x_train, y_train = parse_cifar(b"".join(found[member] for member in train), label_bytes, shape)
     x_test, y_test = parse_cifar(b"".join(found[member] for member in test), label_bytes, shape)
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def read_svhn(files: Sequence[Path]) -> Arrays:
+    """The four arrays from `train_32x32.mat` and `test_32x32.mat`: X (h, w, c, n) and y (n, 1), in which 10 stands for 0.
+
+    Raises: ValueError if a file is no MATLAB file (version 5) of unsigned bytes, or lacks one of them.
+    """
+    arrays: Arrays = {}
+    for part, file in zip(("train", "test"), files, strict=True):
+        try:
+            content = scipy.io.loadmat(file, variable_names=("X", "y"))
+            x, y = content["X"], content["y"]
+        except (
+            KeyError,
+            NotImplementedError,
+            TypeError,
+            ValueError,
+            scipy.io.matlab.MatReadError,
+        ) as problem:
+            raise ValueError(f"{file.name} is no MATLAB file (version 5) with X and y.") from problem
+        if x.dtype != np.uint8 or y.dtype != np.uint8 or x.ndim != 4 or y.size != x.shape[3]:
+            raise ValueError(
+                f"X is {x.dtype} of shape {x.shape} and y {y.dtype} of shape {y.shape} in {file.name}; "
+                "unsigned bytes (h, w, c, n) and (n, 1) are needed."
+            )
+        arrays[f"x_{part}"] = np.ascontiguousarray(x.transpose(3, 0, 1, 2))
+        arrays[f"y_{part}"] = y.reshape(-1) % 10
+    return arrays
 
 
 def read_digits(files: Sequence[Path] = ()) -> Arrays:

@@ -1,7 +1,8 @@
 """Data sets on disk: one `<name>.npz` each, fetched when first asked for, checked whenever it is read.
 
 The file holds `x_train`, `y_train`, `x_test` and `y_test` as unsigned bytes, colour images as (n, h, w, c)
-and grey ones as (n, h, w); other arrays in it are ignored.
+and grey ones as (n, h, w). `fetch` adds `digest`, that of the four arrays which the official files hold: a
+content is the official one if the catalogue knows its digest as such, or, where it knows none, if the file does.
 """
 
 import hashlib
@@ -9,15 +10,18 @@ import os
 import shutil
 import tempfile
 import time
-import zipfile
-import zlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from distill_lib.data.catalogue import CATALOGUE, DataError, DatasetInfo, Entry, find
+from distill_lib import _npz
+from distill_lib.data.catalogue import CATALOGUE, find
+from distill_lib.data.facts import OFFICIAL, DataError, DatasetInfo, Entry
 from distill_lib.data.formats import PARTS, Arrays
+
+_NOTES = ("digest", "lossy_train", "lossy_test")  # which images of a copy are recompressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,30 +75,22 @@ def describe() -> tuple[Listing, ...]:
 
 
 def fetch(name: str) -> Path | None:
-    """Make sure that a set's file is present, downloading it if need be, and return its path.
+    """Make sure that a set's file is present and sound, downloading it if need be, and return its path.
 
     What is downloaded, how much, and how far it has come is told on standard error. The file appears whole
-    or not at all. Official files (idx.gz, binary .tar.gz) that already lie in the folder are used as they are.
+    or not at all. Official files (idx.gz, binary .tar.gz, .mat) that already lie in the folder are used as they are.
 
     Args:
         name: one of `names()`.
 
     Returns: the path of `<name>.npz` in `where()`; None for a set that ships with a dependency ("digits").
-    Raises: ValueError for an unknown name; DataError if the set cannot be downloaded, is not the official
-        one, or cannot be written.
+    Raises: ValueError for an unknown name; DataError if the set cannot be downloaded or written, or as `load`.
     """
     entry = find(name)
-    if not entry.files:
-        return None
-    path = where() / f"{name}.npz"
-    try:
-        if not path.is_file():
-            _install(entry, path)
-    except OSError as problem:
-        raise DataError(
-            f"{path} could not be written ({problem.strerror or problem}); make room for it there, "
-            "or set DISTILL_DATA to a folder that can be written."
-        ) from problem
+    path = _present(entry)
+    if path is not None:
+        found = path.stat()
+        _sound(name, path, found.st_size, found.st_mtime_ns)
     return path
 
 
@@ -105,14 +101,13 @@ def load(name: str) -> Dataset:
         name: one of `names()`.
 
     Raises: ValueError for an unknown name; DataError as `fetch` does, or if the set's file is damaged, is not
-        that set, holds labels outside the classes or leaves a class empty.
+        that set, holds labels outside the classes or leaves a class empty. A content that is neither the
+        official one nor a copy whose differences are known is refused; of such a copy `info.content` tells them.
     """
-    entry, path = find(name), fetch(name)
-    arrays = entry.read([]) if path is None else _read(entry, path)
-    digest = hashlib.sha256()
-    for part in PARTS:
-        digest.update(np.ascontiguousarray(arrays[part]).data)
-    shape, info = entry.info.shape, replace(entry.info, digest=digest.hexdigest())
+    entry = find(name)
+    path = _present(entry)
+    arrays, info = _shipped(entry) if path is None else _read(entry, path)
+    shape = info.shape
     if not info.mean:
         pixels = arrays["x_train"].reshape(-1, shape[-1]) / info.pixel_max
         info = replace(info, mean=tuple(pixels.mean(0).tolist()), std=tuple(pixels.std(0).tolist()))
@@ -131,6 +126,28 @@ def _listing(entry: Entry) -> Listing:
     return Listing(entry.info, entry.home, path, present, sum(file.size for file in entry.files))
 
 
+def _present(entry: Entry) -> Path | None:
+    """The path of a set's file, which is made if it is not there."""
+    if not entry.files:
+        return None
+    path = where() / f"{entry.info.name}.npz"
+    try:
+        if not path.is_file():
+            _install(entry, path)
+    except OSError as problem:
+        raise DataError(
+            f"{path} could not be written ({(problem.strerror or str(problem)).lower()}); make room for it "
+            "there, or set DISTILL_DATA to a folder that can be written."
+        ) from problem
+    return path
+
+
+@lru_cache
+def _sound(name: str, path: Path, size: int, modified: int) -> None:
+    """Raise DataError unless the file can be loaded; one that has not changed is read once."""
+    _read(find(name), path)
+
+
 def _install(entry: Entry, path: Path) -> None:
     """Write a set's file from its official files, by way of a folder beside it that never remains."""
     from distill_lib.data.download import official_files
@@ -140,51 +157,72 @@ def _install(entry: Entry, path: Path) -> None:
         if time.time() - left.stat().st_mtime > 86400:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
-        scratch = Path(folder)
-        arrays = entry.read(official_files(entry, path.parent, scratch))
+        arrays = entry.read(official_files(entry, path.parent, Path(folder)))
         _check(entry, arrays)
-        np.savez(scratch / path.name, allow_pickle=False, **arrays)
-        os.replace(scratch / path.name, path)
+        _npz.write(path, arrays | {"digest": np.array(_digest(arrays))})
 
 
-def _read(entry: Entry, path: Path) -> Arrays:
+def _shipped(entry: Entry) -> tuple[Arrays, DatasetInfo]:
     try:
-        arrays = _open(path)
+        return _identified(entry, entry.read([]))
+    except ValueError as problem:
+        raise DataError(
+            f"{entry.info.title}, as scikit-learn has it: {problem}; take another version of it."
+        ) from problem
+
+
+def _read(entry: Entry, path: Path) -> tuple[Arrays, DatasetInfo]:
+    try:
+        with _npz.opened(path) as file:
+            file.only({*PARTS, *_NOTES}, f"the file of {entry.info.title}")
+            for part in PARTS:
+                file.check(part, _shape(entry, part), np.uint8)
+            arrays = {part: file.read(part) for part in PARTS}
+            official = file.text("digest") if "digest" in file.claims else ""
         _check(entry, arrays)
+        return _identified(entry, arrays, official)
     except ValueError as problem:
         raise DataError(
             f"{path} is not a usable {path.name}: {str(problem).rstrip('.')}; remove it and run "
             f"`distill data {entry.info.name}`, or set DISTILL_DATA to a folder with a good one."
         ) from problem
-    return arrays
 
 
-def _open(path: Path) -> Arrays:
-    """The four arrays of an npz file, without numpy.load, which looks for a pickle in what is no npz file."""
-    arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for part in PARTS:
-                with archive.open(f"{part}.npy") as member:
-                    arrays[part] = np.lib.format.read_array(member, allow_pickle=False)
-    except KeyError as problem:
-        raise ValueError(f"it does not hold the arrays {', '.join(PARTS)}") from problem
-    except OSError as problem:
-        raise ValueError(f"it cannot be read ({problem.strerror})") from problem
-    except (EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as problem:
-        raise ValueError("it is truncated, damaged or no npz file of plain arrays") from problem
-    return arrays
+def _identified(entry: Entry, arrays: Arrays, official: str = "") -> tuple[Arrays, DatasetInfo]:
+    """The arrays with the facts of their set, once their digest says what they are. Raises: ValueError if it does not."""
+    digest, known = _digest(arrays), entry.contents
+    if digest == official and OFFICIAL not in known.values():
+        known = {digest: OFFICIAL}
+    if digest not in known:
+        raise ValueError(
+            f"its content, of digest {digest[:16]}..., is not that of {entry.info.title}, nor of a copy "
+            "whose differences are known"
+        )
+    return arrays, replace(entry.info, digest=digest, content=known[digest])
+
+
+def _digest(arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for part in PARTS:
+        digest.update(np.ascontiguousarray(arrays[part]).data)
+    return digest.hexdigest()
+
+
+def _shape(entry: Entry, part: str) -> tuple[int, ...]:
+    info = entry.info
+    count = info.n_train if part.endswith("train") else info.n_test
+    if part.startswith("y"):
+        return (count,)
+    return (count, *(info.shape if info.shape[2] > 1 else info.shape[:2]))
 
 
 def _check(entry: Entry, arrays: Arrays) -> None:
     """Raise ValueError unless the arrays are those of the entry: shapes, types, labels, no empty class."""
     from distill_lib._checks import labels  # with it comes JAX, which a list of the sets does not need
 
-    info = entry.info
-    image = info.shape if info.shape[2] > 1 else info.shape[:2]
-    for part, count in (("train", info.n_train), ("test", info.n_test)):
-        for array, shape in ((f"x_{part}", (count, *image)), (f"y_{part}", (count,))):
-            seen = arrays[array]
-            if seen.shape != shape or seen.dtype != np.uint8:
-                raise ValueError(f"{array} is {seen.dtype} of shape {seen.shape}, not uint8 of shape {shape}")
-        labels(f"y_{part}", arrays[f"y_{part}"], len(info.classes), count)
+    for part in PARTS:
+        seen, shape = arrays[part], _shape(entry, part)
+        if seen.shape != shape or seen.dtype != np.uint8:
+            raise ValueError(f"{part} is {seen.dtype} of shape {seen.shape}, not uint8 of shape {shape}")
+        if part.startswith("y"):
+            labels(part, seen, len(entry.info.classes))

@@ -116,6 +116,11 @@ def test_data_are_listed_and_fetched(distill, tmp_path, monkeypatch):
     code, out, _ = distill("data", "--dest", str(tmp_path / "sets"))
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == list(names())
+    (tmp_path / "sets").mkdir()  # --dest stays in this process
+    (tmp_path / "sets" / "mnist.npz").write_bytes(b"damaged")
+    code, out, err = distill("data", "mnist")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "mnist.npz is not a usable mnist.npz" in err
     assert distill("data", "digits") == (0, "digits: ships with scikit-learn\n", "")
     code, out, err = distill("data", "mnits")
     assert (code, out) == (1, "")

@@ -174,6 +174,23 @@ def test_fresh_results_go_before_the_committed_ones(project, monkeypatch):
     assert origin(elsewhere, "tiny").endswith("run of other; other on A GPU, table_3 on cpu")
 
 
+def test_data_that_are_not_the_official_ones_are_named(project, monkeypatch):
+    """By what a run recorded, or for older runs by what is known of the digest."""
+    folder = build_folder(project, "tiny")
+    save(folder, monkeypatch, "table_3", ("mnist", 1, 80.0), ("cifar10", 1, 30.0))
+    path = folder / "results" / "table_3.json"
+    content = json.loads(path.read_text())
+    known = next(iter(CATALOGUE["cifar10"].contents.items()))
+    content["provenance"] |= {"data": {"cifar10": known[0]}, "content": {"mnist": "a copy, one bit off"}}
+    path.write_text(json.dumps(content))
+    cells = report(project, "tiny")
+    assert origin(cells, "tiny").endswith(f"cifar10: {known[1]}; mnist: a copy, one bit off")
+    assert {c["dataset"]: c["content"] for c in cells if c["measured"]} == {
+        "cifar10": known[1],
+        "mnist": "a copy, one bit off",
+    }
+
+
 def test_the_table_shows_every_cell(project, monkeypatch):
     save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5))
     cells = report(project, "tiny")

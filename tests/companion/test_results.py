@@ -31,7 +31,7 @@ def test_saved_results_are_read_back_with_their_provenance(folder, monkeypatch):
     results.add(**ROW, ipc=1, spread=np.float32(0.5), seeds=3, reg=jnp.asarray([1.0, 2.0]))
     results.add(**ROW)
     results.value("ratio", jnp.asarray(0.1875), "{:.2f}")
-    results.data(type("Info", (), {"name": "mnist", "digest": "abc"}))
+    results.data(type("Info", (), {"name": "mnist", "digest": "abc", "content": "a copy"}))
     path = results.save()
     assert path == folder / "results" / "table_3.json"
     content = read_results(path)
@@ -47,7 +47,7 @@ def test_saved_results_are_read_back_with_their_provenance(folder, monkeypatch):
     assert content["values"] == {"ratio": {"number": 0.1875, "text": "0.19"}}
     made = content["provenance"]
     assert made["parameters"] == {"n": 3}
-    assert made["data"] == {"mnist": "abc"}
+    assert (made["data"], made["content"]) == ({"mnist": "abc"}, {"mnist": "a copy"})
     assert made["device"]["platform"] == "cpu"
     assert made["versions"]["jax"]
     assert made["seconds"] >= 0
