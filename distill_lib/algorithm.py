@@ -66,8 +66,8 @@ def distill(
     Returns: the set. Features outside phi's range (random Fourier features) are scaled into it by c, and reg_s by c^2;
         then W_S = W / c, with the same predictions. `provenance` records c, the reg_s asked for, whether the set is exact up to
         rounding and how exactly it carries W in its own arithmetic; from real samples also the relative distances to them, in
-        feature and in data space. `construction` names a theorem only if the set is one of it.
-    Warns: if the set is not exact: phi.inverse(f) has other features than f, or the points of "labels" do not span W.
+        feature and in data space. `construction` names a theorem only if the set is one of it; a warning tells of a set that is not exact, because phi.inverse(f)
+        has other features than f, or the points of "labels" do not span W.
     Raises: ValueError if m < k, W or Y_S is rank-deficient, reg_s is too large and to be refused, the pool is missing or
         unfit, phi has no right inverse, W leaves the span of phi's features, or an argument is unknown.
     """

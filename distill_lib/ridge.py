@@ -279,7 +279,8 @@ def fit(
 ) -> RidgeModel:
     """Ridge regression on one-hot labels, lam chosen by validation accuracy.
 
-    The images are read once, in batches, and never copied as a whole; the features of the validation part are kept.
+    The images are read once, in batches, and never copied as a whole; the features of the validation part are kept. It warns if the
+    chosen lam is an end of the grid, so that a better one may lie beyond; not for ties="largest", which repeats a rule.
 
     Args:
         images: (n, h, w, c) unsigned bytes or floats, in a list, an array, a tensor or a file that can be sliced.
@@ -295,7 +296,6 @@ def fit(
         ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that of the least
             squared error on the validation part; "auto", the largest, unless that is the end of the grid, where nothing but the
             grid would have chosen it: then the loss decides, with a warning.
-    Warns: if the chosen lam is an end of the grid, so that a better one may lie beyond; not for "largest", which repeats a rule.
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite, an empty or
         negative grid, or a validation part that is empty or takes everything.
     """

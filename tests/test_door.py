@@ -211,7 +211,7 @@ HALF = {
 def modules():
     """Those with mathematics on arrays. Of the others, some are private or descend for long, some read files."""
     others = {"companion", "data", "distilled_set", "descent", "targets", "rfad", "random_networks", "paper"}
-    others |= {"finite_network", "gauss_newton", "infinite_width", "exactness"}
+    others |= {"finite_network", "gauss_newton", "infinite_width", "exactness", "experiments"}
     for module in pkgutil.walk_packages(dl.__path__, "distill_lib."):
         top = module.name.split(".")[1]
         if top not in others and not top.startswith("_"):
