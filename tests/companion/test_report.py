@@ -1,3 +1,4 @@
+import json
 import math
 import re
 from collections import Counter
@@ -12,6 +13,7 @@ from rich.console import Console
 from distill_lib.companion.report import markdown, origin, published, reason, render, report, verdict
 from distill_lib.companion.results import CELL, Results
 from distill_lib.companion.root import build_folder, project_root, reference_folder
+from distill_lib.data.catalogue import CATALOGUE
 
 percent = st.floats(0, 100)
 
