@@ -13,7 +13,9 @@ PROFILES = sorted(folder.name for folder in REFERENCE.iterdir())
 
 def recorded(profile: str, notebook: str) -> dict[str, Any]:
     """The committed results of a notebook; the test is skipped where the profile's reference run lacks them."""
-    return _read(REFERENCE / profile, notebook, f"the reference run of the profile {profile} has no {notebook}")
+    return _read(
+        REFERENCE / profile, notebook, f"the reference run of the profile {profile} has no {notebook}"
+    )
 
 
 def fresh(notebook: str, profile: str = "digits") -> dict[str, Any]:

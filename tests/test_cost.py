@@ -1,5 +1,7 @@
 """Counted work: that of hand formulas; an exact kernel's step is quadratic in the support points, one of RFAD linear up to m = 9 w."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,7 @@ def test_a_product_of_matrices(n, p, k):
 
 def test_a_convolution():
     n, size, channels, out, taps = 5, 8, 3, 4, 3
-    convolution = lambda x, w: jax.lax.conv_general_dilated(x, w, (1, 1), "VALID")
+    convolution = partial(jax.lax.conv_general_dilated, window_strides=(1, 1), padding="VALID")
     work = counted(convolution, of(n, channels, size, size), of(out, channels, taps, taps))
     assert work.flops == 2 * n * (size - taps + 1) ** 2 * taps**2 * channels * out
 
@@ -63,7 +65,10 @@ def steps(objective):
     """The work of loss and gradient of `objective(labels, targets)` for each number of support points."""
     targets = Targets.of(*pictures(2, SHAPE, BATCH), dl.Normalisation(SHAPE, 255.0, (0.4,), (0.2,)))
     key = jax.random.key(0, impl="unsafe_rbg")
-    step = lambda o, s, key: jax.value_and_grad(o)(s, key)
+
+    def step(objective, support, key):
+        return jax.value_and_grad(objective)(support, key)
+
     made = ((objective(jnp.zeros((m, 2)), targets), {"points": of(m, 36)}) for m in SIZES)
     return np.array([counted(step, *pair, key) for pair in made]).T
 

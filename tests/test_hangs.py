@@ -26,7 +26,9 @@ def test_a_wait_for_a_process_has_a_limit_and_no_clock_is_read(path):
         *owner, name = said.split(".")
         waits = name in WAITS and (owner == ["subprocess"] or name in ("communicate", "wait"))
         where = f"{path.name}:{call.lineno}: {said}"
-        assert not waits or any(keyword.arg == "timeout" for keyword in call.keywords), f"{where} may wait for ever"
+        assert not waits or any(keyword.arg == "timeout" for keyword in call.keywords), (
+            f"{where} may wait for ever"
+        )
         assert name not in CLOCKS, f"{where}: count work instead (distill_lib.cost)"
 
 
@@ -46,7 +48,14 @@ def test_a_suite_that_hangs_with_ctrl_c_ignored_ends_and_says_where(tmp_path, py
     """As under nohup. The limit of a test is that of the project's settings, here made short."""
     (tmp_path / "test_endless.py").write_text(ENDLESS)
     assert float(pytestconfig.getini("timeout")) > 0
-    options = ["-c", str(TESTS.parent / "pyproject.toml"), "-p", "no:cacheprovider", "--timeout=3", str(tmp_path)]
+    options = [
+        "-c",
+        str(TESTS.parent / "pyproject.toml"),
+        "-p",
+        "no:cacheprovider",
+        "--timeout=3",
+        str(tmp_path),
+    ]
     with children_answer_ctrl_c_by(signal.SIG_IGN):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *options], capture_output=True, text=True, timeout=120
