@@ -1,11 +1,31 @@
-"""Hypothesis profiles: the same examples on every run, unless HYPOTHESIS_PROFILE asks for a random search."""
+"""Hypothesis profiles: the same examples on every run, unless HYPOTHESIS_PROFILE asks for a random search; compiled programs."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import Phase, settings
+
+# Compiled once for all workers and runs; a file that cannot be read is compiled again. Set before JAX is imported.
+COMPILED = {
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / "_build" / "cache" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+}
+for name, value in COMPILED.items():
+    os.environ.setdefault(name, value)
 
 settings.register_profile("fixed", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 # For tests/mutation.py: a first failure is all it asks.
 settings.register_profile("mutants", settings.get_profile("fixed"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_of_a_module():
+    """A worker holds the programs of one file at a time."""
+    yield
+    import jax
+
+    jax.clear_caches()

@@ -487,7 +487,9 @@ def run_tests(mutant: Mutant, folder: Path) -> int:
     signal.alarm(TIMEOUT)
     import pytest
 
-    status = pytest.main(["-x", "--tb=line", "-p", "no:cacheprovider", f"tests/test_{mutant.tests}.py"])
+    status = pytest.main(
+        ["-x", "--tb=line", "-p", "no:cacheprovider", "--timeout=0", f"tests/test_{mutant.tests}.py"]
+    )
     assert Path(sys.modules["distill_lib"].__file__).is_relative_to(folder)
     return int(status)
 

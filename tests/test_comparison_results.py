@@ -1,11 +1,8 @@
 """What the comparison chapter measured on the digits: every method does more than real images, in the model that it is for."""
 
-import json
-from pathlib import Path
-
 import pytest
+from recorded import fresh
 
-FILE = Path(__file__).parents[1] / "_build" / "digits" / "results" / "comparison.json"
 MARGIN = 5.0  # points of test accuracy above the random subset of the same size, in the same model
 METHODS = {
     "closed form, linear", "nearest set", "closed form, FCNN", "exact KIP, FCNN",
@@ -15,9 +12,7 @@ METHODS = {
 
 @pytest.fixture(scope="module")
 def content():
-    if not FILE.is_file():
-        pytest.skip("no fresh run of the comparison on the digits")
-    return json.loads(FILE.read_text())
+    return fresh("comparison")
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_an_early_stop_is_the_same_after_an_interruption(tmp_path):
 def test_a_step_that_does_not_fit_says_so_and_keeps_the_state(tmp_path):
     class Huge(Bowl):
         def __call__(self, x, key):
-            many = jnp.exp(x[0] * jax.random.normal(key, (2**22, 2**22)))  # 128 TiB
+            many = jnp.exp(x[0] * jnp.ones((2**22, 2**22)))  # 128 TiB
             return jnp.sum(many @ many)
 
     path = tmp_path / "state.npz"

@@ -65,7 +65,7 @@ def test_descent_descends(kind):
     found = descend(made[kind], made[2], 60, key=KEY, learning_rate=0.05, every=20)
     assert found.losses.shape == (60,)
     assert found.seconds.shape == (3,)
-    assert (np.diff(found.seconds) > 0).all()
+    assert (np.diff(found.seconds) >= 0).all()
     full = made[0]
     # The least loss of any weights cannot be passed; a good part of the way to it is made.
     floor = full.target.rest / full.count

@@ -2,35 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from recorded import PROFILES, REFERENCE, ROOT, cells, fresh, recorded
 
 from distill_lib.companion.published import published
 from distill_lib.companion.report import report
 
-ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT / "book" / "reference"
-PROFILES = sorted(folder.name for folder in REFERENCE.iterdir())
 # Points of accuracy by which a fresh run may differ: another machine's rounding may flip a choice of lam or a test image,
 # of which digits has 360, so that two of them are 0.56 points.
 FRESH = {"digits": 0.56, "mnist": 0.15, "paper": 0.15}
-
-
-def results(folder: Path, notebook: str) -> dict:
-    return json.loads((folder / "results" / f"{notebook}.json").read_text())
-
-
-def recorded(profile: str, notebook: str) -> dict:
-    """The committed results of a notebook; the test is skipped where the profile's reference run lacks them."""
-    if not (REFERENCE / profile / "results" / f"{notebook}.json").is_file():
-        pytest.skip(f"the reference run of the profile {profile} has no {notebook} yet")
-    return results(REFERENCE / profile, notebook)
-
-
-def cells(content: dict, **wanted) -> dict[tuple, dict]:
-    rows = (row for row in content["rows"] if all(row[key] == value for key, value in wanted.items()))
-    return {(row["dataset"], row["model"], row["ipc"], row["method"]): row for row in rows}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -136,24 +117,6 @@ def test_whole_processes_stay_under_four_gigabytes(profile):
     assert all(0.1 < row["measured"] < 4 for row in peaks.values())
 
 
-def test_whole_processes_from_cold_take_seconds():
-    """On two cores, everything compiled anew: what a reader waits for the first time."""
-    ridge_path = recorded("paper", "ridge_path")
-    device = ridge_path["provenance"]["device"]
-    if (device["platform"], device["cpus"]) != ("cpu", 2):
-        pytest.skip("the recorded times are those of another machine")
-    taken = cells(ridge_path, table="whole process", quantity="seconds")
-    limits = {
-        ("mnist", "linear"): 6,
-        ("cifar10", "linear"): 25,
-        ("cifar10", "fcnn"): 60,
-        ("cifar100", "fcnn"): 60,
-    }
-    assert {key[:2] for key in taken} == limits.keys()
-    for key, row in taken.items():
-        assert row["measured"] <= limits[key[:2]], key
-
-
 def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_solvers_without_a_cut_do_not():
     accuracy = cells(recorded("paper", "fcnn_column"), table="fcnn")
     for dataset, least in (("cifar10", 0.7), ("cifar100", 1.5)):
@@ -229,22 +192,29 @@ def test_rfad_on_colour_images_is_far_above_a_random_subset():
             assert found > accuracy["cifar10", judge, 1, "random subset"]["measured"] + 15, (judge, method)
 
 
+# Pages that time something, and the rows in which they say so: (notebook, quantity, unit).
+TIMED = [
+    ("ridge_path", "seconds", "s"),
+    ("table_4", "seconds", "s"),
+    ("table_4", "step", "ms"),
+    ("table_4", "step ratio", "times the exact step"),
+    ("kip", "seconds a step", "s"),
+    ("rfad", "seconds a step", "s"),
+    ("kip", "cost exponent", ""),
+    ("rfad", "cost exponent", ""),
+]
+
+
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_step_of_rfad_is_linear_in_the_support_and_an_exact_one_is_not(profile):
-    exponents = cells(recorded(profile, "rfad"), quantity="cost exponent")
-    found = {method: row["measured"] for (_, _, _, method), row in exponents.items()}
-    assert found["rfad step"] < 1.2 < 1.7 < found["exact step"]
-
-
-def test_the_exact_step_is_forty_times_cheaper_than_the_published_one_on_mnist():
-    """Side by side in one run on a processor, m = 100 and p = 784, where it takes at most 25 ms."""
-    table_4 = recorded("paper", "table_4")
-    if table_4["provenance"]["device"]["platform"] != "cpu":
-        pytest.skip("the recorded times are those of a GPU")
-    ratio, step = cells(table_4, quantity="step ratio"), cells(table_4, quantity="step")
-    assert ratio["mnist", "fcnn", 10, "kip"]["measured"] >= 40
-    assert step["mnist", "fcnn", 10, "exact KIP"]["unit"] == "ms"
-    assert step["mnist", "fcnn", 10, "exact KIP"]["measured"] <= 25
+@pytest.mark.parametrize(("notebook", "quantity", "unit"), TIMED)
+def test_a_time_is_recorded_with_its_unit_and_its_device(profile, notebook, quantity, unit):
+    """What it is depends on the machine; what it must be, `test_cost` counts."""
+    content = recorded(profile, notebook)
+    rows = cells(content, quantity=quantity)
+    assert rows
+    assert {row["unit"] for row in rows.values()} == {unit}
+    assert all(isinstance(row["measured"], float) for row in rows.values())
+    assert content["provenance"]["device"]["platform"]
 
 
 def test_exact_kip_over_all_its_steps_is_what_the_paper_prints_for_kip():
@@ -283,12 +253,9 @@ def test_every_committed_result_says_where_it_comes_from(profile):
 )
 def test_a_fresh_run_agrees_with_the_committed_one(profile, notebook, method, points):
     """Within FRESH; descent follows rounding farther, so that exact KIP has half a point."""
-    fresh = ROOT / "_build" / profile
-    if not (fresh / "results" / f"{notebook}.json").is_file():
-        pytest.skip(f"no fresh run of {notebook} with the profile {profile} to compare")
     mine, committed = (
         cells(content, quantity="accuracy", method=method)
-        for content in (results(fresh, notebook), recorded(profile, notebook))
+        for content in (fresh(notebook, profile), recorded(profile, notebook))
     )
     assert mine
     assert mine.keys() == committed.keys()
@@ -302,7 +269,7 @@ def test_numbers_in_the_readme_are_the_recorded_ones():
     marked = re.findall(r"(\S[^|\n]*?) ?<!-- (\w+)\.(\w+)\.(\w+) -->", text)
     assert marked
     for shown, profile, notebook, name in marked:
-        text_there = results(REFERENCE / profile, notebook)["values"][name]["text"]
+        text_there = recorded(profile, notebook)["values"][name]["text"]
         assert shown.split("| ")[-1] == text_there, f"{profile}.{notebook}.{name} is recorded as {text_there}"
 
 

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from distill_lib.companion.results import Stopped
 
 def main() -> None:
     """Read the job, execute it, report."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the runner was started by nohup
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print goes to the log, not between the events
     job = json.loads(sys.stdin.readline())

@@ -2,9 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -31,11 +35,27 @@ def make_project(root: Path, notebooks: dict[str, dict], name: str = "tiny") -> 
     return root
 
 
-def start(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+@contextmanager
+def children_answer_ctrl_c_by(handler: Any) -> Iterator[None]:
+    """SIG_DFL or SIG_IGN for the processes started here, whatever the suite was started with."""
+    previous = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def start(
+    root: Path,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    ctrl_c: Any = signal.SIG_DFL,
+) -> "subprocess.Popen[str]":
     """The command line in a process of its own, with some environment variables changed."""
     command = [sys.executable, "-m", "distill_lib.companion.cli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
-    return subprocess.Popen(command, cwd=root, env=os.environ | (environment or {}), **pipes)
+    with children_answer_ctrl_c_by(ctrl_c):
+        return subprocess.Popen(command, cwd=root, env=os.environ | (environment or {}), **pipes)
 
 
 def ran(root: Path) -> list[str]:

@@ -1,10 +1,12 @@
 import json
 import os
+import re
 import signal
 import time
 from io import StringIO
 from pathlib import Path
 
+import psutil
 import pytest
 from projects import MARK, make_project, outputs, ran, start, write_notebook
 from rich.console import Console
@@ -26,8 +28,11 @@ def run(root, *names, **options):
     return text
 
 
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
+LIMIT = 120  # seconds after which something hangs, on a busy machine too
+
+
+def wait_for(condition):
+    end = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
@@ -83,13 +88,26 @@ def test_an_executed_notebook_is_fit_to_be_committed(executed):
     ]
 
 
+SLOW = """
+import pathlib, time
+from distill_lib.companion.results import Results
+Results("slow", profile).progress("step 3 of 9")
+while not pathlib.Path("seen").exists():
+    time.sleep(0.02)
+"""
+
+
 def test_a_long_cell_says_how_far_it_is(tmp_path):
     root = make_project(tmp_path / "p", {"slow": {}})
-    speak = (
-        'import time\nfrom distill_lib.companion.results import Results\nresults = Results("slow", profile)\n'
-    )
-    write_notebook(root, "slow", speak + 'results.progress("step 3 of 9")\ntime.sleep(2.5)')
-    terminal = StringIO()
+    write_notebook(root, "slow", SLOW)
+
+    class Terminal(StringIO):
+        def write(self, text):
+            if "step 3 of 9" in text:
+                (root / "seen").touch()
+            return super().write(text)
+
+    terminal = Terminal()
     run_profile(root, "tiny", [], console=Console(width=160, file=terminal, force_terminal=True))
     assert "step 3 of 9" in terminal.getvalue()
     assert "step 3 of 9" not in terminal.getvalue().splitlines()[-1]
@@ -242,14 +260,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     first = start(root, "run", "-p", "tiny")
     kernel = until(0)
     second = start(root, "run", "-p", "tiny")  # while the first is at work
-    out, err = second.communicate()
+    out, err = second.communicate(timeout=LIMIT)
     assert (second.returncode, out) == (1, "")
     assert err == (
         "distill: another 'distill run' of profile tiny is at work: wait for it, or stop it first "
         f"(process {first.pid})\n"
     )
     first.send_signal(signal.SIGINT)
-    _, err = first.communicate()
+    _, err = first.communicate(timeout=LIMIT)
     assert first.returncode == 130
     assert err == "distill: interrupted; the same command goes on from here\n"
     assert not alive(kernel)
@@ -258,9 +276,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     killed = start(root, "run", "-p", "tiny")
     kernel = until(1)
     killed.kill()
-    killed.communicate()
-    wait_for(lambda: not alive(kernel), seconds=15)
-    wait_for(lambda: not (state / "scratch").exists(), seconds=15)
+    killed.communicate(timeout=LIMIT)
+    wait_for(lambda: not alive(kernel))
+    wait_for(lambda: not (state / "scratch").exists())
     files = [path for path in root.rglob("*") if path.is_file() and "_build" in path.parts]
     assert all(json.loads(path.read_text()) for path in files if path.suffix in (".json", ".ipynb"))
     assert not [path for path in files if path.suffix == ".part"]
@@ -269,13 +287,33 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     (root / "go_1").touch()
     (root / "go_2").touch()
     last = start(root, "run", "-p", "tiny")
-    out, err = last.communicate()
+    out, err = last.communicate(timeout=LIMIT)
     assert (last.returncode, err) == (0, "")
     assert "pieces  run (interrupted; cost unknown)" in out
     assert ran(root) == ["0", "1", "2"]  # no piece was computed twice
     results = json.loads((root / "_build/tiny/results/pieces.json").read_text())
     assert [results["values"][f"square_{i}"]["number"] for i in range(3)] == [0, 1, 4]
     assert not (state / "pieces").exists()
+
+
+def test_a_run_that_ignores_ctrl_c_ends_by_sigterm_and_its_worker_ignores_nothing(tmp_path):
+    """As under nohup, and in the background of a script."""
+    root = make_project(tmp_path / "p", {"pieces": {}})
+    write_notebook(root, "pieces", PIECES)
+    running = start(root, "run", "-p", "tiny", ctrl_c=signal.SIG_IGN)
+    wait_for(lambda: list((root / "_build/tiny/state/run/pieces").glob("pieces/*/*.json")))
+    kernel = psutil.Process(int((root / "pid").read_text()))
+    assert ignores(running.pid, signal.SIGINT)
+    assert not ignores(kernel.ppid(), signal.SIGINT)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=LIMIT)
+    assert running.returncode > 0
+    assert not alive(kernel.pid)
+
+
+def ignores(pid, number):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16) >> (number - 1) & 1)
 
 
 def test_the_librarys_digest_depends_on_its_code_and_of_the_companion_on_what_notebooks_use(tmp_path):
