@@ -92,7 +92,7 @@ def measure(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Pieces (default: all.)")
     ] = None,
     budget: Annotated[
-        float | None, typer.Option("--budget", min=0, help="Minutes: no piece begins that would not fit.")
+        str | None, typer.Option("--budget", help="A time (90s, 8m, 2h): no piece begins that would not fit.")
     ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="A folder for the records (default: the committed ones').")
@@ -104,6 +104,7 @@ def measure(
 ) -> None:
     """Make the measurements that want a GPU, one record each, and keep them."""
     from distill_lib.companion.ledger import ledger_folder, measure, wanted
+    from distill_lib.companion.limit import budget_seconds
     from distill_lib.experiments.pieces import pieces
 
     root = project_root()
@@ -114,7 +115,7 @@ def measure(
         for piece in todo:
             print(f"{piece.name}: {piece.about}, about {piece.minutes:g} min on an H100")
         return
-    seconds = None if budget is None else 60 * budget
+    seconds = None if budget is None else budget_seconds(budget)
     left = measure(root, todo, folder, lambda text: print(text, flush=True), seconds)
     if left:
         print(f"not begun, for lack of time: {', '.join(left)}; the same command goes on")

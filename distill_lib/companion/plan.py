@@ -14,6 +14,7 @@ from distill_lib.companion.results import read_results
 from distill_lib.companion.root import build_folder, reference_folder, work_folder
 from distill_lib.data import names as names_of_datasets
 
+REPEATABLE = "--xla_gpu_exclude_nondeterministic_ops=true"
 FORCED = "asked for with --force"
 BEGUN = "begun.json"  # in a notebook's work folder: the inputs of its unfinished pieces
 
@@ -57,12 +58,21 @@ class Plan:
         """Those not up to date: of unknown cost first, then the longest, so that the last to end is a short one."""
         return sorted((job for job in self.jobs if job.why), key=lambda job: -_or_inf(job.forecast))
 
-    def shares(self, processes: int) -> dict[str, str]:
-        """Settings for kernels that run together on one GPU: each would else take three quarters of its memory."""
-        named = {"XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"} & set(os.environ)
-        if self.platform == "cpu" or processes == 1 or named:
+    def settings(self, processes: int) -> dict[str, str]:
+        """Settings for kernels on a GPU.
+
+        A step gives the same bits again only without some operations. Kernels that run together share the memory, of which
+        each would else take three quarters.
+        """
+        if self.platform == "cpu":
             return {}
-        return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / processes:.3f}"}
+        flags = os.environ.get("XLA_FLAGS", "")
+        if REPEATABLE.partition("=")[0] not in flags:
+            flags = f"{flags} {REPEATABLE}".strip()
+        named = {"XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"} & set(os.environ)
+        if processes == 1 or named:
+            return {"XLA_FLAGS": flags}
+        return {"XLA_FLAGS": flags, "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / processes:.3f}"}
 
     def processes(self, wanted: int | None = None) -> int:
         """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds one."""

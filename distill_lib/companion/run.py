@@ -89,7 +89,7 @@ class Run:
         self.workers: set[subprocess.Popen[str]] = set()
         self.starting = threading.Lock()
         self.stopping = False
-        self.shares: dict[str, str] = {}
+        self.settings: dict[str, str] = {}
         self.progress = Progress(
             TextColumn("cells"),
             BarColumn(),
@@ -104,7 +104,7 @@ class Run:
 
     def execute(self, processes: int) -> None:
         """Run all jobs. Raises: CompanionError if one failed or is left, KeyboardInterrupt if stopped."""
-        jobs, self.shares = self.plan.to_run, self.plan.shares(processes)
+        jobs, self.settings = self.plan.to_run, self.plan.settings(processes)
         for job in jobs:
             prepare(self.plan.work(job), job)
         sources = [source_path(self.plan.root, job.name) for job in jobs]
@@ -222,7 +222,7 @@ class Run:
             "DISTILL_RESULTS": str(work),
             "DISTILL_FINGERPRINT": job.fingerprint,
             "DISTILL_PARAMETERS": json.dumps(job.parameters),
-            **self.shares,
+            **self.settings,
             "PYTHONUTF8": "1",  # whatever the locale
             # Most compiled functions are the same in many notebooks.
             "JAX_COMPILATION_CACHE_DIR": str(builds(self.plan.root) / "cache" / "jax"),

@@ -13,7 +13,7 @@ from projects import make_project, start, write_notebook
 
 from distill_lib.companion.errors import explained
 from distill_lib.companion.fingerprint import jax_platform
-from distill_lib.companion.plan import Plan
+from distill_lib.companion.plan import REPEATABLE, Plan
 from distill_lib.companion.profiles import Profile
 from distill_lib.companion.work import LARGE, ending, heaviness
 
@@ -109,17 +109,20 @@ def test_a_device_has_one_name(monkeypatch, named, platform):
     assert jax_platform() == platform
 
 
-def test_notebooks_on_one_gpu_share_its_memory(monkeypatch):
-    for name in ("XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+def test_notebooks_on_one_gpu_share_its_memory_and_repeat_their_bits(monkeypatch):
+    for name in ("XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_FLAGS"):
         monkeypatch.delenv(name, raising=False)
     profile = Profile("tiny", "x", {})
     on_gpu = Plan(Path(), profile, "gpu", [])
-    assert on_gpu.shares(1) == {}  # JAX's own three quarters
+    assert on_gpu.settings(1) == {"XLA_FLAGS": REPEATABLE}  # and JAX's own three quarters
     for count in (2, 3, 8):
-        assert count * float(on_gpu.shares(count)["XLA_PYTHON_CLIENT_MEM_FRACTION"]) <= 0.91
-    assert Plan(Path(), profile, "cpu", []).shares(4) == {}
+        assert count * float(on_gpu.settings(count)["XLA_PYTHON_CLIENT_MEM_FRACTION"]) <= 0.91
+    assert Plan(Path(), profile, "cpu", []).settings(4) == {}
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    assert on_gpu.shares(2) == {}  # the user has said how
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=x")
+    assert on_gpu.settings(2) == {"XLA_FLAGS": f"--xla_dump_to=x {REPEATABLE}"}  # the user has said how
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_exclude_nondeterministic_ops=false")
+    assert on_gpu.settings(1) == {"XLA_FLAGS": "--xla_gpu_exclude_nondeterministic_ops=false"}
 
 
 @pytest.mark.parametrize(
