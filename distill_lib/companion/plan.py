@@ -175,8 +175,8 @@ def announcement(plan: Plan, jobs: int | None) -> str:
     gone = [f"  kept, though the profile lists them no more: {', '.join(kept)}"] if kept else []
     todo, count = plan.to_run, plan.processes(jobs)
     total = f"{len(todo)} to run, {count} at a time: {expected(todo, count)}" if todo else "nothing to run"
-    shares = plan.settings(count)
-    shared = [f"each with {float(part):.0%} of the GPU's memory" for part in shares.values()]
+    share = plan.settings(count).get("XLA_PYTHON_CLIENT_MEM_FRACTION")
+    shared = [f"each with {float(share):.0%} of the GPU's memory"] if share else []
     return "\n".join([*lines, *gone, ", ".join([total, *shared])])
 
 
