@@ -166,6 +166,36 @@ def report(
 
 
 @app.command()
+def verify(
+    names: Names = None,
+    profile: Profile = "digits",
+    everything: Annotated[bool, typer.Option("--all", help="All pages, not a few minutes' choice.")] = False,
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Compute anew, or judge what 'distill run' left.")
+    ] = True,
+    jobs: Jobs = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    kept: Annotated[bool, typer.Option("--keep", help="Keep the verdict for the book's page on it.")] = False,
+) -> None:
+    """Recompute pages and compare every number with the committed one; exit status 1 if one differs."""
+    from distill_lib.companion import verdicts
+    from distill_lib.companion import verify as verifying
+
+    root, console = project_root(), Console(stderr=as_json)
+    found = verifying.verify(
+        root, profile, names or [], everything=everything, run=run, jobs=jobs, console=console
+    )
+    if kept:
+        verdicts.keep(root, found)
+    if as_json:
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        _console().print(*verifying.render(found), sep="\n", highlight=False)
+    if not found["agrees"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def reference(
     names: Names = None,
     profile: Profile = "digits",

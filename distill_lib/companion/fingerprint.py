@@ -12,7 +12,7 @@ from typing import Any
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json, write_json
-from distill_lib.companion.notebook import code, convert, source_path
+from distill_lib.companion.notebook import Notebook, code, convert, source_path
 from distill_lib.companion.profiles import strings
 from distill_lib.companion.provenance import versions
 
@@ -51,7 +51,12 @@ def fingerprint(content: dict[str, Any]) -> str:
 
 def notebook_digest(root: Path, name: str) -> str:
     """Over a notebook's code: its prose and captions change nothing in what it finds."""
-    return _sha256(json.dumps(code(convert(source_path(root, name)))).encode())
+    return code_digest(convert(source_path(root, name)))
+
+
+def code_digest(notebook: Notebook) -> str:
+    """The same over a source or an execution that has been read."""
+    return _sha256(json.dumps(code(notebook)).encode())
 
 
 def library_digest(root: Path) -> str:

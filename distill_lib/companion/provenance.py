@@ -12,6 +12,9 @@ SOURCES = (
     "notebooks",
 )  # what the numbers depend on; prose and committed results do not count as dirt
 
+# The vector units that compilers and linear algebra choose their code by.
+VECTORS = {"sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2"}
+
 
 def commit(root: Path | None) -> dict[str, Any]:
     """{"commit": hash or None, "dirty": whether the sources differ from it}.
@@ -40,11 +43,23 @@ def versions(
 
 
 def device() -> dict[str, Any]:
-    """The JAX device that computes, and how many processor cores this process may use."""
+    """The JAX device that computes, and the processor with the cores that this process may use."""
     import jax
 
     first = jax.devices()[0]
-    return {"platform": first.platform, "kind": first.device_kind, "cpus": cpu_count()}
+    return {
+        "platform": first.platform,
+        "kind": first.device_kind,
+        "cpus": cpu_count(),
+        "processor": processor(),
+    }
+
+
+def processor() -> str:
+    """The architecture, with the vector units, where they are told: sums are rounded in their order."""
+    info = Path("/proc/cpuinfo")
+    told = set(info.read_text(encoding="utf-8").split()) if info.is_file() else set()
+    return " ".join([platform.machine(), *sorted(told & VECTORS)])
 
 
 def cpu_count() -> int:

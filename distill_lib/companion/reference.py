@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty:
             )
         if not allow_dirty:
             _check_clean(build, profile, chosen)
-        records = _records(target) | {name: read_record(root, profile, name) for name in chosen}
+        records = _records(target) | {name: read_record(root, profile, name) or {} for name in chosen}
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{profile}-", dir=target.parent) as folder:
             part = Path(folder) / "new"
@@ -50,6 +51,9 @@ def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty:
                     if (source / path).is_file():
                         (part / path.parent).mkdir(parents=True, exist_ok=True)
                         shutil.copyfile(source / path, part / path)
+            for name in chosen:
+                if (kept := part / "results" / f"{name}.json").is_file():
+                    records[name] |= {"sha256": sha256(kept.read_bytes()).hexdigest()}
             write_json(
                 part / RECORDS, {name: records[name] for name in settings.notebooks if name in records}
             )
@@ -92,6 +96,11 @@ def shown_profile(root: Path, profile: str, name: str) -> str:
         if (reference_folder(root, other) / "notebooks" / f"{name}.ipynb").is_file()
     )
     return next(others, profile)
+
+
+def committed_records(root: Path, profile: str) -> dict[str, dict[str, Any]]:
+    """What each notebook of the committed run was made from, and what it cost: notebook -> record."""
+    return _records(reference_folder(root, profile))
 
 
 def _records(folder: Path) -> dict[str, dict[str, Any]]:

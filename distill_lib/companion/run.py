@@ -201,7 +201,7 @@ class Run:
         (work / PROGRESS).unlink(missing_ok=True)
         seconds = time.perf_counter() - started
         if "done" in last:
-            notebook = publish(self.plan, job, seconds)
+            notebook = publish(self.plan, job, seconds, last.get("memory"))
             self.progress.console.print(
                 f"{job.name}: done in {duration(seconds)}{heaviness(notebook)}",
                 soft_wrap=True,

@@ -21,6 +21,7 @@ from distill_lib.companion.reference import shown_profile
 from distill_lib.companion.report import markdown, origin, report
 from distill_lib.companion.results import load_profile_results, load_results
 from distill_lib.companion.root import build_folder, reference_folder
+from distill_lib.companion.verdicts import pasted
 
 MATHJAX = (
     "mathjax/tex-svg-full.js"  # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
@@ -102,7 +103,14 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     papers = enumerate(citation.get("references", []), start=1)
     cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
     this = {**others, **numbers.get(profile, {}), **fresh}
-    return {**numbers, "this": this, **published, "citation": cite, "measured": tables(root)}
+    return {
+        **numbers,
+        "this": this,
+        **published,
+        "citation": cite,
+        "measured": tables(root),
+        "verify": pasted(root),
+    }
 
 
 def _report(root: Path) -> dict[str, str]:

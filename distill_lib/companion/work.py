@@ -14,26 +14,31 @@ from distill_lib.companion.root import build_folder
 LARGE = 10_000_000  # bytes of an executed notebook; the largest of the reference runs has a tenth of it
 
 
-def publish(plan: Plan, job: Job, seconds: float) -> Path:
+def publish(plan: Plan, job: Job, seconds: float, memory: int | None) -> Path:
     """Move a finished notebook and its results to their places; the record, written last, makes them count.
 
+    Args:
+        memory: bytes that it held at most, where the system says so.
     Returns: the notebook's place.
     """
     build, work = build_folder(plan.root, plan.profile.name), plan.work(job)
     (work / "record.json").unlink(missing_ok=True)
     results = work / "results" / f"{job.name}.json"
     has_results = results.is_file()
+    cost = {"memory": memory, "disk": sum(path.stat().st_size for path in work.rglob("*") if path.is_file())}
     for folder in ("results", "notebooks"):
         (build / folder).mkdir(parents=True, exist_ok=True)
     if has_results:
-        measured = read_json(results)["provenance"]["seconds"]
-        seconds = max(seconds, measured)  # pieces of an interrupted run are counted there
+        content = read_json(results)
+        seconds = max(seconds, content["provenance"]["seconds"])  # pieces of an interrupted run count
+        content["provenance"] |= cost
+        write_json(results, content)
         os.replace(results, build / "results" / results.name)
     else:
         (build / "results" / results.name).unlink(missing_ok=True)
     notebook = build / "notebooks" / f"{job.name}.ipynb"
     os.replace(work / "executed.ipynb", notebook)
-    record = {"inputs": job.inputs, "seconds": round(seconds, 1), "results": has_results}
+    record = {"inputs": job.inputs, "seconds": round(seconds, 1), **cost, "results": has_results}
     write_json(work / "record.json", record)
     (work / BEGUN).unlink(missing_ok=True)
     for folder in ("pieces", "results"):

@@ -1,7 +1,7 @@
 """Executes one notebook in its own process: `python -m distill_lib.companion.worker`, job in, events out.
 
 The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}},
-{"stopped": true}, {"done": true}.
+{"stopped": true}, {"done": true} with the bytes of "memory".
 The runner holds stdin open; once it closes, however the runner ended, the kernel and this process end.
 """
 
@@ -83,7 +83,7 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
         _send(events, failed={"cell": number, "source": source, "error": reason})
     else:
         write_text(work / "executed.ipynb", nbformat.writes(tidy(executed, root)) + "\n")
-        _send(events, done=True)
+        _send(events, done=True, memory=_peak_memory())
 
 
 def _transport() -> Any:
@@ -109,6 +109,16 @@ def _remove(*folders: Path) -> None:
 
 def _send(events: TextIO, **event: Any) -> None:
     events.write(json.dumps(event) + "\n")
+
+
+def _peak_memory() -> int | None:
+    """Bytes that this process and the largest one under it (the kernel, as a rule) held; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(peaks) * (1 if sys.platform == "darwin" else 1024)
 
 
 def _end_with_runner(*folders: Path) -> None:
