@@ -43,7 +43,9 @@ def _number(row: dict[str, Any] | None) -> str:
     if row is None:
         return "–"
     spread = "" if row["spread"] is None else f" ± {row['spread']}"
-    return f"{row['accuracy']}{spread}{' †' if len(row['sources']) == 1 else ''}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{row['accuracy']}{spread}{' †' if len(row['sources']) == 1 else ''}".replace(
+        " ", "\N{NO-BREAK SPACE}"
+    )
 
 
 def _cited(cells: dict[int | None, dict[str, Any]]) -> str:
