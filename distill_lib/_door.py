@@ -52,6 +52,7 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
             _leave(function.__qualname__, result, seen, infinite)
             return result
 
+        through.__kwdefaults__ = function.__kwdefaults__  # for readers of a default, which `wraps` forgets
         return through  # type: ignore[return-value]
 
     return mark

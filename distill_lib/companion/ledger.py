@@ -121,7 +121,7 @@ def _steps(rows: list[dict[str, Any]]) -> str:
         )
     ]
     heads = ["images", "per class", "precision", "s a step", "TFLOP a step", "TFLOP/s", "GiB", "measured on"]
-    return _markdown(heads, lines, numbers=(1, 3, 4, 5, 6))
+    return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6))
 
 
 def _precision(rows: list[dict[str, Any]]) -> str:
@@ -133,7 +133,7 @@ def _precision(rows: list[dict[str, Any]]) -> str:
         for (size, name, card), cell in sorted(cells.items(), reverse=True)
     ]
     heads = ["images", "precision", "kernel", "loss", "gradient", "measured on"]
-    return _markdown(heads, lines, numbers=(2, 3, 4))
+    return markdown_table(heads, lines, numbers=(2, 3, 4))
 
 
 def _sets(rows: list[dict[str, Any]]) -> str:
@@ -155,7 +155,7 @@ def _sets(rows: list[dict[str, Any]]) -> str:
             [row["dataset"], str(row["ipc"]), row["method"], row["model"], ours, theirs, row["card"]]
         )
     heads = ["data", "per class", "method", "judged by", "accuracy, %", "published", "measured on"]
-    return _markdown(heads, lines, numbers=(1, 4, 5))
+    return markdown_table(heads, lines, numbers=(1, 4, 5))
 
 
 def _made(known: dict[str, dict[str, Any]]) -> str:
@@ -168,6 +168,7 @@ def _made(known: dict[str, dict[str, Any]]) -> str:
     return f"{len(known)} records, made on {', '.join(cards)} with JAX {', '.join(jax)}, {when}"
 
 
-def _markdown(heads: list[str], lines: list[list[str]], numbers: tuple[int, ...]) -> str:
+def markdown_table(heads: list[str], lines: list[list[str]], numbers: tuple[int, ...]) -> str:
+    """Columns with numbers, by their positions, stand to the right."""
     rules = ["---:" if i in numbers else "---" for i in range(len(heads))]
     return "\n".join("| " + " | ".join(line) + " |" for line in [heads, rules, *lines])

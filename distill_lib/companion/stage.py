@@ -13,6 +13,7 @@ from typing import Any
 
 from distill_lib.companion.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.field import tables as published_tables
 from distill_lib.companion.ledger import tables
 from distill_lib.companion.notebook import convert, with_prose
 from distill_lib.companion.profiles import load_profile, load_profiles
@@ -21,7 +22,7 @@ from distill_lib.companion.reference import shown_profile
 from distill_lib.companion.report import markdown, origin, report
 from distill_lib.companion.results import load_profile_results, load_results
 from distill_lib.companion.root import build_folder, reference_folder
-from distill_lib.companion.verdicts import pasted
+from distill_lib.companion.verdicts import pasted as verdicts
 
 MATHJAX = (
     "mathjax/tex-svg-full.js"  # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
@@ -88,7 +89,8 @@ def left_out(root: Path, profile: str) -> dict[str, str]:
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
     """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{ profile.notebook.name }} one of a committed
     run, {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile, and
-    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`."""
+    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`,
+    {{ field.accuracies }} one of `field.tables`."""
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
@@ -103,14 +105,13 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     papers = enumerate(citation.get("references", []), start=1)
     cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
     this = {**others, **numbers.get(profile, {}), **fresh}
-    return {
-        **numbers,
-        "this": this,
-        **published,
+    pasted = {
         "citation": cite,
         "measured": tables(root),
-        "verify": pasted(root),
+        "verify": verdicts(root),
+        "field": published_tables(root),
     }
+    return {**numbers, "this": this, **published, **pasted}
 
 
 def _report(root: Path) -> dict[str, str]:
