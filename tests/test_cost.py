@@ -1,4 +1,4 @@
-"""Counted work: that of hand formulas; an exact kernel's step is quadratic in the support points, one of RFAD linear up to m = 9 w."""
+"""Counted work is that of hand formulas: products, convolutions, a step of an exact kernel and of RFAD."""
 
 from functools import partial
 
@@ -94,11 +94,17 @@ def test_a_step_of_an_exact_kernel_costs_its_kernel_values(architecture):
 
 
 def test_a_step_of_rfad_is_linear_in_the_support_points_well_below_nine_times_the_width():
-    """A point costs 9 w^2 operations a position for its features and m w for its inner products with the others."""
+    """9 w^2 products a position for a point's features, w for its inner product with each other one.
+
+    The features are computed and differentiated once, and an inner product by both of its sides.
+    """
     networks = RandomNetworks(Network(SHAPE, WIDTH, 2, "conv"), 1)
     flops, transferred, memory = steps(lambda y, t: Objective(networks, t, y, batches=1, batch=BATCH))
     _, linear, quadratic = parts(flops)
-    assert linear / quadratic == pytest.approx(9 * WIDTH, rel=0.3)
+    h, w, _ = SHAPE
+    taps = (3 * h - 2) * (3 * w - 2)  # 9 at each position, but those beyond the edge
+    assert linear == pytest.approx(2 * 2 * taps * WIDTH * (WIDTH + 1), rel=0.05)
+    assert quadratic == pytest.approx(2 * 3 * h * w * WIDTH, rel=0.05)
     assert exponents(flops)[0] < 1.2
     for work in (transferred, memory):
         assert (exponents(work) < 1.2).all()

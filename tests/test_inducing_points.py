@@ -27,13 +27,18 @@ def objectives(seed, n=40, d=6, k=3, m=4, batch=None, widths=None):
     return full, Stochastic(phi, features, y, batch or n), jnp.asarray(rng.normal(size=(m, d)))
 
 
+@jax.jit
+def loss_and_slope(objective, points):
+    return jax.value_and_grad(objective)(points, KEY)
+
+
 @settings(max_examples=20)
-@given(seeds, st.sampled_from((1, 4, 6, 8, 9, 13)))
+@given(seeds, st.sampled_from((1, 6, 8, 13)))
 def test_on_a_full_batch_both_steps_have_the_same_loss_and_gradient(seed, m):
     """Also from m = p = 8 on, where the labels alone reach the least loss and nothing is left to descend."""
     full, stochastic, points = objectives(seed, m=m)
-    ours, slope = jax.value_and_grad(full)(points, KEY)
-    theirs, other = jax.value_and_grad(stochastic)(points, KEY)
+    ours, slope = loss_and_slope(full, points)
+    theirs, other = loss_and_slope(stochastic, points)
     # lam_S = 1e-6 tr / m does not matter to solved labels, but their pseudoinverse is one of an ill-conditioned matrix.
     assert np.isclose(ours, theirs, rtol=1e-8)
     assert np.allclose(slope, other, rtol=1e-5, atol=1e-7 * np.abs(slope).max() + 1e-9)

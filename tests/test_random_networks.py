@@ -174,18 +174,18 @@ def test_the_error_falls_with_the_width_and_networks_do_not_replace_it():
 
 
 def test_memory_grows_with_the_number_of_networks_by_the_features_and_a_byte_for_each_activation():
-    shape, n = (16, 16, 1), 64
+    shape, n = (8, 8, 1), 64
     x = jnp.asarray(inputs(6, n, shape))
 
     def needed(count):
-        networks = RandomNetworks(Network(shape, 16, 2), count)
+        networks = RandomNetworks(Network(shape, 8, 2), count)
         slope = jax.jit(jax.grad(lambda x: jnp.sum(networks.features(KEY, x) ** 2)))
         features = 4 * n * networks.dim_out
         return slope.lower(x).compile().memory_analysis().temp_size_in_bytes, features
 
     (small, few), (large, many) = needed(2), needed(16)
-    one = 4 * n * 16 * 16 * 16  # the activations of a first layer
-    switches = n * 16 * (16 * 16 + 8 * 8)  # of one network, a byte each
+    one = 4 * n * 8 * 8 * 8  # the activations of a first layer
+    switches = n * 8 * (8 * 8 + 4 * 4)  # of one network, a byte each
     assert small > one
     assert large - small < 6 * (many - few) + 14 * 1.1 * switches + one
 

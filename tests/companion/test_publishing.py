@@ -238,7 +238,7 @@ def test_what_a_document_names_is_there(name):
 def test_binder_makes_the_environment_of_the_lock():
     script = ROOT / ".binder" / "postBuild"
     assert os.access(script, os.X_OK)
-    subprocess.run(["bash", "-n", script], check=True)
+    subprocess.run(["bash", "-n", script], check=True, timeout=60)
     python = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text())["dependencies"][0]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert SpecifierSet(project["requires-python"]).contains(python.removeprefix("python="))
