@@ -52,7 +52,9 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
             _leave(function.__qualname__, result, seen, infinite)
             return result
 
-        through.__kwdefaults__ = function.__kwdefaults__  # for readers of a default, which `wraps` forgets
+        through.__kwdefaults__ = getattr(
+            function, "__kwdefaults__", None
+        )  # for readers of a default, which `wraps` forgets
         return through  # type: ignore[return-value]
 
     return mark
