@@ -52,9 +52,7 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
             _leave(function.__qualname__, result, seen, infinite)
             return result
 
-        through.__kwdefaults__ = getattr(
-            function, "__kwdefaults__", None
-        )  # for readers of a default, which `wraps` forgets
+        through.__kwdefaults__ = getattr(function, "__kwdefaults__", None)  # type: ignore[attr-defined]
         return through  # type: ignore[return-value]
 
     return mark
