@@ -54,7 +54,9 @@ def error_bounds(
     _checks.reg("reg_s", reg_s)
     size = np.asarray(sizes, np.float64)
     if not (np.isfinite(size).all() and (size >= 0).all()):
-        raise ValueError(f"sizes = {sizes!r} are no sizes of a change; they must be finite and at least 0.")
+        raise ValueError(
+            f"sizes = {size.tolist()!r} are no sizes of a change; they must be finite and at least 0."
+        )
     f = svd(features)
     # ||T||_F = ||W U diag(1 / s)||_F
     solved = size * float(jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))

@@ -506,7 +506,7 @@ class Off(dl.FullyConnected):
 )
 def test_a_set_through_an_inexact_inverse_says_so(phi, start):
     model = dl.fit(*POOL, phi, NORMALISATION, key=KEY, regs=(1.0,), val_fraction=0)
-    with pytest.warns(UserWarning, match=r"inverse is no right inverse .* rounding explains .*e-1[0-9]\."):
+    with pytest.warns(UserWarning, match=r"inverse is no right inverse .* rounding explains .*e-1[0-9]: "):
         one = dl.distill(model, 5, key=KEY, start=start, pool=POOL)
     assert one.construction.endswith(", through an inexact inverse")
     assert one.provenance["exact"] is False

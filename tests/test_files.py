@@ -44,6 +44,8 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, write):
     path = tmp_path / "file.png"
     if write is not checkpoint:  # which would be read
         path.write_bytes(b"old")
+    write(tmp_path / "warm.png")  # compiled before, so that no cut program is kept
+    (tmp_path / "warm.png").unlink()
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (256, limits[1]))

@@ -12,6 +12,7 @@ from distill_lib.companion.errors import CompanionError
 
 UNFINISHED = 75  # EX_TEMPFAIL of sysexits.h: not wrong, not done; the same command goes on
 GRACE = 20.0  # seconds; queues kill 30 s after their signal
+ASKED = "asked to end by a signal"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -38,10 +39,11 @@ class Limit:
         return self.left() <= self._grace
 
     def terminate(self) -> None:
-        """A signal has come: the end is near."""
+        """A signal has come: the end is near; after a second one it is now."""
+        again = self.because == ASKED
         self._grace = GRACE
-        self._end = min(self._end, self._clock() + GRACE)
-        self.because = "asked to end by a signal"
+        self._end = min(self._end, self._clock() + (0 if again else GRACE))
+        self.because = ASKED
 
 
 def budget_seconds(text: str) -> float:

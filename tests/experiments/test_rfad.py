@@ -1,7 +1,6 @@
 """RFAD's cells and steps at sizes of seconds: rows as the tables want them, counted operations, and a set that beats real images."""
 
 import numpy as np
-import pytest
 
 from distill_lib.data import load
 from distill_lib.experiments import rfad_cell, rfad_step
@@ -9,7 +8,7 @@ from distill_lib.experiments.rfad_cell import Settings
 
 TINY = {"networks": 2, "width": 4, "batches": 2, "batch": 20}
 SMALL = Settings(
-    "digits", 1, steps=60, every=30, depth=2, width=16, networks=2, batches=1, batch=200, finite=(8, 100, 0), exact=0
+    "digits", 1, steps=60, every=30, depth=1, width=16, networks=2, batches=1, batch=200, finite=(8, 100, 0), exact=0
 )  # fmt: skip
 
 
@@ -20,9 +19,9 @@ def test_a_cell_beats_a_random_subset():
     rows = rfad_cell.judged(data, made.set, SMALL, SMALL.method)
     beside = rfad_cell.accuracies(data, rfad_cell.subset(data, inputs, 1, 0), SMALL)
     found = {row["model"]: row["measured"] for row in rows}
-    assert found.keys() == {"convnet-2 empirical nngp"}
+    assert found.keys() == {"convnet-1 empirical nngp"}
     assert {row["method"] for row in rows} == {"rfad platt learned"}
-    assert found["convnet-2 empirical nngp"] > 100 * beside["convnet-2 empirical nngp"][0] + 10
+    assert found["convnet-1 empirical nngp"] > 100 * beside["convnet-1 empirical nngp"][0] + 10
 
 
 def test_operations_grow_as_the_formula_says():
@@ -35,12 +34,12 @@ def test_operations_grow_as_the_formula_says():
     assert quadratic == 6 * 2 * m * m * made.networks.dim_out
 
 
-@pytest.mark.parametrize("precision", ["tf32", "bf16"])
-def test_rows_of_a_step_and_of_what_a_precision_changes(precision):
+def test_rows_of_a_step_and_of_what_a_precision_changes():
+    precision = "bf16"
     rows = {r["quantity"]: r["measured"] for r in rfad_step.step_rows((8, 8, 1), 1, precision, 2, **TINY)}
     assert rows.keys() == {"seconds", "operations", "rate", "memory"}
     assert np.isclose(rows["rate"], rows["operations"] / rows["seconds"] / 1e12)
     apart = {r["model"]: r["measured"] for r in rfad_step.precision_rows((8, 8, 1), 1, precision, 2, **TINY)}
     assert apart.keys() == {"kernel", "loss", "gradient"}
     assert all(0 <= value < 0.1 for value in apart.values())
-    assert (apart["kernel"] > 0) == (precision == "bf16")  # on a processor tf32 is "highest"
+    assert apart["kernel"] > 0
