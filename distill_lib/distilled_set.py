@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, ArrayLike, Float, Int, UInt8
 
 from distill_lib import _checks, _npz, _packing, _released, kernel_regression
 from distill_lib._plain import plain
@@ -83,22 +83,30 @@ class DistilledSet(eqx.Module):
         _within("the weights W_S that this set trains", weights)
         return RidgeModel(weights, self.feature_map, self.normalisation, self.reg_s, (), ())
 
-    def scores(self, images) -> Float[Array, "n k"]:
+    def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
         """W_S phi(x), or K(x, X_S) (K_SS + lam_S I)^{-1} Y_S, for images (n, h, w, c). To predict more than once, keep `model()`.
 
+        Args:
+            white: the pixel value that is white in these images, where it is not that of the set's normalisation.
         Raises: ValueError without a feature map and a kernel, or for images of the wrong shape.
         """
         if self.kernel is None:
-            return _within("the scores", self.model().scores(images))
-        self.normalisation.check(images)
+            return _within("the scores", self.model().scores(images, white))
+        normalisation = self.normalisation if white is None else self.normalisation.for_white(white)
+        normalisation.check(images)
         k_ss = gram(self.kernel, self.points)
         relative = self.reg_s / float(kernel_regression.relative_reg(k_ss, 1.0))
         c = kernel_regression.coefficients(k_ss, self.labels, relative)
-        return _within("the scores", cross(self.kernel, self.normalisation(images), self.points) @ c)
+        return _within("the scores", cross(self.kernel, normalisation(images), self.points) @ c)
 
-    def predict(self, images) -> Int[np.ndarray, " n"]:
-        """Class indices for images (n, h, w, c)."""
-        return np.argmax(np.asarray(self.scores(images)), axis=1)
+    def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
+        """Class indices for images (n, h, w, c). Args and Raises: as `scores`."""
+        return np.argmax(np.asarray(self.scores(images, white)), axis=1)
+
+    def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
+        """Fraction of images (n, h, w, c) that the set's model classifies as labelled. Args and Raises: as `scores`."""
+        truth = _checks.indices("labels", labels, count=len(images))
+        return float(np.mean(self.predict(images, white) == truth))
 
     def images(self) -> Float[Array, "m h w c"]:
         """The points as images in pixel values; distilled from noise they leave 0..pixel_max freely."""

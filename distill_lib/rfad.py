@@ -216,6 +216,7 @@ def distill(
         raise ValueError(
             f"there are rates of {', '.join(RATES)}, not of {', '.join(set(chosen) - set(RATES))}."
         )
+    images = preprocessing.opened(images)
     preprocessing.check(images)
     labels = _checks.indices("labels", labels, count=len(images))
     k = int(labels.max(initial=-1)) + 1 if classes is None else classes

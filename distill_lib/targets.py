@@ -41,6 +41,7 @@ class Targets(eqx.Module):
         labels = _checks.indices("labels", labels, count=len(images))
         count = int(labels.max(initial=-1)) + 1 if count is None else count
         _checks.labels("labels", labels, count)
+        images = preprocessing.opened(images)
         preprocessing.check(images)
         if isinstance(preprocessing, Whitening):
             kept = np.empty((len(images), preprocessing.dim), np.float32)

@@ -616,3 +616,13 @@ def test_a_pickle_of_others_is_refused_unread(tmp_path):
     (tmp_path / "theirs.npz").write_bytes(pickle.dumps({"images": 1}))
     with pytest.raises(ValueError, match="it is no npz file"):
         dl.DistilledSet.from_npz(tmp_path / "theirs.npz", NORM, pixels=False)
+
+
+@pytest.mark.parametrize("kind", ["linear", "kernel"])
+def test_images_in_another_range_are_the_same_images_once_it_is_stated(kind):
+    one = kept(kind)
+    wanted = np.asarray(one.scores(IMAGES))
+    assert np.allclose(one.scores(IMAGES / 255.0, white=1.0), wanted, rtol=1e-6, atol=1e-9)
+    truth = wanted.argmax(1)
+    assert one.accuracy(IMAGES / 255.0, truth, white=1.0) == 1
+    assert one.accuracy(IMAGES[:4], [*truth[:3], 1 - truth[3]]) == 0.75
