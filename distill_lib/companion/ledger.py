@@ -16,6 +16,7 @@ from distill_lib.companion.published import published
 from distill_lib.companion.results import plain
 
 Say = Callable[[str], None]
+Row = dict[str, Any]
 
 
 def ledger_folder(root: Path) -> Path:
@@ -23,7 +24,7 @@ def ledger_folder(root: Path) -> Path:
     return root / "book" / "measured"
 
 
-def records(root: Path) -> dict[str, dict[str, Any]]:
+def records(root: Path) -> dict[str, Row]:
     """All committed records by piece."""
     return {path.stem: read_json(path) for path in sorted(ledger_folder(root).glob("*.json"))}
 
@@ -88,7 +89,7 @@ def tables(root: Path) -> dict[str, str]:
     """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }} and {{ measured.made }}."""
     known = records(root)
     rows = [
-        row | {"card": record["provenance"]["device"]["kind"]}
+        row | {"card": record["provenance"]["device"]["kind"].removeprefix("NVIDIA ").split()[0]}
         for record in known.values()
         for row in record["rows"]
     ]
@@ -100,62 +101,63 @@ def tables(root: Path) -> dict[str, str]:
     }
 
 
-def _steps(rows: list[dict[str, Any]]) -> str:
+def _steps(rows: list[Row]) -> str:
     cells: dict[tuple[Any, ...], dict[str, float]] = {}
     for row in rows:
         key = row["dataset"], row["ipc"], row["method"], row["card"]
         cells.setdefault(key, {})[row["quantity"]] = row["measured"]
-    lines = [
-        [
-            size,
-            str(ipc),
-            name,
-            f"{cell['seconds']:.3f}",
-            f"{cell['operations'] / 1000000000000.0:.1f}",
-            f"{cell['rate']:.0f}",
-            f"{cell['memory']:.1f}",
-            card,
+    lines = []
+    for (size, ipc, name, card), cell in sorted(
+        cells.items(), key=lambda item: (item[0][:2], item[1]["seconds"])
+    ):
+        numbers = cell["seconds"], cell["operations"] / 1e12, cell["rate"], cell["memory"]
+        shown = [
+            form.format(number)
+            for form, number in zip(("{:.3f}", "{:.1f}", "{:.0f}", "{:.1f}"), numbers, strict=True)
         ]
-        for (size, ipc, name, card), cell in sorted(
-            cells.items(), key=lambda item: (item[0][:2], item[1]["seconds"])
-        )
-    ]
-    heads = ["images", "per class", "precision", "s a step", "TFLOP a step", "TFLOP/s", "GiB", "measured on"]
+        lines.append([_size(size), str(ipc), name, *shown, card])
+    heads = ["images", "per class", "precision", "s a step", "TFLOP a step", "TFLOP/s", "GiB", "card"]
     return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6))
 
 
-def _precision(rows: list[dict[str, Any]]) -> str:
+def _precision(rows: list[Row]) -> str:
     cells: dict[tuple[Any, ...], dict[str, float]] = {}
     for row in rows:
         cells.setdefault((row["dataset"], row["method"], row["card"]), {})[row["model"]] = row["measured"]
     lines = [
-        [size, name, *(f"{cell[part]:.0e}" for part in ("kernel", "loss", "gradient")), card]
+        [_size(size), name, *(f"{cell[part]:.0e}" for part in ("kernel", "loss", "gradient")), card]
         for (size, name, card), cell in sorted(cells.items(), reverse=True)
     ]
-    heads = ["images", "precision", "kernel", "loss", "gradient", "measured on"]
-    return markdown_table(heads, lines, numbers=(2, 3, 4))
+    return markdown_table(
+        ["images", "precision", "kernel", "loss", "gradient", "card"], lines, numbers=(2, 3, 4)
+    )
 
 
-def _sets(rows: list[dict[str, Any]]) -> str:
-    printed = {(c["dataset"], c["ipc"], c["model"]): c for c in published() if c["method"] == "rfad"}
+def _sets(rows: list[Row]) -> str:
+    printed = {
+        (c["dataset"], c["ipc"], c["model"]): c for c in published("baselines") if c["method"] == "rfad"
+    }
     lines = []
     for row in rows:
-        if row["quantity"] != "accuracy":
-            continue
-        ours = f"{row['measured']:.1f}" + (f" ± {row['spread']:.1f}" if "spread" in row else "")
-        paper = (
-            printed.get((row["dataset"], row["ipc"], row["model"]))
-            if row["method"] != "random subset"
-            else None
-        )
-        theirs = "" if paper is None else f"{paper['value']:.1f}"
-        if paper is not None and paper["uncertainty"]:
-            theirs += f" ± {paper['uncertainty']:.1f}"
-        lines.append(
-            [row["dataset"], str(row["ipc"]), row["method"], row["model"], ours, theirs, row["card"]]
-        )
-    heads = ["data", "per class", "method", "judged by", "accuracy, %", "published", "measured on"]
+        if row["quantity"] == "accuracy":
+            key = row["dataset"], row["ipc"], row["model"]
+            paper = printed.get(key, {}) if row["method"] != "random subset" else {}
+            ours, theirs = (
+                _spread(row["measured"], row.get("spread")),
+                _spread(paper.get("value"), paper.get("uncertainty")),
+            )
+            names = [row["dataset"], str(row["ipc"]), row["method"], row["model"]]
+            lines.append([*names, ours, theirs, row["card"]])
+    heads = ["data", "per class", "method", "judged by", "accuracy, %", "published, %", "card"]
     return markdown_table(heads, lines, numbers=(1, 4, 5))
+
+
+def _size(shape: str) -> str:
+    return shape.replace("x", " × ")
+
+
+def _spread(value: float | None, spread: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" + (f" ± {spread:.1f}" if spread else "")
 
 
 def _made(known: dict[str, dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.ledger import measure, records, tables, wanted
+from distill_lib.companion.published import published
 from distill_lib.experiments.pieces import Piece, pieces
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,15 @@ def test_committed_records_are_of_known_pieces_and_their_tables_show_all_of_them
     assert made["sets"].count("\n") == len(accuracies) + 1
     for row in accuracies:
         assert f"{row['measured']:.1f}" in made["sets"]
+    printed = {
+        (c["dataset"], c["ipc"], c["model"]): c for c in published("baselines") if c["method"] == "rfad"
+    }
+    beside = [
+        printed[key] for row in accuracies if (key := (row["dataset"], row["ipc"], row["model"])) in printed
+    ]
+    assert beside
+    for cell in beside:
+        assert f"{cell['value']:.1f} ± {cell['uncertainty']:.1f}" in made["sets"]
 
 
 def test_what_the_page_says_of_the_records_is_so():
