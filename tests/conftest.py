@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-# Compiled once for all workers and runs; a file that cannot be read is compiled again. Set before JAX is imported.
+# Compiled once for all workers and runs, and without optimising, which takes longer than small instances run; pages are executed with
+# programs as users have them. A file that cannot be read is compiled again. Set before JAX is imported.
 COMPILED = {
+    "XLA_FLAGS": "--xla_backend_optimization_level=0",
     "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / "_build" / "cache" / "jax"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
