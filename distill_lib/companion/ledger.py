@@ -153,7 +153,7 @@ def _sets(rows: list[Row]) -> str:
 
 
 def _size(shape: str) -> str:
-    return shape.replace("x", " × ")
+    return shape.replace("x", "&nbsp;×&nbsp;")
 
 
 def _spread(value: float | None, spread: float | None) -> str:
