@@ -95,9 +95,9 @@ def descend(
     """Gradient steps on `start` (an array, or a pytree of arrays).
 
     The steps run in compiled chunks. Step i draws its randomness with `fold_in(key, i)`, so a descent that was interrupted and goes
-    on from its checkpoint takes the same steps as one that was not, bit for bit on the same device. On a GPU only where
-    XLA leaves out operations that do not repeat, as the runner has it do: else gradients of convolutions differ in their last bits
-    from run to run.
+    on from its checkpoint takes the same steps as one that was not, bit for bit on the same device. On a GPU that
+    holds at most where XLA leaves out operations that do not repeat, as the runner has it do: without that, two calls of one step
+    were seen to differ there.
 
     Args:
         objective: objective(points, key), a scalar; a pytree itself (an Equinox module), so that its data are not compiled in.

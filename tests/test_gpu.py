@@ -1,7 +1,7 @@
 """What only a GPU can show: its algebra, kernels and convolutions agree with a processor's, repeat to the bit, and stay in memory.
 
 `pytest -m gpu` runs these where JAX has a GPU; the one of repeated bits wants XLA_FLAGS=--xla_gpu_exclude_nondeterministic_ops=true,
-without which gradients of convolutions were seen to differ in their last bits on an H100. DISTILL_REHEARSE=1 runs them without one, the processor against itself.
+without which two calls of one step gave other gradients on an H100. DISTILL_REHEARSE=1 runs them without a GPU.
 """
 
 import os

@@ -86,7 +86,7 @@ def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
 
 
 def tables(root: Path) -> dict[str, str]:
-    """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }} and {{ measured.made }}."""
+    """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }}, {{ measured.bounds }} and {{ measured.made }}."""
     known = records(root)
     rows = [
         row | {"card": record["provenance"]["device"]["kind"].removeprefix("NVIDIA ").split()[0]}
@@ -97,6 +97,7 @@ def tables(root: Path) -> dict[str, str]:
         "steps": _steps([row for row in rows if row["table"] == "rfad step"]),
         "precision": _precision([row for row in rows if row["table"] == "rfad precision"]),
         "sets": _sets([row for row in rows if row["table"] == "baselines"]),
+        "bounds": _bounds(known),
         "made": _made(known),
     }
 
@@ -158,6 +159,17 @@ def _size(shape: str) -> str:
 
 def _spread(value: float | None, spread: float | None) -> str:
     return "" if value is None else f"{value:.1f}" + (f" ± {spread:.1f}" if spread else "")
+
+
+def _bounds(known: dict[str, Row]) -> str:
+    """How far the descents and trainings of the records may go, in words, once for each choice."""
+    chosen = [record["settings"] for record in known.values() if "finite" in record["settings"]]
+    said = [
+        f"at most {one['steps']:,} steps; and {one['finite'][2]} ConvNets of width {one['finite'][0]:,} "
+        f"are trained, for at most {one['finite'][1]:,} steps"
+        for one in chosen
+    ]
+    return "; or ".join(dict.fromkeys(said))
 
 
 def _made(known: dict[str, dict[str, Any]]) -> str:

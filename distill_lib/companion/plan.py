@@ -61,7 +61,7 @@ class Plan:
     def settings(self, processes: int) -> dict[str, str]:
         """Settings for kernels on a GPU.
 
-        A step gives the same bits again only without some operations. Kernels that run together share the memory, of which
+        Operations that do not repeat their bits are left out. Kernels that run together share the memory, of which
         each would else take three quarters.
         """
         if self.platform == "cpu":

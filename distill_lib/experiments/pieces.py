@@ -10,6 +10,7 @@ import numpy as np
 from distill_lib._files import replacing
 from distill_lib.experiments import rfad_cell, rfad_step
 from distill_lib.experiments.rfad_cell import Settings
+from distill_lib.random_networks import Precision
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -54,31 +55,33 @@ def pieces() -> list[Piece]:
 
 
 def published(dataset: str, ipc: int) -> Settings:
-    """The published settings, but for at most 3,000 steps, and two trained ConvNets in place of four."""
+    """The published settings of a descent, but for a bound on its steps; two ConvNets are trained, for at most 2,000 steps."""
     return Settings(dataset, ipc, steps=3000, precision="bf16", finite=(1024, 2000, 2))
 
 
-def step(shape: tuple[int, int, int], ipc: int, precision: Any, **small: int) -> Piece:
+def step(shape: tuple[int, int, int], ipc: int, precision: Precision, **small: int) -> Piece:
     """Time, operations and memory of one step of RFAD on images of a shape."""
-    size = "x".join(map(str, shape))
-    return Piece(
-        f"rfad-step-{size}-{ipc}-{precision}",
-        f"a step of RFAD at the published settings, {size}, {ipc} an image class, {precision}",
-        {"shape": list(shape), "ipc": ipc, "precision": precision, **small},
-        0.6,
-        lambda folder, say: rfad_step.step_rows(shape, ipc, precision, **small),
+    return _of_a_step(
+        "step", "a step at the published settings", rfad_step.step_rows, shape, ipc, precision, small
     )
 
 
-def precision(shape: tuple[int, int, int], ipc: int, name: Any, **small: int) -> Piece:
+def precision(shape: tuple[int, int, int], ipc: int, name: Precision, **small: int) -> Piece:
     """What a precision changes in kernel, loss and gradient."""
+    about = "what the precision changes in kernel, loss and gradient"
+    return _of_a_step("precision", about, rfad_step.precision_rows, shape, ipc, name, small)
+
+
+def _of_a_step(
+    kind: str, about: str, rows, shape, ipc: int, precision: Precision, small: dict[str, int]
+) -> Piece:
     size = "x".join(map(str, shape))
     return Piece(
-        f"rfad-precision-{size}-{ipc}-{name}",
-        f"what {name} changes in kernel, loss and gradient, {size}",
-        {"shape": list(shape), "ipc": ipc, "precision": name, **small},
-        0.5,
-        lambda folder, say: rfad_step.precision_rows(shape, ipc, name, **small),
+        f"rfad-{kind}-{size}-{ipc}-{precision}",
+        f"RFAD, {about}: {size}, {ipc} a class, {precision}",
+        {"shape": list(shape), "ipc": ipc, "precision": precision, **small},
+        0.6,
+        lambda folder, say: rows(shape, ipc, precision, **small),
     )
 
 
@@ -88,7 +91,7 @@ def cell(chosen: Settings, minutes: float) -> Piece:
     name += f"-{chosen.seed}" if chosen.seed else ""
     return Piece(
         name,
-        f"{chosen.method} on {chosen.dataset}, {chosen.ipc} an image class, at the published settings",
+        f"{chosen.method} on {chosen.dataset}, {chosen.ipc} a class, at the published settings",
         chosen._asdict(),
         minutes,
         partial(_cell, name, chosen),
@@ -100,7 +103,7 @@ def beside(chosen: Settings, minutes: float) -> Piece:
     """What a random subset of the size of a cell gives under the same judges."""
     return Piece(
         f"subset-{chosen.dataset}-{chosen.ipc}",
-        f"a random subset of {chosen.dataset}, {chosen.ipc} an image class, under the judges of RFAD's sets",
+        f"a random subset of {chosen.dataset}, {chosen.ipc} a class, under the judges of RFAD's sets",
         chosen._asdict(),
         minutes,
         partial(_beside, chosen),

@@ -23,7 +23,7 @@ JITTER = 5e-3
 
 
 class Settings(NamedTuple):
-    """How one cell is made. The defaults are those of Loo et al. 2022, but for `steps`, which bounds what they leave open.
+    """How one cell is made. The defaults of a descent are those of Loo et al. 2022, but for `steps`, a bound.
 
     Attributes:
         dataset, ipc, loss, learn_labels: the cell.

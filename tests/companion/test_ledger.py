@@ -65,6 +65,7 @@ def test_committed_records_are_of_known_pieces_and_their_tables_show_all_of_them
     for record in known.values():
         assert record["provenance"]["commit"]
         assert record["provenance"]["device"]["kind"] in made["made"]
+    assert "at most 3,000 steps; and 2 ConvNets of width 1,024" in made["bounds"]
     steps = [name for name in known if name.startswith("rfad-step")]
     assert made["steps"].count("\n") == len(steps) + 1
     accuracies = [row for record in known.values() for row in record["rows"] if row["quantity"] == "accuracy"]
