@@ -42,9 +42,12 @@ def convert(path: Path) -> Notebook:
     return notebook
 
 
-def code(notebook: Notebook) -> list[str]:
-    """What an outcome depends on: the sources of the code cells, without the injected parameters."""
-    return [cell.source for cell in _code_cells(notebook.cells)]
+def code(notebook: Notebook) -> list[Any]:
+    """What an outcome depends on: the statements of each code cell, without the injected parameters.
+
+    Imports are left out, so that a module can move; comments and layout are, so that they can be mended.
+    """
+    return [_statements(cell.source) for cell in _code_cells(notebook.cells)]
 
 
 def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
@@ -119,6 +122,26 @@ def tidy(notebook: Notebook, root: Path) -> Notebook:
         if cell.cell_type == "code":
             cell.outputs = [clean for output in cell.outputs if (clean := _clean(output, root)) is not None]
     return notebook
+
+
+def _statements(source: str) -> Any:
+    try:
+        return _tree(ast.parse(source))
+    except SyntaxError:  # of IPython's own: compared as written
+        return source
+
+
+def _tree(node: Any) -> Any:
+    """A syntax tree as JSON values, the same for every version of Python: what is empty is left out."""
+    if isinstance(node, list):
+        return [_tree(part) for part in node if not isinstance(part, ast.Import | ast.ImportFrom)]
+    if isinstance(node, ast.AST):
+        fields = {name: _tree(value) for name, value in ast.iter_fields(node)}
+        return [
+            type(node).__name__,
+            {name: value for name, value in fields.items() if value not in ("None", [])},
+        ]
+    return repr(node)
 
 
 def _code_cells(cells: list[Any]) -> list[Any]:

@@ -15,7 +15,10 @@ from distill_lib.companion.book import book_is_current, build_book
 from distill_lib.companion.docstrings import fields
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
+from distill_lib.companion.fingerprint import code_digest
 from distill_lib.companion.notebook import with_prose
+from distill_lib.companion.reference import committed_records
+from distill_lib.companion.root import reference_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOC = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/demo\n  - file: book/bibliography\n"
@@ -135,6 +138,39 @@ def test_an_execution_has_the_prose_of_now_unless_its_code_has_changed(project, 
     assert staged.cells[0].source.startswith(words)
     assert staged.cells[1].source == "print(1)"
     assert staged.cells[1].outputs[0].text == "0.2\n"
+
+
+def _notebook(*sources):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+
+
+BEFORE = ["from a import b", "x = b(1)  # one", "def f(y):\n    import c\n    return f'{y:>{x}}' 'z'"]
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        (["from d.a import b", "x = b(1)", "def f(y):\n    from e import c\n\n    return (f'{y:>{x}}'\n 'z')"], True),
+        (["from a import b", "x = b(2)", BEFORE[2]], False),
+        (["from a import b", "x = b(-1)", BEFORE[2]], False),
+        (["from a import b", "x = b(1)\nx", BEFORE[2]], False),
+        (["from a import b", "x = b(None)", BEFORE[2]], False),
+        (["from a import b", "x = b(1)", BEFORE[2].replace("z", "w")], False),
+        (["from a import b\nx = b(1)", BEFORE[2]], False),  # outputs belong to cells
+        (["%time from a import b", *BEFORE[1:]], False),
+    ],
+)  # fmt: skip
+def test_code_is_compared_without_its_imports_and_layout(after, same):
+    """So that a module can move, and a comment be mended, without a run that takes hours."""
+    assert (code_digest(_notebook(*BEFORE)) == code_digest(_notebook(*after))) == same
+
+
+def test_the_committed_runs_name_the_code_that_they_ran():
+    """One number, whatever the version of Python that compares it."""
+    for profile in ("digits", "mnist", "paper"):
+        for name, record in committed_records(REPOSITORY, profile).items():
+            path = reference_folder(REPOSITORY, profile) / "notebooks" / f"{name}.ipynb"
+            assert code_digest(nbformat.read(path, 4)) == record["inputs"]["notebook"], (profile, name)
 
 
 @pytest.mark.parametrize("parameters", [True, False])
