@@ -28,6 +28,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(SCHEMA)workflows .github/workflows/*.yml
 	$(SCHEMA)issue-forms .github/ISSUE_TEMPLATE/number.yml .github/ISSUE_TEMPLATE/proof.yml
 	$(SCHEMA)issue-config .github/ISSUE_TEMPLATE/config.yml

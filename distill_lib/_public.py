@@ -2,16 +2,6 @@
 
 # ruff: noqa: F401
 from distill_lib.algorithm import distill
-from distill_lib.closed_form import (
-    cosine,
-    realistic_matrix,
-    recovered_weights,
-    recovery_error,
-    recovery_matrix,
-    solved_labels,
-    support_features,
-)
-from distill_lib.distilled_set import DistilledSet
 from distill_lib.features import (
     AffineCoupling,
     Convolution,
@@ -21,10 +11,20 @@ from distill_lib.features import (
     Linear,
     RandomFourier,
 )
-from distill_lib.images import Normalisation, balanced_sample, picture_grid, save_picture
-from distill_lib.nearest import nearest_set, robust_set
-from distill_lib.perturbation import error_bounds
+from distill_lib.images.normalisation import Normalisation, balanced_sample, picture_grid, save_picture
+from distill_lib.images.quantisation import quantise, restore
+from distill_lib.linalg.pseudoinverse import regularised, regularised_pinv, unregularised
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge
-from distill_lib.pseudoinverse import regularised, regularised_pinv, unregularised
-from distill_lib.quantisation import quantise, restore
-from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit
+from distill_lib.ridge.model import GRID, RidgeModel, RidgePath, RidgeStats, fit
+from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.theory.closed_form import (
+    cosine,
+    realistic_matrix,
+    recovered_weights,
+    recovery_error,
+    recovery_matrix,
+    solved_labels,
+    support_features,
+)
+from distill_lib.theory.nearest import nearest_set, robust_set
+from distill_lib.theory.perturbation import error_bounds

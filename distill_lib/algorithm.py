@@ -8,14 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from distill_lib import _checks, closed_form
-from distill_lib._door import door, finished, plain
-from distill_lib.distilled_set import DistilledSet
-from distill_lib.exactness import inverse_error, least_squares_error
-from distill_lib.images import balanced_sample
-from distill_lib.nearest import nearest_set
-from distill_lib.pseudoinverse import Signs, largest_reg, pinv, rank, regularised, roots, svd
-from distill_lib.ridge import RidgeModel
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door, finished, plain
+from distill_lib.images.normalisation import balanced_sample
+from distill_lib.linalg.pseudoinverse import Signs, largest_reg, pinv, rank, regularised, roots, svd
+from distill_lib.ridge.model import RidgeModel
+from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.theory import closed_form
+from distill_lib.theory.exactness import inverse_error, least_squares_error
+from distill_lib.theory.nearest import nearest_set
 
 Start = Literal["noise", "real", "nearest", "labels"]
 LabelRule = Literal["auto", "one-hot", "model"]
@@ -144,11 +145,11 @@ def _checked(model, m, start, reg_s, too_large, label_rule, noise) -> tuple[int,
     ):
         if value not in known:
             raise ValueError(f"{name} is '{value}'; it must be one of {', '.join(known)}.")
-    _checks.reg("reg_s", reg_s)
-    if not (_checks.number(noise) and noise >= 0):
+    checks.reg("reg_s", reg_s)
+    if not (checks.number(noise) and noise >= 0):
         raise ValueError(f"noise = {noise!r} is no standard deviation; it must be finite and at least 0.")
-    _checks.matrix("weights", weights, cols=model.feature_map.dim_out)
-    if not (_checks.number(m) and m == int(m)):
+    checks.matrix("weights", weights, cols=model.feature_map.dim_out)
+    if not (checks.number(m) and m == int(m)):
         raise ValueError(f"m = {m!r} is no number of support points; give an integer of at least k = {k}.")
     if m < k:
         raise ValueError(
@@ -228,7 +229,7 @@ def _real_points(model, m, key, pool, start):
     if not (isinstance(pool, tuple | list) and len(pool) == 2):
         raise ValueError("pool must be a pair (images, labels) of real samples to draw from.")
     images, labels = model.normalisation.opened(pool[0]), plain("the pool's labels", pool[1])
-    _checks.labels("the pool's labels", labels, len(model.weights), count=len(images))
+    checks.labels("the pool's labels", labels, len(model.weights), count=len(images))
     index = balanced_sample(key, labels, m, len(model.weights))
     order = np.argsort(index)  # files are read in ascending order
     chosen = np.asarray(images[index[order]])[np.argsort(order)]

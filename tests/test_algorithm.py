@@ -11,7 +11,7 @@ import pytest
 from helpers import close, condition, pictures, train
 
 import distill_lib as dl
-from distill_lib import exactness
+from distill_lib.theory import exactness
 
 # Few samples do not span the model's rows; what the warning says is tested where the construction is named.
 pytestmark = pytest.mark.filterwarnings("ignore:the features of these")

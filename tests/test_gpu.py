@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import distill_lib as dl
-from distill_lib import kernel_regression
 from distill_lib.experiments import rfad_step
-from distill_lib.infinite_width import InfiniteWidth, cross
-from distill_lib.random_networks import Network, RandomNetworks, _convolution
+from distill_lib.kernels import regression
+from distill_lib.kernels.infinite_width import InfiniteWidth, cross
+from distill_lib.kernels.random_networks import Network, RandomNetworks, _convolution
 
 GPU = jax.default_backend() == "gpu"
 pytestmark = [
@@ -47,7 +47,7 @@ def test_float64_products_and_factorisations_agree_with_a_processor():
         return x.T @ x
 
     def solution(x):
-        return kernel_regression.solve(x.T @ x, x[:5].T, 1e-6)
+        return regression.solve(x.T @ x, x[:5].T, 1e-6)
 
     def values(x):
         return jnp.linalg.eigvalsh(x.T @ x)

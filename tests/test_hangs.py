@@ -29,7 +29,7 @@ def test_a_wait_for_a_process_has_a_limit_and_no_clock_is_read(path):
         assert not waits or any(keyword.arg == "timeout" for keyword in call.keywords), (
             f"{where} may wait for ever"
         )
-        assert name not in CLOCKS, f"{where}: count work instead (distill_lib.cost)"
+        assert name not in CLOCKS, f"{where}: count work instead (distill_lib.experiments.cost)"
 
 
 ENDLESS = """

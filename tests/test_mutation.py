@@ -8,7 +8,7 @@ from mutation import MUTANTS, ROOT
 def test_a_mutant_changes_a_text_of_the_library(mutant):
     assert mutant.old in (ROOT / "distill_lib" / mutant.file).read_text()
     assert mutant.new != mutant.old
-    assert (ROOT / "tests" / f"test_{mutant.tests}.py").is_file()
+    assert (ROOT / mutant.path).is_file()
 
 
 def test_mutants_have_names_of_their_own():

@@ -44,7 +44,8 @@ def test_a_row_names_a_page_functions_and_tests_that_exist(row):
     named = re.findall(r"`(test_\w+)\.(test_\w+)`", tests)
     assert named
     for file, test in named:
-        tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text(encoding="utf-8"))
+        (path,) = (ROOT / "tests").rglob(f"{file}.py")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (
             f"{file}.{test}"
         )

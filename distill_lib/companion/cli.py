@@ -103,8 +103,8 @@ def measure(
     force: Annotated[bool, typer.Option("--force", help="Measure what has a record, too.")] = False,
 ) -> None:
     """Make the measurements that want a GPU, one record each, and keep them."""
-    from distill_lib.companion.ledger import ledger_folder, measure, wanted
-    from distill_lib.companion.limit import budget_seconds
+    from distill_lib.companion.run.ledger import ledger_folder, measure, wanted
+    from distill_lib.companion.run.limit import budget_seconds
     from distill_lib.experiments.pieces import pieces
 
     root = project_root()
@@ -134,9 +134,9 @@ def book(
     jobs: Jobs = None,
 ) -> None:
     """Build the book and print where it begins."""
-    from distill_lib.companion.book import build_book
     from distill_lib.companion.profiles import load_profile
-    from distill_lib.companion.reference import needs_run
+    from distill_lib.companion.run.reference import needs_run
+    from distill_lib.companion.site.book import build_book
 
     root = project_root()
     chosen = load_profile(root, profile)
@@ -156,7 +156,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON.")] = False,
 ) -> None:
     """Compare the measured numbers with the published ones."""
-    from distill_lib.companion import report as reporting
+    from distill_lib.companion.judge import report as reporting
 
     cells = reporting.report(project_root(), profile)
     if as_json:
@@ -178,8 +178,8 @@ def verify(
     kept: Annotated[bool, typer.Option("--keep", help="Keep the verdict for the book's page on it.")] = False,
 ) -> None:
     """Recompute pages and compare every number with the committed one; exit status 1 if one differs."""
-    from distill_lib.companion import verdicts
-    from distill_lib.companion import verify as verifying
+    from distill_lib.companion.judge import verdicts
+    from distill_lib.companion.judge import verify as verifying
 
     root, console = project_root(), Console(stderr=as_json)
     found = verifying.verify(
@@ -204,7 +204,7 @@ def reference(
     ] = False,
 ) -> None:
     """Keep an up-to-date run, whole or of the named notebooks, as the one that is committed with the book."""
-    from distill_lib.companion.reference import commit_reference
+    from distill_lib.companion.run.reference import commit_reference
 
     root = project_root()
     print(
@@ -215,7 +215,7 @@ def reference(
 @state.command("pack")
 def pack_state(file: Archive, profile: Profile = "digits") -> None:
     """Write everything done for a profile, finished or not, into one file."""
-    from distill_lib.companion.state import pack
+    from distill_lib.companion.run.state import pack
 
     names = pack(project_root(), profile, file)
     print(f"{file}: profile {profile}, {len(names)} notebooks ({', '.join(names)})")
@@ -229,7 +229,7 @@ def unpack_state(
     ] = False,
 ) -> None:
     """Go on here with what was packed elsewhere."""
-    from distill_lib.companion.state import unpack
+    from distill_lib.companion.run.state import unpack
 
     profile, names, differs = unpack(project_root(), file, replace=replace)
     print(
@@ -301,8 +301,8 @@ def _run(
     force: bool = False,
     budget: str | None = None,
 ) -> None:
-    from distill_lib.companion.limit import Limit, budget_seconds
-    from distill_lib.companion.run import run_profile
+    from distill_lib.companion.run.limit import Limit, budget_seconds
+    from distill_lib.companion.run.runner import run_profile
 
     limit = Limit() if budget is None else Limit(budget_seconds(budget))
     run_profile(root, profile, names, jobs=jobs, force=force, limit=limit, console=_console())

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from distill_lib._files import replacing
+from distill_lib.boundary.files import replacing
 from distill_lib.companion.errors import CompanionError
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from distill_lib import _npz
+from distill_lib.boundary import npz
 from distill_lib.data.catalogue import CATALOGUE, find
 from distill_lib.data.facts import OFFICIAL, DataError, DatasetInfo, Entry
 from distill_lib.data.formats import PARTS, Arrays
@@ -159,7 +159,7 @@ def _install(entry: Entry, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
         arrays = entry.read(official_files(entry, path.parent, Path(folder)))
         _check(entry, arrays)
-        _npz.write(path, arrays | {"digest": np.array(_digest(arrays))})
+        npz.write(path, arrays | {"digest": np.array(_digest(arrays))})
 
 
 def _shipped(entry: Entry) -> tuple[Arrays, DatasetInfo]:
@@ -173,7 +173,7 @@ def _shipped(entry: Entry) -> tuple[Arrays, DatasetInfo]:
 
 def _read(entry: Entry, path: Path) -> tuple[Arrays, DatasetInfo]:
     try:
-        with _npz.opened(path) as file:
+        with npz.opened(path) as file:
             file.only({*PARTS, *_NOTES}, f"the file of {entry.info.title}")
             for part in PARTS:
                 file.check(part, _shape(entry, part), np.uint8)
@@ -218,7 +218,9 @@ def _shape(entry: Entry, part: str) -> tuple[int, ...]:
 
 def _check(entry: Entry, arrays: Arrays) -> None:
     """Raise ValueError unless the arrays are those of the entry: shapes, types, labels, no empty class."""
-    from distill_lib._checks import labels  # with it comes JAX, which a list of the sets does not need
+    from distill_lib.boundary.checks import (
+        labels,  # with it comes JAX, which a list of the sets does not need
+    )
 
     for part in PARTS:
         seen, shape = arrays[part], _shape(entry, part)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from distill_lib._files import replacing
+from distill_lib.boundary.files import replacing
 from distill_lib.experiments import rfad_cell, rfad_step
 from distill_lib.experiments.rfad_cell import Settings
-from distill_lib.random_networks import Precision
+from distill_lib.kernels.random_networks import Precision
 
 Row = dict[str, Any]
 Say = Callable[[str], None]

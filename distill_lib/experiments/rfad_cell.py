@@ -8,14 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from distill_lib import kernel_regression, paper, rfad
+from distill_lib import paper
+from distill_lib.baselines import rfad
+from distill_lib.baselines.finite_network import FiniteNetwork, train_stably
 from distill_lib.data import Dataset
-from distill_lib.distilled_set import DistilledSet
-from distill_lib.finite_network import FiniteNetwork, train_stably
-from distill_lib.images import balanced_sample
-from distill_lib.infinite_width import InfiniteWidth
-from distill_lib.random_networks import Network, Precision, RandomNetworks, batched_features
-from distill_lib.whitening import Preprocessing, Whitening
+from distill_lib.images.normalisation import balanced_sample
+from distill_lib.images.whitening import Preprocessing, Whitening
+from distill_lib.kernels import regression
+from distill_lib.kernels.infinite_width import InfiniteWidth
+from distill_lib.kernels.random_networks import Network, Precision, RandomNetworks, batched_features
+from distill_lib.sets.distilled_set import DistilledSet
 
 Row = dict[str, Any]
 JUDGES = 16  # networks of the evaluation kernel
@@ -130,7 +132,7 @@ def accuracies(data: Dataset, made: DistilledSet, chosen: Settings) -> dict[str,
         for kind in ("nngp", "ntk"):
             kernel = InfiniteWidth(kind, "convnet", chosen.depth, shape)
             block = 32 if jax.default_backend() == "gpu" else None
-            right = kernel_regression.accuracy(kernel, points, labels, x, truth, JITTER, block=block)
+            right = regression.accuracy(kernel, points, labels, x, truth, JITTER, block=block)
             found[kind] = (right, len(truth))
     return {f"convnet-{chosen.depth} {name}": value for name, value in found.items()}
 
@@ -139,7 +141,7 @@ def accuracies(data: Dataset, made: DistilledSet, chosen: Settings) -> dict[str,
 def _empirical(judging, key, points, labels, seen):
     own = judging.features(key, points)
     gram = 2 * (own @ own.T).astype(jnp.float64) + 0.01
-    alpha = kernel_regression.solve(gram, labels.astype(jnp.float64), JITTER)
+    alpha = regression.solve(gram, labels.astype(jnp.float64), JITTER)
     return seen @ (2 * own.T.astype(jnp.float64) @ alpha).astype(seen.dtype) + 0.01 * alpha.sum(0)
 
 

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from distill_lib import rfad
-from distill_lib.images import Normalisation
-from distill_lib.random_networks import Network, Precision, RandomNetworks, from_features
-from distill_lib.targets import Targets, centred_labels
+from distill_lib.baselines import rfad
+from distill_lib.baselines.training_set import Targets, centred_labels
+from distill_lib.images.normalisation import Normalisation
+from distill_lib.kernels.random_networks import Network, Precision, RandomNetworks, from_features
 
 Row = dict[str, Any]
 

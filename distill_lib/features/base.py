@@ -5,9 +5,9 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from distill_lib import _checks
-from distill_lib._door import door
-from distill_lib.pseudoinverse import least_norm
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
+from distill_lib.linalg.pseudoinverse import least_norm
 
 
 class FeatureMap(eqx.Module):
@@ -51,9 +51,9 @@ class FeatureMap(eqx.Module):
         return 1.0
 
     def _check(self, features, near) -> None:
-        _checks.matrix("features", features, cols=self.dim_out)
+        checks.matrix("features", features, cols=self.dim_out)
         if near is not None:
-            _checks.matrix("near", near, rows=len(features), cols=self.dim_in)
+            checks.matrix("near", near, rows=len(features), cols=self.dim_in)
 
 
 @door()

@@ -20,7 +20,7 @@ import scipy  # loads its parts when they are first used
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib._door import door
+from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap
 
 Padding = Literal["SAME", "VALID"]

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib._door import door
+from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap
 
 

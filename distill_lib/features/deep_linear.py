@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib._door import door
+from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap
 from distill_lib.features.fully_connected import FullyConnected
-from distill_lib.pseudoinverse import svd
+from distill_lib.linalg.pseudoinverse import svd
 
 
 class DeepLinear(FeatureMap):

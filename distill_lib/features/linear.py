@@ -3,7 +3,7 @@
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from distill_lib._door import door
+from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap
 
 

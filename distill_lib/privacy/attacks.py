@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from distill_lib import _checks
-from distill_lib._door import door
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
 
 
 @door()
@@ -53,11 +53,11 @@ def last_record(
     Returns: features x and class of the record; where W is not exact, a least-squares fit.
     Raises: ValueError for shapes that do not fit, k = 1, or if C = W (G + reg I): W fits the record exactly.
     """
-    _checks.matrix("weights", weights)
+    checks.matrix("weights", weights)
     k, p = np.shape(weights)
-    _checks.matrix("gram", gram, rows=p, cols=p)
-    _checks.matrix("cross", cross, rows=k, cols=p)
-    _checks.reg("reg", reg)
+    checks.matrix("gram", gram, rows=p, cols=p)
+    checks.matrix("cross", cross, rows=k, cols=p)
+    checks.reg("reg", reg)
     if k == 1:
         raise ValueError("k = 1 output leaves two candidates for the record; k >= 2 is needed.")
     w = np.asarray(weights)

@@ -6,8 +6,8 @@ import numpy as np
 import scipy  # loads its parts when they are first used
 from jaxtyping import ArrayLike, Float, Int
 
-from distill_lib import _checks
-from distill_lib._door import door
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
 
 
 class Audit(NamedTuple):
@@ -112,8 +112,8 @@ def correlations(
     Raises: ValueError for shapes that do not fit, or entries that are not finite.
     """
     a, b = np.asarray(released), np.asarray(candidates)
-    _checks.matrix("candidates", b, cols=a.size)
-    _checks.matrix("released", a[None], rows=1)
+    checks.matrix("candidates", b, cols=a.size)
+    checks.matrix("released", a[None], rows=1)
     a, b = a - a.mean(), b - b.mean(1, keepdims=True)
     size = np.linalg.norm(a) * np.linalg.norm(b, axis=1)
     # A constant is known by its range: its mean may be rounded and leave a residue.

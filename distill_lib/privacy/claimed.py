@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from distill_lib import _checks
-from distill_lib._door import door
-from distill_lib.closed_form import label_svd
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
 from distill_lib.privacy.gaussian import check_guarantee
+from distill_lib.theory.closed_form import label_svd
 
 
 @door(infinite=True)
@@ -30,11 +30,11 @@ def claimed_deviation(
         bound: B >= ||phi(x_i)||; sigma_0: below the smallest singular value of phi(X).
     Raises: ValueError unless rank(Y_S) = k, the shapes fit, bound, sigma_0 and epsilon are above 0 and 0 < delta < 1.
     """
-    _checks.matrix("labels", labels)
-    _checks.matrix("targets", targets, cols=labels.shape[1])
+    checks.matrix("labels", labels)
+    checks.matrix("targets", targets, cols=labels.shape[1])
     check_guarantee(epsilon, delta)
-    _checks.positive("bound", bound)
-    _checks.positive("sigma_0", sigma_0)
+    checks.positive("bound", bound)
+    checks.positive("sigma_0", sigma_0)
     left, rest = _split(labels)
     signal, mask = np.linalg.norm(left @ np.asarray(targets).T, axis=1), np.linalg.norm(rest, axis=1)
     if (mask <= 1e-12).any():
@@ -55,8 +55,8 @@ def claimed_release(
 
     Raises: ValueError unless rank(Y_S) = k and the shapes fit.
     """
-    _checks.matrix("labels", labels)
-    _checks.matrix("weights", weights, rows=labels.shape[1])
+    checks.matrix("labels", labels)
+    checks.matrix("weights", weights, rows=labels.shape[1])
     left, rest = _split(labels)
     z = deviation * rng.standard_normal((*trials, len(labels), np.shape(weights)[1]))
     return np.linalg.pinv(left @ np.asarray(weights) + rest @ z).swapaxes(-1, -2)

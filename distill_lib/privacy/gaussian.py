@@ -16,8 +16,8 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
-from distill_lib import _checks
-from distill_lib._door import door
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
 
 Adjacency = Literal["add-remove", "replace-one"]
 
@@ -31,8 +31,8 @@ def sensitivity(bound: float, adjacency: Adjacency = "add-remove", weight: float
 
     Raises: ValueError for a bound or weight that is not above 0, or an unknown adjacency.
     """
-    _checks.positive("bound", bound)
-    _checks.positive("weight", weight)
+    checks.positive("bound", bound)
+    checks.positive("weight", weight)
     if adjacency not in get_args(Adjacency):
         raise ValueError(f"adjacency is '{adjacency}'; it must be one of {', '.join(get_args(Adjacency))}.")
     if adjacency == "add-remove":
@@ -65,9 +65,9 @@ def output_sensitivity(n: int, bound: float, reg: float) -> float:
 
     (1 + B sqrt(n) / (2 sqrt(reg))) min(B / reg, 1 / (2 sqrt(reg))); twice that if one record is replaced.
     """
-    _checks.positive("n", n)
-    _checks.positive("bound", bound)
-    _checks.positive("reg", reg)
+    checks.positive("n", n)
+    checks.positive("bound", bound)
+    checks.positive("reg", reg)
     return (1 + bound * math.sqrt(n / reg) / 2) * min(bound / reg, 1 / (2 * math.sqrt(reg)))
 
 
@@ -123,6 +123,6 @@ class StatisticsMechanism:
 
 def check_guarantee(epsilon: float, delta: float) -> None:
     """Raise ValueError unless epsilon > 0 and 0 < delta < 1."""
-    _checks.positive("epsilon", epsilon)
-    if not (_checks.number(delta) and 0 < delta < 1):
+    checks.positive("epsilon", epsilon)
+    if not (checks.number(delta) and 0 < delta < 1):
         raise ValueError(f"delta = {delta!r} is no probability to fail; it must lie between 0 and 1.")

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from distill_lib._door import door
 from distill_lib.algorithm import distill
-from distill_lib.distilled_set import DistilledSet
+from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
-from distill_lib.images import Normalisation
+from distill_lib.images.normalisation import Normalisation
 from distill_lib.privacy.gaussian import StatisticsMechanism
-from distill_lib.ridge import RidgeModel, RidgeStats
+from distill_lib.ridge.model import RidgeModel, RidgeStats
+from distill_lib.sets.distilled_set import DistilledSet
 
 
 class PrivateRidge(eqx.Module):

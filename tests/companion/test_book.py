@@ -10,15 +10,15 @@ import nbformat
 import pytest
 import yaml
 
-from distill_lib.companion import book, downloads, stage
-from distill_lib.companion.book import book_is_current, build_book
-from distill_lib.companion.docstrings import fields
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
-from distill_lib.companion.fingerprint import code_digest
-from distill_lib.companion.notebook import with_prose
-from distill_lib.companion.reference import committed_records
 from distill_lib.companion.root import reference_folder
+from distill_lib.companion.run.fingerprint import code_digest
+from distill_lib.companion.run.notebook import with_prose
+from distill_lib.companion.run.reference import committed_records
+from distill_lib.companion.site import book, downloads, stage
+from distill_lib.companion.site.book import book_is_current, build_book
+from distill_lib.companion.site.docstrings import fields
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOC = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/demo\n  - file: book/bibliography\n"
@@ -303,7 +303,7 @@ def test_the_repository_reaches_the_stage(project, url):
     config = yaml.safe_load(stage.staged_files(project, "tiny")["_config.yml"])["sphinx"]["config"]
     assert config["book_repository"] == url
     assert config["book_url"] == ("https://someone.github.io/companion" if url else "")
-    assert "distill_lib.companion.site" in config["extensions"]
+    assert "distill_lib.companion.site.page_links" in config["extensions"]
 
 
 def test_the_footer_says_where_the_numbers_come_from(project):

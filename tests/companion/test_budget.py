@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from projects import make_project, outputs, start, write_notebook
 from rich.console import Console
 
+from distill_lib.baselines.descent import descend
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.limit import GRACE, UNFINISHED, Limit, budget_seconds
-from distill_lib.companion.plan import Job, make_plan
+from distill_lib.companion.numbers.results import STOP, Results, Stopped
 from distill_lib.companion.profiles import load_profile
-from distill_lib.companion.results import STOP, Results, Stopped
-from distill_lib.companion.run import Run, run_profile
-from distill_lib.descent import descend
+from distill_lib.companion.run.limit import GRACE, UNFINISHED, Limit, budget_seconds
+from distill_lib.companion.run.plan import Job, make_plan
+from distill_lib.companion.run.runner import Run, run_profile
 
 
 @jax.tree_util.Partial
@@ -94,7 +94,7 @@ def test_any_budgets_give_the_same_bits_and_do_nothing_twice(whole, tmp_path_fac
 
 PIECES = """
 import pathlib, time
-from distill_lib.companion.results import Results
+from distill_lib.companion.numbers.results import Results
 results = Results("{name}", profile)
 
 def square(i):
@@ -138,7 +138,7 @@ def test_a_run_in_budgets_of_pieces_finishes_like_one_without(tmp_path):
 
 SLOW = """
 import os, pathlib, time
-from distill_lib.companion.results import Results
+from distill_lib.companion.numbers.results import Results
 results = Results("slow", profile)
 
 def until_stopped(i):

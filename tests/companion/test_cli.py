@@ -139,7 +139,7 @@ def test_an_interrupt_of_any_command_is_one_sentence(project, distill, monkeypat
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    for door in ("book.build_book", "run.run_profile", "report.report"):
+    for door in ("site.book.build_book", "run.runner.run_profile", "judge.report.report"):
         monkeypatch.setattr(f"distill_lib.companion.{door}", interrupted)
     monkeypatch.setattr("distill_lib.data.describe", interrupted)
     profile = [] if command == ["data"] else ["-p", "tiny"]

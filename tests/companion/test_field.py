@@ -6,9 +6,9 @@ from collections import defaultdict
 
 import pytest
 
-from distill_lib.companion.field import tables
-from distill_lib.companion.prose import fill
 from distill_lib.companion.root import project_root
+from distill_lib.companion.site.field import tables
+from distill_lib.companion.site.prose import fill
 
 ROOT = project_root()
 CITED = re.compile(r"\{cite:[pt]\}`([^`]+)`")

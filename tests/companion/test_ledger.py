@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.ledger import measure, records, tables, wanted
-from distill_lib.companion.published import published
+from distill_lib.companion.numbers.published import published
+from distill_lib.companion.run.ledger import measure, records, tables, wanted
 from distill_lib.experiments.pieces import Piece, pieces
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ import pytest
 from projects import make_project, start, write_notebook
 
 from distill_lib.companion.errors import explained
-from distill_lib.companion.fingerprint import jax_platform
-from distill_lib.companion.plan import REPEATABLE, Plan
 from distill_lib.companion.profiles import Profile
-from distill_lib.companion.work import LARGE, ending, heaviness
+from distill_lib.companion.run.fingerprint import jax_platform
+from distill_lib.companion.run.plan import REPEATABLE, Plan
+from distill_lib.companion.run.work import LARGE, ending, heaviness
 
 PACKAGE = Path(__file__).parents[2] / "distill_lib"
 NEEDS_NO_JAX = """

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from projects import make_project, write_notebook
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.plan import make_plan
 from distill_lib.companion.profiles import check_datasets, load_profile, load_profiles
+from distill_lib.companion.run.plan import make_plan
 
 KNOWN = ("digits", "mnist", "cifar10", "cifar100")
 

@@ -14,16 +14,16 @@ import yaml
 from docutils.core import publish_doctree
 from packaging.specifiers import SpecifierSet
 
-from distill_lib.companion import site
-from distill_lib.companion.citation import read_citation, repository
-from distill_lib.companion.citation import site as address
-from distill_lib.companion.downloads import downloads
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.links import launch_links, source_links
-from distill_lib.companion.metadata import metadata
-from distill_lib.companion.results import Results
+from distill_lib.companion.numbers.results import Results
 from distill_lib.companion.root import project_root
-from distill_lib.companion.stage import staged_files
+from distill_lib.companion.site import page_links
+from distill_lib.companion.site.citation import read_citation, repository
+from distill_lib.companion.site.citation import site as address
+from distill_lib.companion.site.downloads import downloads
+from distill_lib.companion.site.links import launch_links, source_links
+from distill_lib.companion.site.metadata import metadata
+from distill_lib.companion.site.stage import staged_files
 
 ROOT = project_root()
 GITHUB = "https://github.com/Someone/companion"
@@ -76,7 +76,7 @@ def test_links_of_a_downloaded_notebook_lead_to_the_site_or_become_titles():
 
 
 def test_a_notebook_runs_where_there_is_no_project(tmp_path, monkeypatch):
-    monkeypatch.setattr("distill_lib.companion.results._root_or_none", lambda: None)
+    monkeypatch.setattr("distill_lib.companion.numbers.results._root_or_none", lambda: None)
     monkeypatch.chdir(tmp_path)
     results = Results("demo", "digits")
     results.value("ratio", 0.5)
@@ -134,11 +134,11 @@ def test_a_description_is_the_first_whole_sentences_without_a_formula():
     text = "Short.\n\nThis page shows what a small set can carry. It has :math:`k` points. More.\n"
     settings = {"doctitle_xform": False}
     doctree = publish_doctree(f"Title\n=====\n\n{text}", settings_overrides=settings)
-    assert site.description(doctree) == "This page shows what a small set can carry."
-    cut = site.cut("word " * 100)
+    assert page_links.description(doctree) == "This page shows what a small set can carry."
+    cut = page_links.cut("word " * 100)
     assert ("word " * 100).startswith(cut[:-1])
     assert cut.endswith("word\N{HORIZONTAL ELLIPSIS}")
-    assert site.LONGEST - len("word ") <= len(cut) <= site.LONGEST
+    assert page_links.LONGEST - len("word ") <= len(cut) <= page_links.LONGEST
 
 
 @pytest.mark.parametrize(("source", "home"), ADDRESSES)
@@ -148,7 +148,7 @@ def test_a_page_has_the_menus_of_its_links(source, home):
     titles = {"notebooks/table_3": publish_doctree("Table 3")}
     app = SimpleNamespace(config=SimpleNamespace(**settings), env=SimpleNamespace(titles=titles))
     context = {"header_buttons": [{"label": "download-buttons"}]}
-    site._complete(app, "notebooks/table_3", "page.html", context, publish_doctree(""))
+    page_links._complete(app, "notebooks/table_3", "page.html", context, publish_doctree(""))
     labels = [button["label"] for button in context["header_buttons"]]
     assert labels == (["launch-buttons", "source-buttons"] if source else []) + ["download-buttons"]
     assert '<meta name="description" content="About." />' in context["metatags"]
@@ -156,10 +156,10 @@ def test_a_page_has_the_menus_of_its_links(source, home):
 
 @pytest.mark.parametrize("home", ["", PAGES])
 def test_a_social_card_has_only_addresses_that_are_known(home):
-    told = site.tags('A "title"', "Book", "Text", home, "book/index")
+    told = page_links.tags('A "title"', "Book", "Text", home, "book/index")
     assert 'content="A &quot;title&quot;"' in told
     assert ("og:image" in told) == ("og:url" in told) == bool(home)
-    assert (ROOT / "book" / site.CARD).is_file()
+    assert (ROOT / "book" / page_links.CARD).is_file()
 
 
 # Files that describe the project
@@ -167,7 +167,7 @@ def test_a_social_card_has_only_addresses_that_are_known(home):
 
 def test_what_is_made_from_the_citation_is_up_to_date():
     for name, content in metadata(ROOT).items():
-        made = "make it again: python -m distill_lib.companion.metadata"
+        made = "make it again: python -m distill_lib.companion.site.metadata"
         assert json.loads((ROOT / name).read_text(encoding="utf-8")) == content, made
 
 

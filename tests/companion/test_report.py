@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from projects import make_project
 from rich.console import Console
 
-from distill_lib.companion.report import markdown, origin, published, reason, render, report, verdict
-from distill_lib.companion.results import CELL, Results
+from distill_lib.companion.judge.report import markdown, origin, published, reason, render, report, verdict
+from distill_lib.companion.numbers.results import CELL, Results
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 from distill_lib.data.catalogue import CATALOGUE
 
@@ -266,7 +266,7 @@ def test_reasons_belong_to_published_cells():
     import json
     from pathlib import Path
 
-    from distill_lib.companion import report as module
+    from distill_lib.companion.judge import report as module
 
     for entry in json.loads((Path(module.__file__).parent / "reasons.json").read_text()):
         assert entry["verdict"] in ("not run", "differs", "no published number")
@@ -312,7 +312,7 @@ def test_the_book_gives_each_reason_once():
 
 def test_results_without_their_origin_are_named(tmp_path):
     from distill_lib.companion.errors import CompanionError
-    from distill_lib.companion.results import read_results
+    from distill_lib.companion.numbers.results import read_results
 
     path = tmp_path / "table_3.json"
     path.write_text(

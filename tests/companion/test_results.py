@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from projects import make_project
 
-from distill_lib.companion import results as results_module
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.results import Results, load_profile_results, read_results
+from distill_lib.companion.numbers import results as results_module
+from distill_lib.companion.numbers.results import Results, load_profile_results, read_results
 
 ROW = {
     "table": "3",

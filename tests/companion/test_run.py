@@ -12,10 +12,10 @@ from projects import MARK, make_project, outputs, ran, start, write_notebook
 from rich.console import Console
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.fingerprint import data_digests, library_digest
-from distill_lib.companion.reference import commit_reference, needs_run
-from distill_lib.companion.results import load_results
-from distill_lib.companion.run import run_profile
+from distill_lib.companion.numbers.results import load_results
+from distill_lib.companion.run.fingerprint import data_digests, library_digest
+from distill_lib.companion.run.reference import commit_reference, needs_run
+from distill_lib.companion.run.runner import run_profile
 
 
 def run(root, *names, **options):
@@ -53,7 +53,7 @@ def executed(tmp_path_factory):
     speak += 'print("An NVIDIA GPU may be present on this machine", file=sys.stderr)\n'
     speak += 'print("n is", n, os.getcwd() + "/x", "MPLBACKEND" in os.environ)'
     write_notebook(root, "a", MARK.format(name="a"), speak)
-    save = 'from distill_lib.companion.results import Results\nresults = Results("b", profile)\nresults.value("two", 2)'
+    save = 'from distill_lib.companion.numbers.results import Results\nresults = Results("b", profile)\nresults.value("two", 2)'
     write_notebook(root, "b", MARK.format(name="b"), f"{save}\nresults.save();")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_PLATFORMS", "cpu")
@@ -90,7 +90,7 @@ def test_an_executed_notebook_is_fit_to_be_committed(executed):
 
 SLOW = """
 import pathlib, time
-from distill_lib.companion.results import Results
+from distill_lib.companion.numbers.results import Results
 Results("slow", profile).progress("step 3 of 9")
 while not pathlib.Path("seen").exists():
     time.sleep(0.02)
@@ -231,7 +231,7 @@ def test_a_failing_cell_is_named_and_the_others_go_on(tmp_path):
 
 PIECES = """
 import os, pathlib, time
-from distill_lib.companion.results import Results
+from distill_lib.companion.numbers.results import Results
 results = Results("pieces", profile)
 pathlib.Path("pid").write_text(str(os.getpid()))
 
@@ -320,12 +320,12 @@ def ignores(pid, number):
 
 def test_the_librarys_digest_depends_on_its_code_and_of_the_companion_on_what_notebooks_use(tmp_path):
     package = tmp_path / "distill_lib"
-    (package / "companion").mkdir(parents=True)
+    (package / "companion" / "numbers").mkdir(parents=True)
     digests = []
     for name, text in [
         ("ridge.py", "a"),
-        ("companion/results.py", "b"),
-        ("companion/run.py", "c"),
+        ("companion/numbers/results.py", "b"),
+        ("companion/plan.py", "c"),
         ("notes.txt", "d"),
     ]:
         (package / name).write_text(text)

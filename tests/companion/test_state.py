@@ -12,7 +12,7 @@ from projects import make_project
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked, write_json
-from distill_lib.companion.state import MANIFEST, pack, unpack
+from distill_lib.companion.run.state import MANIFEST, pack, unpack
 
 INPUTS = {"notebook": "n", "library": "l"}
 
@@ -76,7 +76,7 @@ def test_versions_that_differ_are_named(project, elsewhere, tmp_path, monkeypatc
     fill(project)
     pack(project, "tiny", tmp_path / "s.zip")
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    monkeypatch.setattr("distill_lib.companion.state.versions", lambda: {"jax": "0.0.1"})
+    monkeypatch.setattr("distill_lib.companion.run.state.versions", lambda: {"jax": "0.0.1"})
     differs = unpack(elsewhere, tmp_path / "s.zip")[2]
     assert "0.0.1 here" in differs
     assert "JAX's platform cpu there, gpu here" in differs

@@ -9,21 +9,22 @@ from projects import MARK, make_project, ran, write_notebook
 from rich.console import Console
 from typer.testing import CliRunner
 
-from distill_lib.companion import cli, tolerances
+from distill_lib.companion import cli
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.numbers import Number, numbers, states
+from distill_lib.companion.judge import tolerances
+from distill_lib.companion.judge.recorded import Number, numbers, states
+from distill_lib.companion.judge.verdicts import pasted
+from distill_lib.companion.judge.verify import choice, compare, judge, verify
 from distill_lib.companion.profiles import load_profile
-from distill_lib.companion.reference import commit_reference
-from distill_lib.companion.run import run_profile
-from distill_lib.companion.verdicts import pasted
-from distill_lib.companion.verify import choice, compare, judge, verify
+from distill_lib.companion.run.reference import commit_reference
+from distill_lib.companion.run.runner import run_profile
 
 REFERENCE = Path(__file__).parents[2] / "book" / "reference"
 COMMITTED = sorted(REFERENCE.glob("*/results/*.json"))
 PAGES = {"theorem_4_1": {}, "ridge": {"seed": 1}}
 PARAMETERS = 'profile = "tiny"\nseed = 0'
 CELL = """
-from distill_lib.companion.results import Results
+from distill_lib.companion.numbers.results import Results
 from theorem import recovered
 results = Results({name!r}, profile)
 row = dict(table="1", dataset="digits", method="closed form", unit="")

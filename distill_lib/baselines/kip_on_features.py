@@ -1,0 +1,129 @@
+"""Kernel inducing points (KIP) of a finite feature map: gradient descent on the support points, labels solved at every step.
+
+Two objectives behind one interface. `Stochastic` is the step of the paper's comparison: a
+batch of the training set, labels from all of it. `FullBatch` is the same loss on the whole training set from sufficient
+statistics (`kip_loss.Target`): exact, and of a cost that does not depend on n.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from distill_lib.baselines import descent
+from distill_lib.baselines.descent import Descent
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
+from distill_lib.features import FeatureMap
+from distill_lib.images.normalisation import Normalisation
+from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.theory import closed_form, kip_loss
+
+
+class Objective(eqx.Module):
+    """What a KIP step descends: the mean squared error of the model that the support points train."""
+
+    feature_map: eqx.AbstractVar[FeatureMap]
+
+    @abc.abstractmethod
+    def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
+        """The loss at the support points; the key draws the batch, where there is one."""
+
+
+class FullBatch(Objective):
+    """(1 / (n k)) ||W_S phi(X) - Y||_F^2 with the best labels, from the reduced training set (`kip_loss.solved_loss`).
+
+    Attributes:
+        feature_map: phi.
+        target: `kip_loss.Target.reduced(stats)`.
+        count: n k, a number.
+    """
+
+    feature_map: FeatureMap
+    target: kip_loss.Target
+    count: Float[Array, ""] | float
+
+    def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
+        return kip_loss.solved_loss(self.feature_map(points), self.target) / self.count
+
+
+class Stochastic(Objective):
+    """The published step: labels Y_S = Y (A phi(X))^+ over all samples, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, the loss on a batch.
+
+    lam_S = 1e-6 tr(K_SS) / m. The labels are part of the graph, as in the released code: on a batch they are not
+    optimal, so their gradient does not vanish.
+
+    Attributes:
+        feature_map: phi.
+        features: (n, p) phi(X), computed once.
+        labels: (n, k) one-hot Y.
+        batch: samples per step, drawn without repetition; 5000 in the paper.
+    """
+
+    feature_map: FeatureMap
+    features: Float[Array, "n p"]
+    labels: Float[Array, "n k"]
+    batch: int = eqx.field(static=True, default=5000)
+
+    def __check_init__(self):
+        if not 1 <= self.batch <= len(self.features):
+            raise ValueError(
+                f"a batch of {self.batch} cannot be drawn from {len(self.features)} samples; it must be between 1 and n."
+            )
+
+    def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
+        support = self.feature_map(points)
+        m = len(support)
+        gram = support @ support.T + kip_loss.relative_reg(support) * jnp.eye(m, dtype=support.dtype)
+        a = solve(gram, support, assume_a="pos")
+        solved = jnp.linalg.pinv(a @ self.features.T).T @ self.labels
+        rows = jax.random.choice(key, len(self.features), (self.batch,), replace=False)
+        residual = self.features[rows] @ (a.T @ solved) - self.labels[rows]
+        return jnp.mean(residual**2)
+
+
+@door()
+def support_set(
+    points: Float[Array, "m d"],
+    target: kip_loss.Target,
+    feature_map: FeatureMap,
+    normalisation: Normalisation,
+) -> DistilledSet:
+    """The distilled set of given support points: their best labels, with lam_S = 1e-6 tr(K_SS) / m as in KIP.
+
+    `provenance` records L(X_S), the loss on the training set of the model that the set trains.
+    Raises: ValueError for shapes that do not fit.
+    """
+    support = feature_map(points)
+    reg_s = float(kip_loss.relative_reg(support))
+    labels = kip_loss.solved_labels(support, target, reg_s)
+    record = {"loss": float(target.loss(closed_form.recovered_weights(support, labels, reg_s)))}
+    return DistilledSet(
+        points, labels, reg_s, feature_map, normalisation, "solved on the training set", "KIP", record
+    )
+
+
+@door()
+def descend(
+    objective: Objective,
+    start: Float[Array, "m d"],
+    steps: int,
+    *,
+    key: PRNGKeyArray,
+    learning_rate: float = 0.01,
+    **options: Any,
+) -> Descent:
+    """Adam on the support points (Nguyen et al. 2021; settings of the paper: learning rate 0.01, 30,000 steps).
+
+    Args:
+        objective: `FullBatch` or `Stochastic`.
+        start: (m, d) first support points: real samples in the paper.
+        options: `every`, `checkpoint`, `report`, `watch`, ... of `descent.descend`.
+    Raises: ValueError for a start that does not fit, and as `descent.descend`.
+    """
+    checks.matrix("start", start, cols=objective.feature_map.dim_in)
+    return descent.descend(objective, start, steps, key=key, learning_rate=learning_rate, **options)

@@ -1,0 +1,88 @@
+"""A training set to draw batches from: kept once, as small as it can be, turned into network inputs batch by batch."""
+
+from typing import Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from distill_lib.boundary import checks
+from distill_lib.images.whitening import Preprocessing, Whitening
+
+_BATCH = 4096
+
+
+class Targets(eqx.Module):
+    """Images with their classes, as KIP and RFAD draw them.
+
+    With a `Normalisation` the images stay as they came (bytes); with a `Whitening`, which costs a d x d product each, they are kept as
+    whitened inputs in float32, the pixels of natural images being known no better.
+
+    Attributes:
+        kept: (n, h, w, c) images or (n, d) whitened inputs.
+        classes: (n,) class indices.
+        preprocessing: from images to network inputs.
+        count: k, the number of classes.
+    """
+
+    kept: Array
+    classes: Int[Array, " n"]
+    preprocessing: Preprocessing
+    count: int = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, images, labels, preprocessing: Preprocessing, count: int | None = None) -> Self:
+        """All images (n, h, w, c) with class indices (n,), of k = `count` classes, by default the largest label + 1.
+
+        Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite.
+        """
+        labels = checks.indices("labels", labels, count=len(images))
+        count = int(labels.max(initial=-1)) + 1 if count is None else count
+        checks.labels("labels", labels, count)
+        images = preprocessing.opened(images)
+        preprocessing.check(images)
+        if isinstance(preprocessing, Whitening):
+            kept = np.empty((len(images), preprocessing.dim), np.float32)
+            for start in range(0, len(images), _BATCH):
+                kept[start : start + _BATCH] = preprocessing(images[start : start + _BATCH])
+        else:
+            kept = np.asarray(images)
+        return cls(jnp.asarray(kept), jnp.asarray(labels, jnp.int32), preprocessing, count)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __call__(self, rows: Int[Array, " b"]) -> tuple[Float[Array, "b d"], Float[Array, "b k"]]:
+        """Network inputs and centred labels of some samples."""
+        x, dtype = self.kept[rows], jnp.dtype(self.preprocessing.dtype)
+        x = x.astype(dtype) if isinstance(self.preprocessing, Whitening) else self.preprocessing(x)
+        return x, centred_labels(self.classes[rows], self.count, dtype)
+
+
+def centred_labels(classes: Int[Array, " n"], count: int, dtype="float64") -> Float[Array, "n k"]:
+    """One-hot minus 1/k, so that no class at all is the zero function's answer."""
+    return jax.nn.one_hot(jnp.asarray(classes), count, dtype=dtype) - 1 / count
+
+
+def augmented(
+    key: PRNGKeyArray, x: Float[Array, "n d"], shape: tuple[int, int, int], flip: bool, shift: int
+) -> Float[Array, "n d"]:
+    """Network inputs, each mirrored left to right with probability 1/2 and moved by up to `shift` pixels each way.
+
+    What moves in is 0, the mean of the training set.
+    """
+    h, w, c = shape
+    x = x.reshape(-1, c, h, w)
+    flip_key, shift_key = jax.random.split(key)
+    if flip:
+        mirrored = jax.random.bernoulli(flip_key, 0.5, (len(x), 1, 1, 1))
+        x = jnp.where(mirrored, x[..., ::-1], x)
+    if shift:
+        moves = jax.random.randint(shift_key, (len(x), 2), 0, 2 * shift + 1)
+        padded = jnp.pad(x, ((0, 0), (0, 0), (shift, shift), (shift, shift)))
+        x = jax.vmap(lambda image, at: jax.lax.dynamic_slice(image, (0, at[0], at[1]), (c, h, w)))(
+            padded, moves
+        )
+    return x.reshape(len(x), -1)

@@ -1,0 +1,1 @@
+"""Recorded numbers held against the published ones, a reference run, and a service's limits."""

@@ -1,0 +1,1 @@
+"""What notebooks import: results, figures, the published numbers."""

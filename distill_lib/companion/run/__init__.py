@@ -1,0 +1,1 @@
+"""Executing notebooks: what has to run, where, and until when."""

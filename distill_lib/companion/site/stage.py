@@ -1,0 +1,268 @@
+"""What goes into the book: prose, executed notebooks, numbers and settings, laid out for Jupyter Book in one folder."""
+
+import os
+import posixpath
+import re
+from collections import Counter
+from datetime import datetime
+from html import escape
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.judge.report import markdown, origin, report
+from distill_lib.companion.judge.verdicts import pasted as verdicts
+from distill_lib.companion.numbers.results import load_profile_results, load_results
+from distill_lib.companion.profiles import load_profile, load_profiles
+from distill_lib.companion.root import build_folder, reference_folder
+from distill_lib.companion.run.ledger import tables
+from distill_lib.companion.run.notebook import convert, with_prose
+from distill_lib.companion.run.reference import shown_profile
+from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
+from distill_lib.companion.site.field import tables as published_tables
+from distill_lib.companion.site.prose import fill
+
+MATHJAX = (
+    "mathjax/tex-svg-full.js"  # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
+)
+
+
+def staged_files(root: Path, profile: str) -> dict[str, bytes]:
+    """Every file of the stage, by its path there.
+
+    Raises: CompanionError if a page of `_toc.yml`, a number of its prose, the settings or MathJax
+    are missing.
+    """
+    static = root / "book" / "_static"
+    found = {page: page_source(root, profile, page) for page in toc_pages(root)}
+    missing = [page for page, path in found.items() if path is None]
+    if missing:
+        raise _missing_pages(root, missing, profile)
+    paths = {page + path.suffix: path for page, path in found.items() if path is not None}
+    citation, numbers = read_citation(root), substitutions(root, profile)
+    files = {name: _page(root, name, path, set(paths), numbers) for name, path in paths.items()}
+    for path in sorted(static.rglob("*")):
+        if path.is_file():
+            files[path.relative_to(root).as_posix()] = path.read_bytes()
+    for name in ("_toc.yml", "book/references.bib"):
+        files[name] = _read(root / name)
+    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
+    files["_config.yml"] = _config(root, profile, citation)
+    return files
+
+
+def toc_pages(root: Path) -> list[str]:
+    """The pages of `_toc.yml`, the root first, without their endings."""
+    from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
+
+    _read(root / "_toc.yml")
+    try:
+        return list(parse_toc_yaml(root / "_toc.yml"))
+    except (MalformedError, ValueError) as error:
+        raise CompanionError(f"{root / '_toc.yml'} is malformed: {' '.join(str(error).split())}") from None
+
+
+def page_source(root: Path, profile: str, page: str) -> Path | None:
+    """The file behind a page: a notebook's latest execution, else its committed one, else, where the profile leaves it out,
+    that of another profile; any other page as written."""
+    folder, _, name = page.partition("/")
+    if folder == "notebooks":
+        shown = shown_profile(root, profile, name)
+        runs = [reference_folder(root, shown)]
+        if shown == profile:
+            runs.insert(0, build_folder(root, profile))
+        candidates = [run / "notebooks" / f"{name}.ipynb" for run in runs]
+    else:
+        candidates = [root / f"{page}.md"]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def left_out(root: Path, profile: str) -> dict[str, str]:
+    """The notebooks of the book that the profile leaves out, and whose run is shown of each."""
+    pages = [page.removeprefix("notebooks/") for page in toc_pages(root) if page.startswith("notebooks/")]
+    shown = {name: shown_profile(root, profile, name) for name in pages}
+    return {name: other for name, other in shown.items() if other != profile}
+
+
+def substitutions(root: Path, profile: str) -> dict[str, Any]:
+    """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{ profile.notebook.name }} one of a committed
+    run, {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile, and
+    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`,
+    {{ field.accuracies }} one of `field.tables`."""
+    numbers: dict[str, Any] = {}
+    for folder in sorted(reference_folder(root, "").glob("*")):
+        numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
+    fresh = load_profile_results(root, profile, fresh=True)
+    others = {
+        name: numbers[shown][name]
+        for name, shown in left_out(root, profile).items()
+        if name in numbers[shown]
+    }
+    published = {"report": _report(root)} if "paper" in load_profiles(root) else {}
+    citation = read_citation(root)
+    papers = enumerate(citation.get("references", []), start=1)
+    cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
+    this = {**others, **numbers.get(profile, {}), **fresh}
+    pasted = {
+        "citation": cite,
+        "measured": tables(root),
+        "verify": verdicts(root),
+        "field": published_tables(root),
+    }
+    return {**numbers, "this": this, **published, **pasted}
+
+
+def _report(root: Path) -> dict[str, str]:
+    cells = [cell for cell in report(root, "paper") if cell["status"]]  # those of the paper
+    tables: dict[str, list[Any]] = {}
+    for cell in cells:
+        tables.setdefault(f"table_{cell['table']}_{cell['quantity']}", []).append(cell)
+    verdicts = Counter(cell["verdict"] for cell in cells)
+    return {name: markdown(rows) for name, rows in tables.items()} | {
+        "cells": str(len(cells)),
+        "verdicts": ", ".join(f"{count} {name}" for name, count in verdicts.most_common()),
+        "origin": origin(cells, "paper"),
+    }
+
+
+def footer(root: Path, profile: str) -> str:
+    """One line of HTML: the profile, and when and at which commit its notebooks ran."""
+    runs = {**load_results(root, profile, fresh=False), **load_results(root, profile, fresh=True)}
+    sources = [run["provenance"] for run in runs.values()]
+    parts = [f"Profile <strong>{escape(profile)}</strong>"]
+    if sources:
+        parts.append("run on " + " to ".join(_first_and_last(_day(source["date"]) for source in sources)))
+    commits = sorted({_commit(source) for source in sources if source.get("commit")})
+    if commits:
+        parts.append(f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}")
+    kinds = sorted({str(source["device"]["kind"]) for source in sources if source.get("device")})
+    if others := sorted(set(left_out(root, profile).values())):
+        parts.append(f"pages that it leaves out from {', '.join(map(escape, others))}")
+    if kinds:
+        parts.append(f"on {', '.join(map(escape, kinds))}")
+    parts.append(f"distill-lib {version('distill-lib')}")
+    return '<p class="provenance">' + " · ".join(parts) + "</p>"
+
+
+def synchronise(stage: Path, files: dict[str, bytes]) -> None:
+    """Make the folder hold exactly these files; those with the same content keep their time of change."""
+    for path in sorted(stage.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(stage).as_posix() not in files:
+            path.unlink()
+    for name, content in files.items():
+        path = stage / name
+        if not (path.is_file() and path.read_bytes() == content):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            part.write_bytes(content)
+            os.replace(part, path)
+
+
+def _page(root: Path, name: str, path: Path, staged: set[str], numbers: dict[str, Any]) -> bytes:
+    """A page with its numbers, and with links to the executed notebooks."""
+
+    def finished(text: str) -> str:
+        return fill(_link_notebooks(name, text, staged), numbers, name)
+
+    if path.suffix != ".ipynb":
+        return finished(path.read_text(encoding="utf-8")).encode()
+    import nbformat
+
+    notebook = _execution(root, path)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = finished(cell.source)
+    return nbformat.writes(notebook).encode()
+
+
+def _execution(root: Path, path: Path) -> Any:
+    """An executed notebook; with the prose of its source, where there is one, as it is now."""
+    import nbformat
+
+    executed = nbformat.read(path, as_version=4)
+    source = root / "notebooks" / f"{path.stem}.md"
+    return with_prose(executed, convert(source), root) if source.is_file() else executed
+
+
+def _link_notebooks(name: str, text: str, staged: set[str]) -> str:
+    """Links to a text notebook, [](table_3.md), lead to its executed form."""
+
+    def link(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1])) + ".ipynb"
+        return f"]({match[1]}.ipynb" if target in staged else match[0]
+
+    return re.sub(r"\]\(([\w./-]+)\.md\b", link, text)
+
+
+def _config(root: Path, profile: str, citation: Citation) -> bytes:
+    import yaml
+
+    try:
+        config = yaml.safe_load(_read(root / "_config.yml"))
+        config["sphinx"]["config"] |= {
+            "book_repository": repository(citation),
+            "book_url": site(citation),
+            "book_abstract": citation.get("abstract", ""),
+        }
+        config["html"]["extra_footer"] = footer(root, profile)
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise CompanionError(
+            f"{root / '_config.yml'} is not valid YAML with html and sphinx: config ({reason})"
+        ) from None
+    return yaml.safe_dump(config, allow_unicode=True, sort_keys=True).encode()
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise CompanionError(f"the book needs {path}, which does not exist: restore it from the repository")
+    return path.read_bytes()
+
+
+def _mathjax() -> Path:
+    package = find_spec("sphinx-mathjax-offline")
+    path = Path(package.origin).parent / "static" / MATHJAX if package and package.origin else None
+    if path is None or not path.is_file():
+        raise CompanionError(
+            "MathJax is not installed: install the package sphinx-mathjax-offline (extra 'book')"
+        )
+    return path
+
+
+def _missing_pages(root: Path, pages: list[str], profile: str) -> CompanionError:
+    notebooks = [page.removeprefix("notebooks/") for page in pages if page.startswith("notebooks/")]
+    prose = [f"{page}.md" for page in pages if not page.startswith("notebooks/")]
+    if prose:
+        return CompanionError(
+            f"_toc.yml lists {', '.join(prose)}, which does not exist: write it or take it off the list"
+        )
+    unlisted = sorted(set(notebooks) - set(load_profile(root, profile).notebooks))
+    if unlisted:
+        return CompanionError(
+            f"the profile {profile} leaves out {', '.join(unlisted)} (listed in _toc.yml), and no committed reference run has "
+            "them: add them to the profile, or take them off the list"
+        )
+    return CompanionError(
+        f"not executed for the profile {profile}: {', '.join(notebooks)} (listed in _toc.yml): "
+        f"run `distill run --profile {profile} {' '.join(notebooks)}` first"
+    )
+
+
+def _first_and_last(days: Any) -> list[str]:
+    ordered = sorted(set(days))
+    return ordered[:1] + ordered[1:][-1:]
+
+
+def _day(date: str) -> str:
+    return datetime.fromisoformat(date).date().isoformat()
+
+
+def _commit(source: dict[str, Any]) -> str:
+    return f"<code>{escape(source['commit'][:7])}</code>" + (
+        " with local changes" if source.get("dirty") else ""
+    )

@@ -1,0 +1,119 @@
+r"""Regularised ZCA: network inputs whose pixels are decorrelated, as KIP and RFAD take colour images."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
+from distill_lib.images.normalisation import Normalisation, batches
+
+_BATCH = 4096
+
+
+class Whitening(eqx.Module):
+    r"""z = W (x - mu), W = U diag((s + 0.1 tr(C) / d)^{-1/2}) U^T, of standardised inputs x with mean mu and covariance C = U diag(s) U^T.
+
+    Takes the place of a `Normalisation`. x is what that gives: the channels are standardised first, so that no channel outweighs
+    another in tr(C) / d, which is then about 1 (Nguyen et al. 2021b, Loo et al. 2022). W is symmetric, so whitened inputs still look
+    like images; and the regulariser bounds it by (0.1 tr(C) / d)^{-1/2}, so directions of little variance are not blown up.
+
+    Attributes:
+        normalisation: the standardisation before.
+        mean: (d,) mu.
+        forward, backward: (d, d) W and W^{-1}.
+    """
+
+    normalisation: Normalisation
+    mean: Float[Array, " d"]
+    forward: Float[Array, "d d"]
+    backward: Float[Array, "d d"]
+
+    @classmethod
+    @door()
+    def of(cls, images, normalisation: Normalisation, reg: float = 0.1) -> "Whitening":
+        """From a training set (n, h, w, c), read once in batches; sums in float64, one eigendecomposition, O(n d^2 + d^3).
+
+        Args:
+            normalisation: the standardisation before; its dtype is that of the inputs.
+            reg: of the mean variance tr(C) / d; 0.1 in both papers.
+        Raises: ValueError for images of the wrong shape or not finite, fewer than 2, all the same, or a reg not above 0.
+        """
+        images = normalisation.opened(images)
+        checks.positive("reg", reg)
+        # Near the mean: sums of squares do not cancel.
+        shift = np.asarray(normalisation(images[:1]), np.float64)[0]
+        total, squares = jnp.zeros(normalisation.dim), jnp.zeros((normalisation.dim, normalisation.dim))
+        for batch in batches(images, _BATCH, normalisation.pixel_max):
+            total, squares = _plus(total, squares, normalisation(batch), shift)
+        mean = total / len(images)
+        values, vectors = jnp.linalg.eigh(squares / len(images) - jnp.outer(mean, mean))
+        values = jnp.clip(values, 0)
+        if len(images) < 2 or values[-1] <= 1e-12 * max(1, float(np.abs(shift).max()) ** 2):
+            raise ValueError(
+                f"{len(images)} images without any difference have no covariance to whiten by; give the training set."
+            )
+        root = jnp.sqrt(values + reg * values.sum() / len(values))
+        made = (mean + shift, (vectors / root) @ vectors.T, (vectors * root) @ vectors.T)
+        return cls(normalisation, *(part.astype(normalisation.dtype) for part in made))
+
+    def __check_init__(self):
+        for name, size in (("mean", 1), ("forward", 2), ("backward", 2)):
+            if np.shape(getattr(self, name)) != (self.dim,) * size:
+                raise ValueError(
+                    f"{name} has shape {np.shape(getattr(self, name))}, but the images have {self.dim} numbers."
+                )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of an image."""
+        return self.normalisation.shape
+
+    @property
+    def dim(self) -> int:
+        """d = h w c."""
+        return self.normalisation.dim
+
+    @property
+    def dtype(self) -> str:
+        """Of the network inputs."""
+        return self.normalisation.dtype
+
+    @property
+    def pixel_max(self) -> float:
+        """The pixel value that stands for 1."""
+        return self.normalisation.pixel_max
+
+    def for_white(self, white: float) -> "Whitening":
+        """As `Normalisation.for_white`."""
+        return dataclasses.replace(self, normalisation=self.normalisation.for_white(white))
+
+    def opened(self, images):
+        """As `Normalisation.opened`."""
+        return self.normalisation.opened(images)
+
+    def check(self, images) -> None:
+        """As `Normalisation.check`."""
+        self.normalisation.check(images)
+
+    def __call__(self, images) -> Float[Array, "n d"]:
+        """Network inputs of images (n, h, w, c)."""
+        return (self.normalisation(images) - self.mean) @ self.forward
+
+    @door()
+    def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
+        """Images in pixel values, as `Normalisation.inverse`."""
+        return self.normalisation.inverse(jnp.asarray(points) @ self.backward + self.mean)
+
+
+@jax.jit
+def _plus(total, squares, x, shift):
+    x = x.astype(total.dtype) - shift
+    return total + x.sum(0), squares + x.T @ x
+
+
+Preprocessing = Normalisation | Whitening

@@ -1,0 +1,1 @@
+"""Kernels without a finite feature map, and regression with any of them."""

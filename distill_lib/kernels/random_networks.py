@@ -1,0 +1,271 @@
+"""Random finite networks: the features of RFAD, whose inner product estimates the NNGP kernel of the infinitely wide network."""
+
+import math
+from functools import partial
+from typing import Literal, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from distill_lib.boundary import checks
+from distill_lib.kernels.infinite_width import Architecture, Kernel
+
+WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
+BIAS_VARIANCE = 0.01  # b_std = 0.1
+
+Parameters = list[tuple[Float[Array, "..."], Float[Array, " out"]]]
+# How the products of float32 networks are computed; sums are of float32 in each. Only accelerators have "tf32", factors of 11
+# significant bits: processors compute it as "highest". "bf16" keeps factors and activations to 8 significant bits everywhere.
+Precision = Literal["highest", "tf32", "bf16"]
+
+
+class Network(eqx.Module):
+    """A network before its parameters are drawn, up to its last hidden layer.
+
+    Each layer is affine and then ReLU. "fc": dense layers. "conv": 3x3 convolutions, zero-padded to the same size. "convnet": each of
+    these followed by 2x2 average pooling; at an odd size the last row or column is left out. The output layer is not part of it.
+
+    Attributes:
+        shape: (h, w, c) of an image; inputs are flattened channel first, as `Normalisation` does.
+        width: channels, or units, of every layer.
+        depth: number of layers; a ConvNet halves its image with each, so 28x28 and 32x32 take 3, and 8x8 is best left at 2.
+        architecture: "convnet", "conv" or "fc", as in `InfiniteWidth`.
+    """
+
+    shape: tuple[int, int, int] = eqx.field(static=True)
+    width: int = eqx.field(static=True, default=256)
+    depth: int = eqx.field(static=True, default=3)
+    architecture: Architecture = eqx.field(static=True, default="convnet")
+
+    def __check_init__(self) -> None:
+        if self.architecture not in get_args(Architecture):
+            raise ValueError(
+                f"the architecture '{self.architecture}' is unknown; known are {', '.join(get_args(Architecture))}."
+            )
+        if len(self.shape) != 3 or min(*self.shape, self.width, self.depth) < 1:
+            raise ValueError(
+                f"shape = {self.shape}, width = {self.width} and depth = {self.depth} must be (h, w, c) and numbers of at least 1."
+            )
+        if self.architecture == "convnet" and min(self.shape[:2]) < 2**self.depth:
+            raise ValueError(
+                f"images of {self.shape[0]}x{self.shape[1]} cannot be halved {self.depth} times; take a depth of at most "
+                f"{int(math.log2(min(self.shape[:2])))}."
+            )
+
+    @property
+    def dim_in(self) -> int:
+        """d = h w c."""
+        return math.prod(self.shape)
+
+    @property
+    def dim_out(self) -> int:
+        """Number of last hidden activations."""
+        h, w, _ = self.shape
+        halvings = self.depth if self.architecture == "convnet" else 0
+        return self.width * (1 if self.architecture == "fc" else (h >> halvings) * (w >> halvings))
+
+    @property
+    def fan_ins(self) -> list[int]:
+        """Inputs of a unit, layer by layer."""
+        first, window = (self.dim_in, 1) if self.architecture == "fc" else (self.shape[2], 9)
+        return [window * channels for channels in (first, *[self.width] * (self.depth - 1))]
+
+    @property
+    def operations(self) -> int:
+        """Floating-point operations of the products for one image: 2 fan_in width at each position of each layer."""
+        h, w, _ = self.shape
+        places = [1 if self.architecture == "fc" else h * w] * self.depth
+        if self.architecture == "convnet":
+            places = [(h >> layer) * (w >> layer) for layer in range(self.depth)]
+        return sum(
+            2 * fan_in * self.width * count for fan_in, count in zip(self.fan_ins, places, strict=True)
+        )
+
+    def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Parameters:
+        """Standard normal numbers in the shapes of the layers' weights and biases; `hidden` gives them their variance."""
+        window = () if self.architecture == "fc" else (3, 3)
+        parameters = []
+        for fan_in, layer in zip(self.fan_ins, jax.random.split(key, self.depth), strict=True):
+            for_weights, for_biases = jax.random.split(layer)
+            channels = fan_in // math.prod(window)
+            weights = jax.random.normal(for_weights, (*window, channels, self.width), dtype)
+            parameters.append((weights, jax.random.normal(for_biases, (self.width,), dtype)))
+        return parameters
+
+    def scaled(self, parameters: Parameters) -> Parameters:
+        """Weights of variance 2 / fan_in and biases of variance 0.01."""
+        return [
+            (weights * math.sqrt(WEIGHT_VARIANCE / fan_in), biases * math.sqrt(BIAS_VARIANCE))
+            for fan_in, (weights, biases) in zip(self.fan_ins, parameters, strict=True)
+        ]
+
+    def hidden(
+        self, parameters: Parameters, x: Float[Array, "n d"], precision: Precision = "highest"
+    ) -> Float[Array, "n q"]:
+        """Last hidden activations of inputs, with the parameters as they stand and in their dtype."""
+        dtype = parameters[0][0].dtype
+        if precision == "bf16":
+            parameters = jax.tree.map(lambda part: part.astype(jnp.bfloat16), parameters)
+        x = x.astype(parameters[0][0].dtype)
+        if self.architecture == "fc":
+            for weights, biases in parameters:
+                x = jax.nn.relu(jnp.matmul(x, weights, precision=_OF_JAX[precision]) + biases)
+            return x.astype(dtype)
+        h, w, c = self.shape
+        x = jnp.moveaxis(x.reshape(len(x), c, h, w), 1, 3)
+        for weights, biases in parameters:
+            x = jax.nn.relu(_convolution(x, weights, precision) + biases)
+            if self.architecture == "convnet":
+                x = _halved(x)
+        return x.reshape(len(x), -1).astype(dtype)
+
+
+_OF_JAX = {
+    "highest": jax.lax.Precision.HIGHEST,
+    "tf32": jax.lax.Precision.DEFAULT,
+    "bf16": jax.lax.Precision.DEFAULT,
+}
+
+
+def _halved(x):
+    """Means of 2x2 squares, as one sum of four strided parts: it melts into what computes x."""
+    h, w = (size // 2 * 2 for size in x.shape[1:3])
+    return (x[:, 0:h:2, 0:w:2] + x[:, 1:h:2, 0:w:2] + x[:, 0:h:2, 1:w:2] + x[:, 1:h:2, 1:w:2]) / 4
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolution(x, weights, precision="highest"):
+    """Of images with 3x3 windows, zeros around.
+
+    XLA's own gradient is the same but reverses windows and makes the batch a channel, many times slower on processors. Here that for
+    x is a convolution with the window turned by 180 degrees, and that for the weights one matrix product for each of nine shifts.
+    It can be differentiated once, backwards.
+    """
+    return jax.lax.conv_general_dilated(
+        x,
+        weights,
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision=_OF_JAX[precision],
+    )
+
+
+def _pulled_back(precision, inputs, slope):
+    x, weights = inputs
+    _, h, w, _ = x.shape
+    around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    shifted = [[around[:, i : i + h, j : j + w] for j in range(3)] for i in range(3)]
+    return _convolution(slope, weights[::-1, ::-1].swapaxes(2, 3), precision), jnp.array(
+        [
+            [jnp.einsum("nhwi,nhwo->io", part, slope, precision=_OF_JAX[precision]) for part in row]
+            for row in shifted
+        ]
+    )
+
+
+def _kept(x, weights, precision):
+    return _convolution(x, weights, precision), (x, weights)
+
+
+_convolution.defvjp(_kept, _pulled_back)
+
+
+class RandomNetworks(eqx.Module):
+    """N networks that are drawn whenever they are needed: a key stands for all their weights, so redrawing them costs no memory.
+
+    Attributes:
+        network: each of them.
+        count: N; 8 in a step of RFAD and 16 in its validation.
+    """
+
+    network: Network
+    count: int = eqx.field(static=True, default=8)
+
+    def __check_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count = {self.count} networks make no features; take at least 1.")
+
+    @property
+    def dim_out(self) -> int:
+        """Number of features, all networks together."""
+        return self.count * self.network.dim_out
+
+    def draw(self, key: PRNGKeyArray) -> Parameters:
+        """Parameters of all N, scaled to their variances, stacked; float32."""
+        return jax.vmap(lambda one: self.network.scaled(self.network.draw(one)))(
+            jax.random.split(key, self.count)
+        )
+
+    def hidden(
+        self, parameters: Parameters, x: Float[Array, "n d"], precision: Precision = "highest"
+    ) -> Float[Array, "n p"]:
+        """Features under parameters that `draw` gave. Args and result: as `features`."""
+        f = jax.lax.map(lambda one: self.network.hidden(one, x, precision), parameters)
+        return jnp.moveaxis(f, 0, 1).reshape(len(x), -1) / math.sqrt(self.dim_out)
+
+    @eqx.filter_jit
+    def features(
+        self, key: PRNGKeyArray, x: Float[Array, "n d"], precision: Precision = "highest"
+    ) -> Float[Array, "n p"]:
+        """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by sqrt(p); float32.
+
+        One network is evaluated at a time: the memory is that of one network's activations, of the weights of all and of F. A
+        gradient for x also keeps a byte for each activation of all networks, where a unit was on.
+        """
+        return self.hidden(self.draw(key), x, precision)
+
+
+class EmpiricalNNGP(Kernel):
+    """K(x, y) = 2 F(x) F(y)^T + 0.01 of drawn networks (Loo et al. 2022), the kernel of their output layer's Gaussian process.
+
+    Where it is an estimate of the NNGP kernel of the infinitely wide network, `InfiniteWidth("nngp", ...)`, its variance falls as 1 / N.
+    With one hidden layer its mean is that kernel; with more it differs by a term of order 1 / width, which more networks do not remove.
+
+    Attributes:
+        networks: how many, and of which architecture.
+        key: what they are drawn from.
+    """
+
+    networks: RandomNetworks
+    key: PRNGKeyArray
+
+    def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
+        """The matrix of K, in the dtype of x; the networks themselves are of float32."""
+        f, g = (self.networks.features(self.key, z).astype(x.dtype) for z in (x, y))
+        return from_features(f, g)
+
+    @property
+    def pair_size(self) -> int:
+        """16. The networks hold numbers for each point and none for a pair: this keeps a block to 1024 points and their activations."""
+        return 16
+
+
+def from_features(f: Float[Array, "n p"], g: Float[Array, "m p"]) -> Float[Array, "n m"]:
+    """K = 2 F G^T + 0.01: the output layer has weights of variance 2 / p and biases of variance 0.01."""
+    return WEIGHT_VARIANCE * f @ g.T + BIAS_VARIANCE
+
+
+def batched_features(
+    networks: RandomNetworks, key: PRNGKeyArray, images, normalisation, batch: int = 512
+) -> Float[np.ndarray, "n p"]:
+    """F of many images (n, h, w, c) in batches, kept in main memory: n p numbers of float32.
+
+    Raises: ValueError for images that do not fit, or an empty batch.
+    """
+    normalisation.check(images)
+    checks.batch(batch)
+
+    @jax.jit
+    def of(key, part):
+        return networks.features(key, normalisation(part))
+
+    size = min(batch, len(images))
+    out = np.empty((len(images), networks.dim_out), np.float32)
+    for start in range(0, len(images), size):
+        start = min(start, len(images) - size)  # batches of one size, so that one shape is compiled
+        out[start : start + size] = of(key, images[start : start + size])
+    return out

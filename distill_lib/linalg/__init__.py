@@ -1,0 +1,1 @@
+"""Linear algebra that the theorems rest on."""

@@ -1,0 +1,8 @@
+"""Ridge regression: sufficient statistics, every lam from one eigendecomposition, and the choice of lam."""
+
+from distill_lib.ridge.model import GRID as GRID
+from distill_lib.ridge.model import RidgeModel as RidgeModel
+from distill_lib.ridge.model import RidgePath as RidgePath
+from distill_lib.ridge.model import RidgeStats as RidgeStats
+from distill_lib.ridge.model import fit as fit
+from distill_lib.ridge.selection import split as split

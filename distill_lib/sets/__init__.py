@@ -1,0 +1,1 @@
+"""Distilled sets, their files, and sets released by others."""

@@ -1,0 +1,1 @@
+"""The theorems as functions on arrays: no data, no descent, no files."""

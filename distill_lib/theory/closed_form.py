@@ -1,0 +1,225 @@
+r"""Distilled sets in closed form: Theorems 4.1, 4.2 and 5.1, Corollary 4.1.1.
+
+Everything is about two equations. With W the original model, Y_S the labels and F the support features,
+
+.. math:: Y_S\,D = W, \qquad \phi_{\lambda_S}(X_S)^+ = D .
+
+The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the second is solved by
+`pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
+from distill_lib.linalg.pseudoinverse import (
+    Signs,
+    Svd,
+    largest_reg,
+    regularised,
+    regularised_pinv,
+    roots,
+    svd,
+)
+
+
+@door()
+def label_svd(labels: Float[Array, "m k"]) -> Svd:
+    """Decomposition of the labels. Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes."""
+    m, k = labels.shape
+    if m < k:
+        raise ValueError(
+            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+        )
+    y = svd(np.asarray(labels))  # few columns: not worth compiling a program
+    if len(y.s) < k:
+        raise ValueError(
+            f"the labels Y_S have rank {len(y.s)}, but Theorem 4.1 needs rank k = {k}; "
+            "make sure that every class has a support point and that no label column repeats another."
+        )
+    return y
+
+
+@door()
+def recovery_matrix(
+    weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
+) -> Float[Array, "m p"]:
+    """All D with Y_S D = W (Theorem 4.1): D = Y_S^+ W + (I - Y_S^+ Y_S) Z.
+
+    Args:
+        weights: (k, p) original model W, of any rank.
+        labels: (m, k) support labels Y_S of rank k, m >= k.
+        z: (m, p) free matrix Z; None for the smallest D, Z = 0. Unused at m = k, where D is unique.
+    Returns: (m, p) matrix D, the regularised pseudoinverse that the support features must have.
+    Raises: ValueError if m < k, rank(labels) < k, shapes do not fit, or an entry is not finite.
+    """
+    checks.matrix("labels", labels)
+    m, k = labels.shape
+    checks.matrix("weights", weights, rows=k)
+    y = label_svd(labels)
+    y_pinv = y.with_values(1 / y.s)  # (m, k): Y_S^+ for labels with samples as rows
+    free = np.zeros((m, weights.shape[1]), weights.dtype) if z is None else z
+    checks.matrix("z", free, rows=m, cols=weights.shape[1])
+    return _with_free_part(y_pinv, weights, labels, free)
+
+
+@jax.jit
+def _with_free_part(y_pinv, weights, labels, z):
+    # Y_S^+ W + Z - Y_S^+ Y_S Z with one product by Y_S^+.
+    return z + y_pinv @ (weights - labels.T @ z)
+
+
+@door()
+def realistic_matrix(
+    weights: Float[Array, "k p"], labels: Float[Array, "m k"], real: Float[Array, "m p"], reg_s: float = 0.0
+) -> Float[Array, "m p"]:
+    """The D of Theorem 4.1 nearest to the real data's phi_{lam_S}(Xh)^+ in Frobenius norm (Corollary 4.1.1).
+
+    Args: as `recovery_matrix`, with real: (m, p) features of real samples.
+    Raises: as `recovery_matrix`.
+    """
+    return recovery_matrix(weights, labels, regularised_pinv(real, reg_s))
+
+
+@door()
+def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
+    """Support features phi(X_S) with phi_{reg_s}(X_S)^+ = D (Theorem 4.1 for LRR, Theorem 5.1 for KRR).
+
+    With D = V diag(s') U^T the features are V diag(s) U^T, s = (1 +- sqrt(1 - 4 reg_s s'^2)) / (2 s') where s' > 0
+    and 0 elsewhere; at reg_s = 0 they are D^+ (transposed to samples as rows).
+
+    Args:
+        d: (m, p) from `recovery_matrix` or `realistic_matrix`.
+        reg_s: lam_S >= 0, at most 1 / (4 s'_1^2).
+        branch: the root, "+", "-" or +-1 per nonzero singular value of D^+ in descending order.
+    Raises: ValueError if reg_s is above its bound; the message gives the bound.
+    """
+    checks.matrix("d", d)
+    checks.reg("reg_s", reg_s)
+    # From the singular values of D itself: those of a stored D^+ have lost condition(D) in accuracy.
+    target = svd(d).inverse()
+    return target.with_values(roots(target.s, reg_s, branch))
+
+
+class Choices(NamedTuple):
+    """What Theorem 4.1 leaves open.
+
+    Attributes:
+        z: (m, p) the free matrix Z.
+        branch: (r,) +1 or -1 for each nonzero singular value of D^+ in descending order, as `support_features` takes it.
+    """
+
+    z: Float[Array, "m p"]
+    branch: Float[np.ndarray, " r"]
+
+
+@door()
+def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
+    """The Z and the roots by which Theorem 4.1 produces given support features: its "only if".
+
+    Z = phi_{reg_s}(X_S)^+ gives D = Z for any labels of rank k, and the root is "+" where s^2 >= reg_s. With the
+    W_S of any such labels, `support_features(recovery_matrix(W_S, labels, z), reg_s, branch)` are the features again.
+
+    Args:
+        features: (m, p) any support features.
+        reg_s: lam_S they are trained with.
+    Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D has a repeated singular value,
+        its decomposition is not unique, and D does not tell which of its vectors took which root.
+    """
+    checks.matrix("features", features)
+    checks.reg("reg_s", reg_s)
+    f = svd(features)
+    if reg_s == 0:
+        return Choices(f.with_values(1 / f.s), np.ones(len(f.s)))
+    mu = f.s + reg_s / f.s
+    order = np.argsort(-mu, kind="stable")
+    branch = np.where(f.s**2 >= reg_s, 1.0, -1.0)[order]
+    # Neighbours are enough: equal values follow each other.
+    equal = -np.diff(mu[order]) <= 1e3 * np.finfo(f.s.dtype).eps * np.max(mu, initial=0)
+    if (equal & (np.diff(branch) != 0)).any():
+        at = order[int(np.argmax(equal & (np.diff(branch) != 0)))]
+        raise ValueError(
+            f"the features have the singular values {f.s[at]:.6g} and reg_s / {f.s[at]:.6g} both, which have the same image; "
+            "the support set is one of Theorem 4.1, but D alone does not say which root belongs to which direction."
+        )
+    return Choices(f.with_values(1 / mu), branch)
+
+
+@door()
+def support_rank(
+    weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
+) -> int:
+    """rank phi(X_S), for every lam_S and every root: rank W + rank(Q^T Z (I - W^+ W)), Q a basis of null(Y_S).
+
+    The exact version of Proposition 4.1: full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of Q^T Z that are
+    independent of each other and of them.
+
+    Args: as `recovery_matrix`. Raises: as `recovery_matrix`.
+    """
+    checks.matrix("labels", labels)
+    m, k = labels.shape
+    checks.matrix("weights", weights, rows=k)
+    label_svd(labels)
+    w = svd(weights)
+    if z is None or m == k:
+        return len(w.s)
+    checks.matrix("z", z, rows=m, cols=weights.shape[1])
+    q = jnp.linalg.svd(labels)[0][:, k:]
+    free = q.T @ z
+    outside = free - (free @ w.ut.T) @ w.ut
+    # Rank relative to Q^T Z: what rounding leaves of rows inside range(W^T) is not rank.
+    s = np.linalg.svd(np.asarray(outside), compute_uv=False)
+    size = float(jnp.linalg.norm(free, 2))
+    return len(w.s) + int(np.sum(s > 10 * max(outside.shape) * np.finfo(s.dtype).eps * size))
+
+
+@door(infinite=True)
+def max_reg(d: Float[Array, "m p"]) -> float:
+    """1 / (4 s'_1^2), the largest lam_S that Theorem 4.1 allows for this D; infinity for D = 0."""
+    return largest_reg(svd(d).inverse().s)
+
+
+@door()
+def solved_labels(
+    weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float = 0.0
+) -> Float[Array, "m k"]:
+    """Labels for fixed support features (Theorem 4.2): Y_S = W phi_{lam_S}(X_S), of least recovery error.
+
+    Exact iff the rows of W lie in the row space of phi_{lam_S}(X_S)^+, so always when m >= p and the features have rank p.
+    Raises: ValueError if shapes do not fit or an entry is not finite.
+    """
+    checks.matrix("features", features)
+    checks.matrix("weights", weights, cols=features.shape[1])
+    return regularised(features, reg_s) @ weights.T
+
+
+@door()
+def recovered_weights(
+    features: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: float = 0.0
+) -> Float[Array, "k p"]:
+    """W_S = Y_S phi_{lam_S}(X_S)^+: what training on the support set gives, by its definition."""
+    return _applied(labels, regularised_pinv(features, reg_s))
+
+
+@jax.jit
+def _applied(labels, d):
+    return labels.T @ d
+
+
+@door()
+def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
+    """||W_S - W||_F / ||W||_F."""
+    w, w_s = np.asarray(weights), np.asarray(recovered)
+    return float(np.linalg.norm(w_s - w) / np.linalg.norm(w))
+
+
+@door()
+def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
+    """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its predictions."""
+    w, w_s = np.asarray(weights), np.asarray(recovered)
+    return float(np.vdot(w, w_s) / (np.linalg.norm(w) * np.linalg.norm(w_s)))

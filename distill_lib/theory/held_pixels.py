@@ -1,0 +1,231 @@
+r"""Exact distilled sets of which many pixels are held at prescribed values, noise for instance.
+
+Training on points X_S (columns) with labels Y_S = W X_{lam_S} gives W iff X_S C = Q for some C, where Q is an orthonormal basis of
+range(W^T). Each pixel has k equations of its own, one row of X_S C = Q, and unknowns of its own, the points in which it is free; the
+m k numbers C are common to all. `held_set` solves for both.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
+from distill_lib.linalg.pseudoinverse import rank, regularised_pinv
+from distill_lib.theory.closed_form import solved_labels
+from distill_lib.theory.nearest import Nearest
+
+STEPS = 400  # of `held_set`, at most
+
+
+@door()
+def balanced_mask(key: PRNGKeyArray, m: int, pixels: int, count: int) -> Bool[np.ndarray, "m d"]:
+    """A random mask that holds each pixel in exactly `count` of m points.
+
+    Raises: ValueError unless 0 <= count <= m.
+    """
+    if not 0 <= count <= m:
+        raise ValueError(f"a pixel cannot be held in {count} of {m} points; count must be in 0..m.")
+    order = jax.random.uniform(key, (m, pixels)).argsort(0).argsort(0)
+    return np.asarray(order < count)
+
+
+def lacking_equations(held: Bool[np.ndarray, "m d"], outputs: int) -> int:
+    """sum_i (k - f_i)_+, f_i the number of points in which pixel i is free: the conditions that held pixels set on C.
+
+    At 0 an exact set exists whatever the held values are, and above m k none does, for almost all held values.
+
+    Args:
+        outputs: k.
+    Raises: ValueError unless held is a matrix of True and False.
+    """
+    free = np.sum(~_mask(held), axis=0)
+    return int(np.maximum(outputs - free, 0).sum())
+
+
+def largest_share(outputs: int, pixels: int, m: int) -> float:
+    """1 - (k/m)(1 - m/d), the largest share of entries that a mask can hold with an exact set for almost all held values.
+
+    Such a mask holds m pixels in all points, and the others in m - k of them. More held entries are more than m k `lacking_equations`.
+
+    Raises: ValueError unless 0 < k <= m <= d.
+    """
+    if not 0 < outputs <= m <= pixels:
+        raise ValueError(f"k = {outputs}, m = {m} and d = {pixels} must satisfy 0 < k <= m <= d.")
+    return 1 - outputs * (pixels - m) / (m * pixels)
+
+
+@door()
+def held_set(
+    weights: Float[Array, "k d"],
+    start: Float[Array, "m d"],
+    held: Bool[np.ndarray, "m d"],
+    penalty: float,
+    reg_s: float = 0.0,
+) -> Nearest:
+    """A set that carries W exactly under the linear map, with the entries of `start` wherever `held` says so.
+
+    Solves X_S C = Q for the free entries and C together, by damped Gauss-Newton steps of least ||dX||_F^2 + penalty^2 ||dC||_F^2 from
+    `start` and C = (start start^T + penalty I)^{-1} start Q, how the given points combine to the model's rows by ridge regression. That
+    C is first changed least for the pixels that are free in fewer than k points, where these are at most m. What is returned is the
+    set nearest to `start` for the last C, or, where the steps do not converge and it has a set, for the first one. A step costs m^2 k^2 d + (m k)^3 operations.
+
+    Args:
+        weights: W of rank k.
+        start: points with the prescribed values, and with wished ones elsewhere.
+        held: True where an entry must not change.
+        penalty: above 0; more of it, smaller C and larger changes.
+        reg_s: lam_S of the labels.
+    Returns: the points, their labels, the Frobenius distance from `start`.
+    Raises: ValueError for shapes that do not fit or a mask that is not boolean, if m < k, rank(W) < k, the held pixels set more than
+        m k conditions on C (`lacking_equations`), or no set is found: the steps have stalled or are used up.
+    """
+    checks.matrix("weights", weights)
+    k, d = weights.shape
+    checks.matrix("start", start, cols=d)
+    checks.positive("penalty", penalty)
+    checks.reg("reg_s", reg_s)
+    m, held = len(start), _mask(held, np.shape(start))
+    if m < k:
+        raise ValueError(f"m = {m} support points cannot carry a model with k = {k} outputs; take m >= k.")
+    if (r := rank(weights)) < k:
+        raise ValueError(f"the model W has rank {r}; a set with held pixels needs rank k = {k}.")
+    if (lacking := lacking_equations(held, k)) > m * k:
+        raise ValueError(
+            f"the held pixels set {lacking} conditions on {m * k} coefficients; no set with these pixels carries W, but for "
+            "exceptional values: hold fewer pixels."
+        )
+    x = np.asarray(start).T
+    q = np.linalg.qr(np.asarray(weights).T)[0]  # (d, k)
+    c = np.asarray(regularised_pinv(jnp.asarray(start), penalty)) @ q
+    poor = np.flatnonzero((~held).sum(0) < k)
+    if 0 < len(poor) <= m:  # as if they were held in all points
+        c = c + np.linalg.pinv(x[poor]) @ (q[poor] - x[poor] @ c)
+    for last in (_coefficients(x, c, q, ~held.T, penalty), c):
+        nearest = _nearest(x, last, q, ~held.T)
+        if (miss := _miss(nearest, last, q)) < np.sqrt(np.finfo(x.dtype).eps):
+            break
+    else:
+        raise ValueError(
+            f"no set was found: the equations of the model stay unsolved by {miss:.2g}; hold fewer pixels, other values, or take another penalty."
+        )
+    points = jnp.asarray(nearest.T)
+    return Nearest(points, solved_labels(weights, points, reg_s), float(np.linalg.norm(nearest - x)))
+
+
+def _mask(held, shape=None):
+    held = np.asarray(held)
+    if held.dtype != bool or held.ndim != 2 or shape not in (None, held.shape):
+        raise ValueError(
+            f"held has shape {held.shape} of {held.dtype}; a mask of True and False of shape {shape or '(m, d)'} is needed."
+        )
+    return held
+
+
+def _miss(x, c, q):
+    """Root mean square over the columns of ||X C - Q||."""
+    return float(np.linalg.norm(q - x @ c) / np.sqrt(q.shape[1]))
+
+
+def _coefficients(x, c, q, free, penalty):
+    """C of a solution of X C = Q near x and c, if the steps converge.
+
+    Levenberg-Marquardt: the damping falls after a step that lowers the residual, and rises after one that does not, which is not taken.
+    """
+
+    miss, damping, done = _miss(x, c, q), 0.1, np.sqrt(np.finfo(x.dtype).eps)
+    for _ in range(STEPS):
+        if not (scale := np.sum(c**2) / q.shape[1]) > 0 or damping > 1e6:
+            break
+        next_x, next_c = _step(x, c, q, free, penalty, damping * scale)
+        left = _miss(next_x, next_c, q)
+        if miss < done and not left < miss / 2:
+            break  # at rounding
+        if left < miss:
+            x, c, miss, damping = next_x, next_c, left, max(damping / 2, done)
+        else:
+            damping *= 4
+    return c
+
+
+def _step(x, c, q, free, penalty, damping):
+    """x (d, m) and c (m, k) after J^T (J J^T + damping I)^{-1} (Q - X C), J: dX, dC -> dX C + X dC, dC measured by penalty ||dC||_F.
+
+    J J^T is a k x k block for each pixel plus a matrix of rank m k. With G_i = (C_{F_i}^T C_{F_i} + damping I)^{-1} and residuals r_i,
+    dC solves penalty^2 dC + sum_i x_i x_i^T dC G_i = sum_i x_i r_i^T G_i, and dX_i = (r_i - dC^T x_i)^T G_i C^T where it is free.
+    """
+    (d, m), k = x.shape, c.shape[1]
+    r = q - x @ c
+    blocks = (free @ (c[:, :, None] * c[:, None]).reshape(m, -1)).reshape(d, k, k)
+    g = np.linalg.inv(blocks + damping * np.eye(k, dtype=c.dtype))
+    squares = (x[:, :, None] * x[:, None]).reshape(d, -1)
+    normal = (squares.T @ g.reshape(d, -1)).reshape(m, m, k, k).swapaxes(1, 2).reshape(m * k, m * k)
+    normal[np.diag_indices(m * k)] += penalty**2
+    dc = np.linalg.solve(normal, (x.T @ np.einsum("dk,dkl->dl", r, g)).ravel()).reshape(m, k)
+    return x + free * (np.einsum("dk,dkl->dl", r - x @ dc, g) @ c.T), c + dc
+
+
+def _nearest(x, c, q, free):
+    """For each pixel the least change of its free entries that solves x_i C = q_i: (q_i - x_i C) C_F^+."""
+    inverse = np.linalg.pinv(np.where(free[:, :, None], c, 0))  # (d, k, m)
+    return x + free * np.einsum("dk,dkm->dm", q - x @ c, inverse)
+
+
+@door()
+def independence(
+    weights: Float[Array, "k d"], points: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
+) -> float:
+    """Least over largest singular value of the conditions that held pixels set on C: 0 if dependent, 1 if there are none.
+
+    X_S C = Q can be solved for every small change of the held values where dC -> (N_i^T dC^T x_i)_i is onto, with N_i a basis of the
+    complement of range(C_{F_i}^T): above 0, all held values near those of the set allow an exact set as well. The singular values
+    are those of this map.
+
+    Args:
+        weights: (k, d) W of rank k.
+        points: (m, d) an exact set of rank m.
+        held: (m, d) True where an entry must not change.
+    Returns: a number in [0, 1].
+    Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
+    """
+    checks.matrix("weights", weights)
+    checks.matrix("points", points, cols=np.shape(weights)[1])
+    x, free = np.asarray(points).T, ~_mask(held, np.shape(points)).T
+    c = np.linalg.pinv(x) @ np.linalg.qr(np.asarray(weights).T)[0]
+    conditions = []
+    for row, f in zip(x, free, strict=True):
+        _, s, vt = np.linalg.svd(np.where(f[:, None], c, 0))
+        conditions.append(np.kron(row, vt[np.sum(s > 1e-12 * np.linalg.norm(c)) :]))
+    s = np.linalg.svd(np.concatenate(conditions), compute_uv=False)
+    rows = sum(map(len, conditions))
+    return 1.0 if rows == 0 else 0.0 if rows > len(s) else float(s[-1] / s[0])
+
+
+@door()
+def least_error(
+    weights: Float[Array, "k d"], start: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
+) -> float:
+    """A relative recovery error below which no set stays, with any labels and lam_S, from the pixels held in all points.
+
+    The rows of W_S lie in the span of the points; on the pixels H that every point holds, that span is one of m known vectors, so
+    ||W_S - W||_F >= ||W_H (I - Pi_H)||_F with their projector Pi_H. Zero in general for at most m such pixels. Where all other
+    entries are free, sets come as near to it as one likes, and one attains it iff rank [W_{H^c}, W_H Pi_H] <= rank(W_H Pi_H) + m -
+    rank(X_H), for instance if rank(W_H Pi_H) + m - rank(X_H) >= k.
+
+    Args:
+        weights: (k, d) W.
+        start: (m, d) points; read where a pixel is held in all of them.
+        held: (m, d) True where an entry must not change.
+    Returns: the bound on ||W_S - W||_F / ||W||_F.
+    Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
+    """
+    checks.matrix("weights", weights)
+    checks.matrix("start", start, cols=np.shape(weights)[1])
+    whole = np.flatnonzero(_mask(held, np.shape(start)).all(0))
+    w, x = np.asarray(weights)[:, whole], np.asarray(start)[:, whole]
+    if not len(whole):
+        return 0.0
+    _, s, basis = np.linalg.svd(x, full_matrices=False)
+    basis = basis[s > 10 * max(x.shape) * np.finfo(s.dtype).eps * s[0]]
+    return float(np.linalg.norm(w - (w @ basis.T) @ basis) / np.linalg.norm(weights))

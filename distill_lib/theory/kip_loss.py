@@ -1,0 +1,191 @@
+r"""The loss of kernel inducing points (KIP), and the same loss without the training set (Theorem 6.1).
+
+The model that a support set trains has the weights W_S, and its loss on the training set is
+
+.. math:: L(X_S) = \|Y_S (K_{SS} + \lambda_S I)^{-1} K(X_S, X) - Y\|_F^2 = \|W_S\,\phi(X) - Y\|_F^2 .
+
+An orthogonal matrix that mixes the n samples leaves L alone. One exists that leaves features to r = rank phi(X) samples only:
+phi(X) Q = [R, 0] and Y Q = [T, E], so that R R^T = G, T R^T = C and
+
+.. math:: L(X_S) = \|W_S R - T\|_F^2 + \|E\|_F^2,
+
+where ||E||^2 is the least loss of any weights. Everything below takes a `Target`, which is a training set, a batch or the reduced
+pair (R, T); it is pure, can be jitted, and is differentiated with respect to support points x through `support = phi(x)`.
+"""
+
+from typing import Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jax.scipy.linalg import solve, solve_triangular
+from jaxtyping import Array, Float
+
+from distill_lib.boundary.door import door
+from distill_lib.ridge.model import RidgePath, RidgeStats
+
+Scalar = Float[Array, ""] | float
+
+
+class Target(eqx.Module):
+    """What a support set is judged on: the loss ||W R - T||_F^2 + rest of the weights W that it trains.
+
+    `Target(features, labels)` is a training set or a batch of it.
+
+    Attributes:
+        features: (r, p) one row a sample: phi(X), or R of the reduced set.
+        labels: (r, k) one row a sample: Y, or T.
+        rest: the loss that no weights can change, 0 for samples as they are.
+    """
+
+    features: Float[Array, "r p"]
+    labels: Float[Array, "r k"]
+    rest: Scalar = 0.0
+
+    @classmethod
+    def reduced(cls, stats: RidgeStats) -> Self:
+        """A training set of any size as p rows, from its statistics: with G = V diag(e) V^T, R = V diag(e)^{1/2} and T = C V diag(e)^{-1/2}.
+
+        Eigenvalues within rounding of zero count as zero, so singular values of phi(X) below about sqrt(p eps) of the
+        largest are lost (and it cannot be traced): give statistics in float64, or turn the samples themselves with `baselines.same_moments`.
+        """
+        path = RidgePath.of(stats)
+        seen = path._filter(0.0)
+        root = jnp.sqrt(jnp.where(seen > 0, path.values, 0))
+        labels = (path.rotated * seen * root).T
+        # ||Y||^2 = ||T||^2 + the least loss: rounding may take the difference below zero, and n independent samples are fitted.
+        fitted = stats.count <= jnp.count_nonzero(seen)
+        rest = jnp.where(fitted, 0, jnp.clip(stats.label_sq - jnp.vdot(labels, labels), 0))
+        return cls(root[:, None] * path.vectors.T, labels, rest)
+
+    @door()
+    def loss(self, weights: Float[Array, "k p"]) -> Float[Array, ""]:
+        """||W R - T||_F^2 + rest."""
+        residual = self.features @ weights.T - self.labels
+        return jnp.vdot(residual, residual) + self.rest
+
+
+@door()
+def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array, ""]:
+    """lam_S = reg tr(K_SS) / m, the convention of KIP; it moves with the support points and so does its gradient.
+
+    Args:
+        support: (m, p) features phi(X_S).
+        reg: 1e-6 in KIP and in the paper's comparison with it.
+    """
+    return reg * jnp.vdot(support, support) / len(support)
+
+
+@door()
+def weights(support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Scalar) -> Float[Array, "k p"]:
+    """W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T by Cholesky, with an m x m system or, for m > p, a p x p one.
+
+    As `closed_form.recovered_weights`, but to be traced and differentiated. At lam_S = 0, if given as a plain number, it is Y_S phi(X_S)^+.
+
+    Raises: ValueError unless there is one label row for each support point.
+    """
+    m, p = support.shape
+    if len(labels) != m:
+        raise ValueError(f"there are {len(labels)} label rows for m = {m} support points; give one for each.")
+    if isinstance(reg_s, int | float) and reg_s == 0:
+        return (jnp.linalg.pinv(support) @ labels).T
+    if m <= p:
+        gram = support @ support.T + reg_s * jnp.eye(m, dtype=support.dtype)
+        return solve(gram, labels, assume_a="pos").T @ support
+    # (K_SS + lam_S I)^{-1} F = F (F^T F + lam_S I)^{-1} for rows F.
+    moment = support.T @ support + reg_s * jnp.eye(p, dtype=support.dtype)
+    return solve(moment, support.T @ labels, assume_a="pos").T
+
+
+@door()
+def loss(
+    support: Float[Array, "m p"], labels: Float[Array, "m k"], target: Target, reg_s: Scalar
+) -> Float[Array, ""]:
+    """L(X_S) of Theorem 6.1 for given labels.
+
+    Args:
+        support: (m, p) features phi(X_S).
+        labels: (m, k) Y_S.
+        target: the training set, a batch of it, or the reduced one.
+        reg_s: lam_S, a number or `relative_reg(support)`.
+    Raises: ValueError for shapes that do not fit.
+    """
+    _fit(support, target)
+    return target.loss(weights(support, labels, reg_s))
+
+
+@door()
+def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""]:
+    """The least L(X_S) over all labels Y_S, with its gradient in the support points.
+
+    No lam_S occurs: (K_SS + lam_S I)^{-1} is invertible, so the labels undo it. The gradient takes the best labels as constants, which
+    is exact for first derivatives (not for second ones) wherever the rank of phi(X_S)^T phi(X) does not change.
+
+    Raises: ValueError for shapes that do not fit.
+    """
+    return target.loss(coefficients(support, target).T @ support)
+
+
+@door()
+def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0) -> Float[Array, "m k"]:
+    """Labels Y_S = c (K_SS + lam_S I) of least loss, with c of `coefficients`; constant for differentiation.
+
+    Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, where that inverse exists; else one of many optimal ones.
+
+    Raises: ValueError for shapes that do not fit.
+    """
+    c = coefficients(support, target)
+    return stop_gradient(support @ (support.T @ c) + reg_s * c)
+
+
+@door()
+def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "m k"]:
+    """The c of least norm for which W_S = c phi(X_S)^T, c stored transposed, has least loss; constant for differentiation.
+
+    Raises: ValueError for shapes that do not fit.
+    """
+    _fit(support, target)
+    support, target = stop_gradient((support, target))
+    return least_squares(target.features @ support.T, target.labels)
+
+
+@door()
+@jax.jit
+def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
+    """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD where the first round fails.
+
+    The first round leaves Q^T Q = I up to cond(B)^2 eps, the second up to eps if that was below 1; so the loss is as accurate as by
+    Householder's QR up to cond(B) of about 10^7 in float64, and beyond it, or where B has not full rank, by singular values.
+    """
+    r, m = b.shape
+
+    def cholesky_round(a):
+        gram = a.T @ a
+        lower = jnp.linalg.cholesky(gram)
+        return gram, lower, solve_triangular(lower, a.T, lower=True).T
+
+    _, first, q = cholesky_round(b if m <= r else b.T)
+    gram, second, q = cholesky_round(q)
+
+    def full_rank():
+        if m <= r:  # B = Q (L_1 L_2)^T
+            inner = solve_triangular(second, q.T @ t, lower=True, trans=1)
+            return solve_triangular(first, inner, lower=True, trans=1)
+        return q @ solve_triangular(second, solve_triangular(first, t, lower=True), lower=True)
+
+    def any_rank():
+        u, s, vt = jnp.linalg.svd(b, full_matrices=False)
+        kept = s > 10 * max(r, m) * jnp.finfo(s.dtype).eps * s[0]
+        return vt.T @ (jnp.where(kept, 1 / jnp.where(kept, s, 1), 0)[:, None] * (u.T @ t))
+
+    # Not true for NaN, which a failed factorisation leaves.
+    orthonormal = jnp.linalg.norm(gram - jnp.eye(len(gram), dtype=b.dtype)) < 0.1
+    return jax.lax.cond(orthonormal, full_rank, any_rank)
+
+
+def _fit(support, target):
+    if support.shape[1] != target.features.shape[1]:
+        raise ValueError(
+            f"the support has p = {support.shape[1]} features and the target {target.features.shape[1]}; they must be of one feature map."
+        )

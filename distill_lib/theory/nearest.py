@@ -1,0 +1,120 @@
+r"""Distilled sets near real data, measured between the data themselves.
+
+Points carry W, for labels of their own and every lam_S, iff their span contains range(W^T): training gives
+W X_{lam_S} X_{lam_S}^+ = W Pi, and the projector Pi onto the span does not know lam_S. So the question is how little real samples have to
+move until their span contains k given directions; `nearest_set` moves them least, `robust_set` so that rounding does not undo it.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door
+from distill_lib.linalg.pseudoinverse import rank, regularised_pinv, svd
+from distill_lib.theory.closed_form import solved_labels
+
+
+class Nearest(NamedTuple):
+    """A distilled set near real features.
+
+    Attributes:
+        features: (m, p) phi(X_S), the same for every lam_S.
+        labels: (m, k) Y_S = W phi_{lam_S}(X_S).
+        distance: Frobenius distance from the features to the real ones.
+    """
+
+    features: Float[Array, "m p"]
+    labels: Float[Array, "m k"]
+    distance: float
+
+
+@door()
+def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
+    """The features nearest to real ones among all that carry W exactly, with labels of their own.
+
+    With P Xh = J diag(t_1 >= ... >= t_m) B^T, P = I - W^+ W, and B_k the last k columns of B, X_S = Xh - P Xh B_k B_k^T lies at the least
+    distance, sqrt(t_{m-k+1}^2 + ... + t_m^2). At m = k this is X_S = W^+ W Xh; samples that span everything do not move (Theorem 4.2).
+    Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r directions of their row space.
+
+    Args:
+        weights: (k, p) original model W of rank k.
+        real: (m, p) real features of rank at least k.
+        reg_s: lam_S of the labels.
+    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh B_k singular, so that no set
+        attains the distance.
+    """
+    _check(weights, real, reg_s)
+    k, p = weights.shape
+    x = svd(real)
+    if len(x.s) < k:
+        raise ValueError(
+            f"the real features have rank {len(x.s)}, below k = {k}; choose more samples, or other ones."
+        )
+    if len(x.s) == p:
+        return Nearest(real, solved_labels(weights, real, reg_s), 0.0)
+    q = _row_basis(weights)
+    px = real - (real @ q) @ q.T
+    # The book's J diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left ones of px.
+    b, t, _ = jnp.linalg.svd(x.v.T @ px, full_matrices=False)
+    tail = x.v @ b[:, -k:]
+    # q for W: the same rank, without W's own scale. Rounding turns a zero here into a few units of it, more where the gap
+    # to B_k is small; below, X_S would not be of full rank to working precision either.
+    entering = jnp.linalg.svd(q.T @ (real.T @ tail), compute_uv=False)
+    if entering[-1] <= max(10 * p, 1000) * jnp.finfo(real.dtype).eps * x.s[0]:
+        raise ValueError(
+            "W Xh B_k is singular: the directions of the real data that would be given up carry none of the model; "
+            "choose other real samples or a larger m."
+        )
+    features = real - tail @ (tail.T @ px)
+    return Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t[-k:])))
+
+
+@door()
+def robust_set(
+    weights: Float[Array, "k p"], real: Float[Array, "m p"], penalty: float, reg_s: float = 0.0
+) -> Nearest:
+    """Features near real ones that carry W with small coefficients, so that it survives rounding.
+
+    With orthonormal rows Q^T of W's row space, C = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the samples combine to the model's rows, by
+    ridge regression, and X_S = Xh - (Xh C - Q) C^+ the nearest set for which they do it exactly, X_S C = Q. When the points are rounded by
+    E and the labels solved again, the relative recovery error is at most ||E||_2 ||C||_2 <= ||E||_2 / (2 sqrt(penalty)). The set of penalty
+    0 is the limit of Corollary 4.1.1 with Y_S = W Xh_{lam_S} as lam_S grows.
+
+    Args:
+        weights: (k, p) original model W of rank k.
+        real: (m, p) real features with W Xh of rank k; they may repeat.
+        penalty: at least 0; more of it, smaller C and a larger distance.
+        reg_s: lam_S of the labels.
+    Raises: ValueError if m < k, rank(W) < k or rank(W Xh) < k.
+    """
+    _check(weights, real, reg_s)
+    checks.reg("penalty", penalty)
+    k = len(weights)
+    q = _row_basis(weights)
+    c = svd(regularised_pinv(real, penalty) @ q)
+    if len(c.s) < k:
+        raise ValueError(
+            f"the model's outputs W Xh on the real samples have rank {len(c.s)}, below k = {k}; choose other samples."
+        )
+    step = c.with_values(1 / c.s) @ (c.with_values(c.s).T @ real - q.T)
+    features = real - step
+    return Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(step)))
+
+
+def _row_basis(weights):
+    return jnp.linalg.qr(weights.T)[0]  # Q, so that P = I - Q Q^T
+
+
+def _check(weights, real, reg_s):
+    checks.matrix("weights", weights)
+    k, p = weights.shape
+    checks.matrix("real", real, cols=p)
+    checks.reg("reg_s", reg_s)
+    if len(real) < k:
+        raise ValueError(
+            f"m = {len(real)} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+        )
+    if (r := rank(weights)) < k:
+        raise ValueError(f"the model W has rank {r}; a set near real data needs rank k = {k}.")

@@ -1,0 +1,94 @@
+r"""Support points found by Gauss-Newton, for feature maps that have no right inverse.
+
+At lam_S = 0 points carry W, with the labels W phi(X_S), iff range(W^T) lies in the span of their features. With Q an
+orthonormal basis of the complement of that span these are the k (p - m) equations W Q = 0 in the m d coordinates of X_S.
+To first order where W Q is small, and with C = W phi(X_S)^{+T} the weights that combine the features to W,
+
+.. math:: d(W Q) = -\, C\, d\phi(X_S)^\top Q .
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from distill_lib.boundary import checks
+from distill_lib.features import FeatureMap
+
+
+class Solved(NamedTuple):
+    """Where a descent ended.
+
+    Attributes:
+        points: (m, d) X_S.
+        labels: (m, k) Y_S = W phi(X_S).
+        error: relative recovery error of training on them with lam_S = 0: at the level of rounding if they carry W.
+        steps: linear systems solved.
+    """
+
+    points: Float[Array, "m d"]
+    labels: Float[Array, "m k"]
+    error: float
+    steps: int
+
+
+def solve_points(
+    phi: FeatureMap, weights: Float[Array, "k p"], start: Float[ArrayLike, "m d"], steps: int = 100
+) -> Solved:
+    """Points near `start` that carry W at lam_S = 0, by Levenberg and Marquardt's damped Gauss-Newton steps of least norm.
+
+    A search: it ends when W Q is at the level of rounding, when no step shortens it, or after `steps`, and `error` tells how
+    near it came. A step solves k (p - m) equations densely.
+
+    Args:
+        phi: any differentiable feature map; it need not have an inverse.
+        weights: (k, p) original model W.
+        start: (m, d) points to begin at, real samples or random ones, m >= k.
+    Raises: ValueError if m < k, shapes do not fit, or an entry is not finite.
+    """
+    checks.matrix("weights", weights, cols=phi.dim_out)
+    checks.matrix("start", start, cols=phi.dim_in)
+    w = np.asarray(weights)
+    x = np.asarray(start, w.dtype)
+    if len(x) < len(w):
+        raise ValueError(
+            f"m = {len(x)} support points cannot carry a model with k = {len(w)} outputs; Theorem 4.1 needs m >= k."
+        )
+    rounding = 10 * np.finfo(w.dtype).eps * np.linalg.norm(w)
+    residual, slope = _linearised(phi, w, x)
+    damping, taken = 1e-2, 0
+    while taken < steps and damping < 1e6 and np.linalg.norm(residual) > rounding:
+        gram = slope @ slope.T
+        gram[np.diag_indices_from(gram)] += damping * np.trace(gram) / len(gram)
+        trial = x + (slope.T @ np.linalg.solve(gram, residual)).reshape(x.shape)
+        further = _linearised(phi, w, trial)
+        if np.linalg.norm(further[0]) < np.linalg.norm(residual):
+            x, (residual, slope), damping = trial, further, max(damping / 4, 1e-14)
+        else:
+            damping *= 8
+        taken += 1
+    features = np.asarray(_features_and_derivative(phi, x)[0])
+    labels = features @ w.T
+    trained = np.linalg.lstsq(features, labels, rcond=None)[0].T
+    error = float(np.linalg.norm(trained - w) / np.linalg.norm(w))
+    return Solved(jnp.asarray(x), jnp.asarray(labels), error, taken)
+
+
+def _linearised(phi, w, x):
+    """W Q as a vector, and the matrix that takes a change of the points to minus its change."""
+    features, derivative = map(np.asarray, _features_and_derivative(phi, x))
+    m = len(x)
+    q, r = np.linalg.qr(features.T, mode="complete")
+    inside, outside = q[:, :m], q[:, m:]
+    # C phi(X_S)^T = W in least squares
+    c = np.linalg.lstsq(r[: inside.shape[1]], (w @ inside).T, rcond=None)[0].T
+    slope = np.einsum("km,mqd->kqmd", c, outside.T @ derivative)
+    return (w @ outside).ravel(), slope.reshape(-1, x.size)
+
+
+@eqx.filter_jit
+def _features_and_derivative(phi, x):
+    return phi(x), jax.vmap(jax.jacfwd(lambda row: phi(row[None])[0]))(x)
