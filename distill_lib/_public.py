@@ -11,8 +11,10 @@ from distill_lib.features import (
     Linear,
     RandomFourier,
 )
-from distill_lib.images.normalisation import Normalisation, balanced_sample, picture_grid, save_picture
+from distill_lib.images.normalisation import Normalisation
+from distill_lib.images.pictures import picture_grid, save_picture
 from distill_lib.images.quantisation import quantise, restore
+from distill_lib.images.sampling import balanced_sample
 from distill_lib.linalg.pseudoinverse import regularised, regularised_pinv, unregularised
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge
 from distill_lib.ridge.model import GRID, RidgeModel, RidgePath, RidgeStats, fit

@@ -151,7 +151,6 @@ def label_solve(
         report: called with (samples seen, samples in all) after each strip.
     Raises: ValueError for points that do not fit, an empty batch, or a negative reg.
     """
-    checks.reg("reg", reg)
     checks.batch(batch)
     checks.matrix("points", points, cols=targets.preprocessing.dim)
     k_ss = gram(kernel, points, block=block)

@@ -17,7 +17,7 @@ from distill_lib.baselines import descent
 from distill_lib.baselines.descent import Descent
 from distill_lib.baselines.training_set import Targets, centred_labels
 from distill_lib.boundary import checks
-from distill_lib.images.normalisation import balanced_sample
+from distill_lib.images.sampling import balanced_sample
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
 from distill_lib.kernels.infinite_width import InfiniteWidth

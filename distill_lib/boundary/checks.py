@@ -1,5 +1,6 @@
 """One clear sentence for each kind of bad input, raised before long work starts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,13 +10,21 @@ from jaxtyping import ArrayLike
 
 def matrix(name: str, array: ArrayLike, rows: int | None = None, cols: int | None = None) -> None:
     """Raise ValueError unless `array` is a finite matrix with the stated numbers of rows and columns."""
-    shape = np.shape(array)
-    wanted = tuple("any" if size is None else str(size) for size in (rows, cols))
-    if len(shape) != 2 or any(
-        size not in (None, seen) for size, seen in zip((rows, cols), shape, strict=True)
-    ):
-        raise ValueError(f"{name} has shape {shape}, but a matrix of shape ({', '.join(wanted)}) is needed.")
+    shaped(name, array, (rows, cols))
     finite(name, array)
+
+
+def shaped(name: str, array: ArrayLike, wanted: Sequence[int | None]) -> None:
+    """Raise ValueError unless `array` has that many axes, of the lengths that are not None."""
+    shape = np.shape(array)
+    if len(shape) != len(wanted) or any(
+        size not in (None, seen) for size, seen in zip(wanted, shape, strict=True)
+    ):
+        sizes = ", ".join("any" if size is None else str(size) for size in wanted)
+        form = {1: f"a vector of shape ({sizes},)", 2: f"a matrix of shape ({sizes})"}
+        raise ValueError(
+            f"{name} has shape {shape}, but {form.get(len(wanted), f'shape ({sizes})')} is needed."
+        )
 
 
 def finite(name: str, array: ArrayLike, rows: Any = None) -> None:
@@ -23,8 +32,9 @@ def finite(name: str, array: ArrayLike, rows: Any = None) -> None:
     if not all_finite(array):
         values = np.asarray(array)
         bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
-        at, *rest = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        first = (at if rows is None else int(rows[at]), *rest)
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        if rows is not None:
+            first = (int(rows[first[0]]), *first[1:])
         raise ValueError(
             f"{name} holds {bad} entries that are NaN or infinite (the first at index {first}); "
             "clean or drop those samples."

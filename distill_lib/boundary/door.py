@@ -1,13 +1,17 @@
-"""The one door for arrays: whatever comes in becomes floats, and no NaN or infinity goes out.
+"""The one door for arrays: whatever comes in becomes floats that fit, and no NaN or infinity goes out.
 
-A public function is marked `@door()`. Its annotations then say what comes in: `Float[...]` arguments become arrays of floats
-(`floats`), a `PRNGKeyArray` has to be a JAX key. Of what it returns every number has to be finite. Images, which may be bytes and too
-many to read at once, have a door of their own: `images.Normalisation.opened` and `images.batches`.
+A public function is marked `@door()`. Its annotations then say what comes in. `Float[...]` arguments become arrays of floats
+(`floats`), finite and of that many axes, and axes of one name are of one length; a `PRNGKeyArray` has to be a JAX key; what is
+named reg, reg_s or penalty has to be a ridge parameter. Of what the function returns every number has to be finite.
+
+That is done once, where a user comes in: what a marked function calls takes arrays that have been checked. Images, which may be
+bytes and too many to read at once, have a door of their own: `Normalisation.opened` and `batches`.
 """
 
 import functools
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar, get_args
 
 import jax
@@ -18,38 +22,42 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from distill_lib.boundary import checks
 
 _FLOATS, _INTS = (kind[Array, ""].dtypes for kind in (Float, Int))  # type: ignore[attr-defined]
+_REGS = ("reg", "reg_s", "penalty")
+_inside: ContextVar[bool] = ContextVar("inside a marked function", default=False)
 F = TypeVar("F", bound=Callable)
 
 
 def door(*, infinite: bool = False) -> Callable[[F], F]:
     """Arguments come in by their annotations, and the result leaves finite, or without NaN if it may be `infinite`.
 
-    Functions stay differentiable and can be compiled: what is being traced passes by its type alone.
+    Functions stay differentiable and can be compiled: what is being traced passes by its type and shape alone.
     """
 
     def mark(function: F) -> F:
         parameters = inspect.signature(function).parameters
         names = list(parameters)
-        enter = {name: _entrance(p.annotation) for name, p in parameters.items()}
-        # What an annotation allows beside an array: None, or a word.
-        words = {
-            name: tuple(kind for kind in get_args(p.annotation) if kind in (str, type(None)))
-            for name, p in parameters.items()
-        }
-
-        def entered(name, value):
-            convert = enter.get(name)
-            if convert is None or isinstance(value, words[name]):
-                return value
-            return convert(name, value)
+        entrances = {name: _entrance(name, p.annotation) for name, p in parameters.items()}
 
         @functools.wraps(function)
         def through(*args, **kwargs):
-            given = [entered(name, value) for name, value in zip(names, args, strict=False)]
-            named = {name: entered(name, value) for name, value in kwargs.items()}
-            result = function(*given, *args[len(names) :], **named)
-            seen = dict(zip(names, given, strict=False)) | named
-            _leave(function.__qualname__, result, seen, infinite)
+            if _inside.get():
+                return function(*args, **kwargs)
+            given: dict[str, Any] = {}
+            sizes: dict[str, int] = {}
+            for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+                enter = entrances.get(name)
+                given[name] = value if enter is None else enter(value, sizes)
+            count = min(len(args), len(names))
+            token = _inside.set(True)
+            try:
+                result = function(
+                    *(given[name] for name in names[:count]),
+                    *args[count:],
+                    **{name: given[name] for name in kwargs},
+                )
+            finally:
+                _inside.reset(token)
+            finished(f"the result of {function.__qualname__}", result, infinite=infinite)
             return result
 
         through.__kwdefaults__ = getattr(function, "__kwdefaults__", None)  # type: ignore[attr-defined]
@@ -137,25 +145,43 @@ def finished(where: str, result: Any, *, infinite: bool = False) -> None:
         )
 
 
-def _entrance(annotation: Any) -> Callable[[str, Any], Any] | None:
-    """What an argument goes through, by its annotation."""
+def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any] | None:
+    """What an argument goes through, by its name and annotation; `sizes` are the lengths of the axes so far."""
     kinds = get_args(annotation) or (annotation,)
     if any(kind in kinds for kind in get_args(PRNGKeyArray)):
-        return checks.key
-    for types, convert in ((_FLOATS, floats), (_INTS, plain)):
-        if any(getattr(kind, "dtypes", None) == types and kind.dim_str for kind in kinds):
-            return convert
+        return lambda value, sizes: checks.key(name, value)
+    if name in _REGS:
+        return lambda value, sizes: _ridge_parameter(name, value)
+    # What an annotation allows beside an array: None, or a word.
+    words = tuple(kind for kind in kinds if kind in (str, type(None)))
+    for types, convert in ((_FLOATS, _fitting), (_INTS, lambda name, value, axes, sizes: plain(name, value))):
+        for kind in kinds:
+            if getattr(kind, "dtypes", None) == types and kind.dim_str:
+                axes = kind.dim_str.split()
+                return lambda value, sizes: (
+                    value if isinstance(value, words) else convert(name, value, axes, sizes)
+                )
     return None
 
 
-def _leave(where: str, result: Any, given: dict[str, Any], infinite: bool) -> None:
-    try:
-        finished(f"the result of {where}", result, infinite=infinite)
-    except ValueError:
-        for name, value in given.items():  # what was not finite when it came is the cause
-            if isinstance(value, jax.Array | np.ndarray) and not isinstance(value, jax.core.Tracer):
-                checks.finite(name, value)
-        raise
+def _fitting(name: str, value: Any, axes: list[str], sizes: dict[str, int]) -> Any:
+    values = floats(name, value)
+    if not any(axis.startswith(("...", "*")) for axis in axes):
+        wanted = [int(axis) if axis.isdigit() else sizes.get(axis) for axis in axes]
+        checks.shaped(name, values, wanted)
+        if len(set(axes)) < len(axes):  # a square matrix
+            first = {axis: np.shape(values)[axes.index(axis)] for axis in axes}
+            checks.shaped(name, values, [first[axis] for axis in axes])
+        sizes |= dict(zip(axes, values.shape, strict=True))
+    if not isinstance(values, jax.core.Tracer):
+        checks.finite(name, values)
+    return values
+
+
+def _ridge_parameter(name: str, value: Any) -> Any:
+    if not isinstance(value, jax.core.Tracer):
+        checks.reg(name, value)
+    return value
 
 
 def _numbers(array: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from distill_lib import paper
 from distill_lib.baselines import rfad
 from distill_lib.baselines.finite_network import FiniteNetwork, train_stably
 from distill_lib.data import Dataset
-from distill_lib.images.normalisation import balanced_sample
+from distill_lib.images.sampling import balanced_sample
 from distill_lib.images.whitening import Preprocessing, Whitening
 from distill_lib.kernels import regression
 from distill_lib.kernels.infinite_width import InfiniteWidth

@@ -39,9 +39,6 @@ def coefficients(
     Raises: ValueError if the kernel matrix with lam is singular to working precision, for shapes that do not fit, or a
         negative reg.
     """
-    checks.matrix("k_ss", k_ss, cols=len(k_ss))
-    checks.matrix("labels", labels, rows=len(k_ss))
-    checks.reg("reg", reg)
     k_ss, labels = jnp.asarray(k_ss), jnp.asarray(labels)
     found = _solve(k_ss, labels, reg)
     # ||K|| ||c|| / ||y|| is at most the condition number; beyond 0.1 / eps not a digit of c is left. ||K|| by its largest row sum.
@@ -74,9 +71,6 @@ def scores(
         report: called with the progress of K_ts, which is kept whole, (n, m).
     Raises: ValueError as `coefficients`, or for points that do not fit.
     """
-    checks.matrix("points", points)
-    checks.matrix("labels", labels, rows=len(points))
-    checks.matrix("x", x, cols=np.shape(points)[1])
     found = coefficients(gram(kernel, points, block=block), labels, reg)
     return cross(kernel, x, points, block=block, report=report) @ found
 

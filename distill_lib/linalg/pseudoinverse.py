@@ -18,7 +18,6 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, ArrayLike, Float
 
-from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 
 Signs = str | Float[ArrayLike, " r"]
@@ -132,8 +131,6 @@ def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[A
 
     Raises: ValueError for a negative reg or non-finite features.
     """
-    checks.matrix("features", features)
-    checks.reg("reg", reg)
     if reg == 0:
         return pinv(features)
     # Continuous in the singular values, so nothing is cut: small ones carry what a small reg lets through.
@@ -148,8 +145,6 @@ def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array,
 
     At reg = 0 this is the features themselves. Raises: as `regularised_pinv`.
     """
-    checks.matrix("features", features)
-    checks.reg("reg", reg)
     if reg == 0:
         return features
     f = svd(features)
@@ -169,8 +164,6 @@ def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs =
             which root to take. At reg = 0 only "+" gives features.
     Raises: ValueError if reg > mu_min^2 / 4 (the bound lam_S <= 1 / (4 s'_1^2) of Theorem 4.1), or for a bad branch.
     """
-    checks.matrix("target", target)
-    checks.reg("reg", reg)
     t = svd(target)
     s = roots(t.s, reg, branch)
     return target if reg == 0 else t.with_values(s)

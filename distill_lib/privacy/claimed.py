@@ -30,8 +30,6 @@ def claimed_deviation(
         bound: B >= ||phi(x_i)||; sigma_0: below the smallest singular value of phi(X).
     Raises: ValueError unless rank(Y_S) = k, the shapes fit, bound, sigma_0 and epsilon are above 0 and 0 < delta < 1.
     """
-    checks.matrix("labels", labels)
-    checks.matrix("targets", targets, cols=labels.shape[1])
     check_guarantee(epsilon, delta)
     checks.positive("bound", bound)
     checks.positive("sigma_0", sigma_0)
@@ -55,8 +53,6 @@ def claimed_release(
 
     Raises: ValueError unless rank(Y_S) = k and the shapes fit.
     """
-    checks.matrix("labels", labels)
-    checks.matrix("weights", weights, rows=labels.shape[1])
     left, rest = _split(labels)
     z = deviation * rng.standard_normal((*trials, len(labels), np.shape(weights)[1]))
     return np.linalg.pinv(left @ np.asarray(weights) + rest @ z).swapaxes(-1, -2)

@@ -44,8 +44,6 @@ class RidgeStats(eqx.Module):
     @door()
     def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
         """Statistics of one chunk. Raises: ValueError for shapes that do not fit or entries that are not finite."""
-        checks.matrix("features", features)
-        checks.matrix("targets", targets, rows=len(features))
         zero = cls._zero(features.shape[1], targets.shape[1], features.dtype)
         return zero._plus(features, targets, len(features))._mirrored()
 
@@ -101,7 +99,6 @@ class RidgeStats(eqx.Module):
 
         Raises: ValueError if G + reg I is not numerically positive definite.
         """
-        checks.reg("reg", reg)
         factor = jax.scipy.linalg.cho_factor(self.gram + reg * jnp.eye(len(self.gram), dtype=self.gram.dtype))
         weights = jax.scipy.linalg.cho_solve(factor, self.cross.T).T
         if not bool(jnp.isfinite(weights).all()):
@@ -188,7 +185,6 @@ class RidgePath(eqx.Module):
     @door()
     def weights(self, reg: float) -> Float[Array, "k p"]:
         """W(reg); at reg = 0 the minimum-norm solution C G^+."""
-        checks.reg("reg", reg)
         return _filtered(self.rotated, self._filter(float(reg)), self.vectors)
 
     @door()
@@ -240,6 +236,10 @@ class RidgeModel(eqx.Module):
     reg: float = eqx.field(static=True)
     regs: tuple[float, ...] = eqx.field(static=True)
     validation: tuple[float, ...] = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.weights, jax.core.Tracer):
+            checks.matrix("weights", self.weights, cols=self.feature_map.dim_out)
 
     @door()
     def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:

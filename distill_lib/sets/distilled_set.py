@@ -15,7 +15,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, UInt8
 from distill_lib.boundary import checks, npz
 from distill_lib.boundary.plain import plain
 from distill_lib.features import FeatureMap
-from distill_lib.images.normalisation import picture_grid
+from distill_lib.images.pictures import picture_grid
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
 from distill_lib.kernels.infinite_width import InfiniteWidth, cross, gram
@@ -115,7 +115,7 @@ class DistilledSet(eqx.Module):
         return self.normalisation.inverse(self.points)
 
     def picture(self, columns: int = 10, **options) -> UInt8[np.ndarray, "height width 3"]:
-        """The points as a grid; options are those of `images.picture_grid`, `images.save_picture` writes it."""
+        """The points as a grid; options are those of `pictures.picture_grid`, `pictures.save_picture` writes it."""
         return picture_grid(self.images(), columns, **options)
 
     def save(self, path: str | Path) -> None:

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.linalg.pseudoinverse import (
     Signs,
@@ -26,16 +25,14 @@ from distill_lib.linalg.pseudoinverse import (
     roots,
     svd,
 )
+from distill_lib.theory.conditions import enough_points
 
 
 @door()
 def label_svd(labels: Float[Array, "m k"]) -> Svd:
     """Decomposition of the labels. Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes."""
     m, k = labels.shape
-    if m < k:
-        raise ValueError(
-            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
-        )
+    enough_points(m, k)
     y = svd(np.asarray(labels))  # few columns: not worth compiling a program
     if len(y.s) < k:
         raise ValueError(
@@ -58,13 +55,9 @@ def recovery_matrix(
     Returns: (m, p) matrix D, the regularised pseudoinverse that the support features must have.
     Raises: ValueError if m < k, rank(labels) < k, shapes do not fit, or an entry is not finite.
     """
-    checks.matrix("labels", labels)
-    m, k = labels.shape
-    checks.matrix("weights", weights, rows=k)
     y = label_svd(labels)
     y_pinv = y.with_values(1 / y.s)  # (m, k): Y_S^+ for labels with samples as rows
-    free = np.zeros((m, weights.shape[1]), weights.dtype) if z is None else z
-    checks.matrix("z", free, rows=m, cols=weights.shape[1])
+    free = np.zeros((len(labels), weights.shape[1]), weights.dtype) if z is None else z
     return _with_free_part(y_pinv, weights, labels, free)
 
 
@@ -99,8 +92,6 @@ def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs =
         branch: the root, "+", "-" or +-1 per nonzero singular value of D^+ in descending order.
     Raises: ValueError if reg_s is above its bound; the message gives the bound.
     """
-    checks.matrix("d", d)
-    checks.reg("reg_s", reg_s)
     # From the singular values of D itself: those of a stored D^+ have lost condition(D) in accuracy.
     target = svd(d).inverse()
     return target.with_values(roots(target.s, reg_s, branch))
@@ -131,8 +122,6 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D has a repeated singular value,
         its decomposition is not unique, and D does not tell which of its vectors took which root.
     """
-    checks.matrix("features", features)
-    checks.reg("reg_s", reg_s)
     f = svd(features)
     if reg_s == 0:
         return Choices(f.with_values(1 / f.s), np.ones(len(f.s)))
@@ -161,14 +150,11 @@ def support_rank(
 
     Args: as `recovery_matrix`. Raises: as `recovery_matrix`.
     """
-    checks.matrix("labels", labels)
     m, k = labels.shape
-    checks.matrix("weights", weights, rows=k)
     label_svd(labels)
     w = svd(weights)
     if z is None or m == k:
         return len(w.s)
-    checks.matrix("z", z, rows=m, cols=weights.shape[1])
     q = jnp.linalg.svd(labels)[0][:, k:]
     free = q.T @ z
     outside = free - (free @ w.ut.T) @ w.ut
@@ -193,8 +179,6 @@ def solved_labels(
     Exact iff the rows of W lie in the row space of phi_{lam_S}(X_S)^+, so always when m >= p and the features have rank p.
     Raises: ValueError if shapes do not fit or an entry is not finite.
     """
-    checks.matrix("features", features)
-    checks.matrix("weights", weights, cols=features.shape[1])
     return regularised(features, reg_s) @ weights.T
 
 

@@ -41,8 +41,6 @@ def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"
         reg_s: lam_S itself, as `DistilledSet.reg_s`, not relative to the trace.
     Raises: ValueError for a matrix that is not square and finite, or a negative reg_s.
     """
-    checks.matrix("k_ss", k_ss, cols=len(k_ss))
-    checks.reg("reg_s", reg_s)
     values, vectors = jnp.linalg.eigh(jnp.asarray(k_ss))
     cut = 10 * len(values) * jnp.finfo(values.dtype).eps * values[-1]
     kept = jnp.maximum(values, 0) + reg_s > (0 if reg_s > 0 else cut)
@@ -59,8 +57,6 @@ def contributions(k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]) 
         coefficients: alpha.
     Raises: ValueError for shapes that do not fit.
     """
-    checks.matrix("k_ts", k_ts)
-    checks.matrix("coefficients", coefficients, rows=k_ts.shape[1])
     return k_ts[:, :, None] * jnp.asarray(coefficients)[None]
 
 
@@ -81,9 +77,6 @@ def removals(
     Raises: ValueError for shapes that do not fit, or where M has not full rank: some points are dependent.
     """
     m = len(labels)
-    checks.matrix("labels", labels)
-    checks.matrix("k_ts", k_ts, cols=m)
-    checks.matrix("m_inverse", m_inverse, rows=m, cols=m)
     values = jnp.linalg.eigvalsh(jnp.asarray(m_inverse))
     if not bool(values[0] > 10 * m * jnp.finfo(values.dtype).eps * values[-1]):
         raise ValueError(
@@ -127,7 +120,6 @@ def cancellation(parts: Float[Array, "n m"]) -> Float[Array, " n"]:
 
 
 def _sizes(parts):
-    checks.matrix("parts", parts)
     sizes = jnp.abs(jnp.asarray(parts))
     total = jnp.sum(sizes, axis=1)
     if bool((total == 0).any()):
@@ -149,8 +141,6 @@ def gathered(
         x: phi of the input.
     Raises: ValueError for shapes that do not fit, or if K(X_S, x) = 0.
     """
-    checks.matrix("features", features)
-    checks.matrix("labels", labels, rows=len(features))
     u = jnp.asarray(features) @ jnp.asarray(x)
     size = jnp.linalg.norm(u)
     if not bool(size > 0):

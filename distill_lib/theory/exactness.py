@@ -11,35 +11,52 @@ from distill_lib.features import FeatureMap
 from distill_lib.linalg.pseudoinverse import regularised, svd
 
 
-def inverse_error(
-    phi: FeatureMap, points: Float[Array, "m d"], wished: Float[Array, "m p"], made: Float[Array, "m p"]
-) -> tuple[float, float]:
-    """||phi(x) - f|| / ||f|| for points x = phi.inverse(f), and how much of it rounding explains.
+def shortfall(
+    phi: FeatureMap,
+    points: Float[Array, "m d"],
+    made: Float[Array, "m p"],
+    wished: Float[Array, "m p"] | None,
+    reg_s: float,
+    error: float,
+) -> str:
+    """Why a set is not what its theorem promises; empty if it is, as far as rounding lets one see.
 
-    The features are known to gamma ||f||, and phi(x) to what it moves by when every coordinate of x moves by gamma of itself: a point
+    Where features f were wished and x = phi.inverse(f): ||phi(x) - f|| / ||f|| has to be below 1 and explained by rounding. The
+    features are known to gamma ||f||, and phi(x) to what it moves by when every coordinate of x moves by gamma of itself: a point
     cannot be told better, and an inverse that is backward stable does as well. So a map whose inverse amplifies rounding passes, in
     any precision, and one whose inverse is another map's does not.
 
+    Where the points were given and labels solved for them (Theorem 4.2): the recovery error has to be explained by rounding of
+    W phi_{lam_S} phi_{lam_S}^+, gamma times the condition number of phi_{lam_S}; beyond that W has parts outside the span of the points.
+
     Args:
-        wished: f; what lies outside the span of phi's features counts as rounding of f, since no point has it.
         made: phi(x).
+        wished: f, in the span of phi's features; None for given points.
+        error: the recovery error.
     """
+    if wished is None:
+        s = svd(regularised(made, reg_s)).s
+        if error <= _gamma(len(made), made) * (float(s[0] / s[-1]) if len(s) else 1.0):
+            return ""
+        return (
+            f"the features of these {len(made)} samples do not span the model's rows, and Theorem 4.2 is exact "
+            'only where they do: take more samples, or start "nearest", which moves them until they do.'
+        )
     gamma = _gamma(phi.dim_in, made)
     signs = np.random.default_rng(0).choice((-1.0, 1.0), points.shape).astype(points.dtype)
-    moved = phi(points * (1 + gamma * signs))
-    inside = phi.onto_span(wished)
-    size = float(jnp.linalg.norm(inside))
-    return float(jnp.linalg.norm(made - inside)) / size, gamma + float(jnp.linalg.norm(moved - made)) / size
-
-
-def least_squares_error(features: Float[Array, "m p"], reg_s: float, error: float) -> tuple[float, float]:
-    """The recovery error of labels solved for given points (Theorem 4.2), and how much of it rounding explains.
-
-    W phi_{lam_S} phi_{lam_S}^+ is rounded by gamma times the condition number of phi_{lam_S}; beyond that W has parts outside the span
-    of the points, and the set is the best one with these points, not an exact one.
-    """
-    s = svd(regularised(features, reg_s)).s
-    return error, _gamma(len(features), features) * (float(s[0] / s[-1]) if len(s) else 1.0)
+    size = float(jnp.linalg.norm(wished))
+    gap = float(jnp.linalg.norm(made - wished)) / size
+    rounding = gamma + float(jnp.linalg.norm(phi(points * (1 + gamma * signs)) - made)) / size
+    if gap <= rounding and gap < 1:
+        return ""
+    cause = (
+        f"phi(inverse(f)) differs from f by {gap:.2g} of its norm, and rounding explains {rounding:.1g}: "
+        "correct the inverse"
+        if gap > rounding
+        else f"rounding makes of it what differs from f by {gap:.2g} of its norm: compute in float64, "
+        "or take another map"
+    )
+    return f"{type(phi).__name__}.inverse is no right inverse of the map here; {cause}."
 
 
 def _gamma(n: int, features) -> float:

@@ -12,8 +12,9 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import rank, regularised_pinv
+from distill_lib.linalg.pseudoinverse import regularised_pinv
 from distill_lib.theory.closed_form import solved_labels
+from distill_lib.theory.conditions import enough_points, independent_outputs
 from distill_lib.theory.nearest import Nearest
 
 STEPS = 400  # of `held_set`, at most
@@ -81,16 +82,10 @@ def held_set(
     Raises: ValueError for shapes that do not fit or a mask that is not boolean, if m < k, rank(W) < k, the held pixels set more than
         m k conditions on C (`lacking_equations`), or no set is found: the steps have stalled or are used up.
     """
-    checks.matrix("weights", weights)
-    k, d = weights.shape
-    checks.matrix("start", start, cols=d)
     checks.positive("penalty", penalty)
-    checks.reg("reg_s", reg_s)
-    m, held = len(start), _mask(held, np.shape(start))
-    if m < k:
-        raise ValueError(f"m = {m} support points cannot carry a model with k = {k} outputs; take m >= k.")
-    if (r := rank(weights)) < k:
-        raise ValueError(f"the model W has rank {r}; a set with held pixels needs rank k = {k}.")
+    k, m, held = len(weights), len(start), _mask(held, np.shape(start))
+    enough_points(m, k)
+    independent_outputs(weights, "a set with held pixels needs independent outputs")
     if (lacking := lacking_equations(held, k)) > m * k:
         raise ValueError(
             f"the held pixels set {lacking} conditions on {m * k} coefficients; no set with these pixels carries W, but for "
@@ -189,8 +184,6 @@ def independence(
     Returns: a number in [0, 1].
     Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
     """
-    checks.matrix("weights", weights)
-    checks.matrix("points", points, cols=np.shape(weights)[1])
     x, free = np.asarray(points).T, ~_mask(held, np.shape(points)).T
     c = np.linalg.pinv(x) @ np.linalg.qr(np.asarray(weights).T)[0]
     conditions = []
@@ -220,8 +213,6 @@ def least_error(
     Returns: the bound on ||W_S - W||_F / ||W||_F.
     Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
     """
-    checks.matrix("weights", weights)
-    checks.matrix("start", start, cols=np.shape(weights)[1])
     whole = np.flatnonzero(_mask(held, np.shape(start)).all(0))
     w, x = np.asarray(weights)[:, whole], np.asarray(start)[:, whole]
     if not len(whole):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import rank, regularised_pinv, svd
+from distill_lib.linalg.pseudoinverse import regularised_pinv, svd
 from distill_lib.theory.closed_form import solved_labels
+from distill_lib.theory.conditions import enough_points, independent_outputs
 
 
 class Nearest(NamedTuple):
@@ -45,7 +45,7 @@ def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: 
     Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh B_k singular, so that no set
         attains the distance.
     """
-    _check(weights, real, reg_s)
+    _check(weights, real)
     k, p = weights.shape
     x = svd(real)
     if len(x.s) < k:
@@ -89,8 +89,7 @@ def robust_set(
         reg_s: lam_S of the labels.
     Raises: ValueError if m < k, rank(W) < k or rank(W Xh) < k.
     """
-    _check(weights, real, reg_s)
-    checks.reg("penalty", penalty)
+    _check(weights, real)
     k = len(weights)
     q = _row_basis(weights)
     c = svd(regularised_pinv(real, penalty) @ q)
@@ -107,14 +106,6 @@ def _row_basis(weights):
     return jnp.linalg.qr(weights.T)[0]  # Q, so that P = I - Q Q^T
 
 
-def _check(weights, real, reg_s):
-    checks.matrix("weights", weights)
-    k, p = weights.shape
-    checks.matrix("real", real, cols=p)
-    checks.reg("reg_s", reg_s)
-    if len(real) < k:
-        raise ValueError(
-            f"m = {len(real)} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
-        )
-    if (r := rank(weights)) < k:
-        raise ValueError(f"the model W has rank {r}; a set near real data needs rank k = {k}.")
+def _check(weights, real):
+    enough_points(len(real), len(weights))
+    independent_outputs(weights, "a set near real data needs independent outputs")

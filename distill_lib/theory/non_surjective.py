@@ -92,7 +92,6 @@ def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Fl
         c: any positive number.
     Raises: ValueError unless reg_s > 0 and c > 0.
     """
-    checks.matrix("features", features)
     checks.positive("reg_s", reg_s)
     checks.positive("c", c)
     f = svd(features)
@@ -112,8 +111,6 @@ def free_layer(
     Returns: A (m, p) and the labels (m, k).
     Raises: ValueError unless reg_s, c > 0, the features have rank m, and W phi(X_S) has rank k.
     """
-    checks.matrix("features", features)
-    checks.matrix("weights", weights, cols=features.shape[1])
     checks.positive("reg_s", reg_s)
     checks.positive("c", c)
     f, outputs = svd(features), features @ weights.T

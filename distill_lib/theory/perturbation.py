@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.linalg.pseudoinverse import svd
 
@@ -49,14 +48,9 @@ def error_bounds(
         reg_s: lam_S of the training.
     Raises: ValueError for shapes that do not fit, entries that are not finite, or a negative size or reg_s.
     """
-    checks.matrix("features", features)
-    checks.matrix("weights", weights, cols=features.shape[1])
-    checks.reg("reg_s", reg_s)
     size = np.asarray(sizes, np.float64)
-    if not (np.isfinite(size).all() and (size >= 0).all()):
-        raise ValueError(
-            f"sizes = {size.tolist()!r} are no sizes of a change; they must be finite and at least 0."
-        )
+    if not (size >= 0).all():
+        raise ValueError(f"sizes = {size.tolist()!r} are no sizes of a change; they must be at least 0.")
     f = svd(features)
     # ||T||_F = ||W U diag(1 / s)||_F
     solved = size * float(jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))

@@ -17,6 +17,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib.boundary import checks
 from distill_lib.features import FeatureMap
+from distill_lib.theory.conditions import enough_points
 
 
 class Solved(NamedTuple):
@@ -53,10 +54,7 @@ def solve_points(
     checks.matrix("start", start, cols=phi.dim_in)
     w = np.asarray(weights)
     x = np.asarray(start, w.dtype)
-    if len(x) < len(w):
-        raise ValueError(
-            f"m = {len(x)} support points cannot carry a model with k = {len(w)} outputs; Theorem 4.1 needs m >= k."
-        )
+    enough_points(len(x), len(w))
     rounding = 10 * np.finfo(w.dtype).eps * np.linalg.norm(w)
     residual, slope = _linearised(phi, w, x)
     damping, taken = 1e-2, 0

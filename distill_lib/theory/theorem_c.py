@@ -10,7 +10,6 @@ With P = I - W^+ W and samples as columns,
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.linalg.pseudoinverse import svd
 from distill_lib.theory.closed_form import label_svd, recovery_matrix
@@ -31,16 +30,13 @@ def interpolating_target(
         z: (m, p) free matrix Z'; None for 0.
     Raises: ValueError if rank(W) < k, shapes do not fit, or an entry is not finite.
     """
-    checks.matrix("weights", weights)
     k, p = weights.shape
-    checks.matrix("labels", labels, cols=k)
     w = svd(weights)
     if len(w.s) < k:
         raise ValueError(
             f"the model W has rank {len(w.s)}; Theorem C.1 needs rank k = {k}, else W answers some labels nowhere."
         )
     z = jnp.zeros((len(labels), p), weights.dtype) if z is None else z
-    checks.matrix("z", z, rows=len(labels), cols=p)
     return z + (labels - z @ weights.T) @ w.with_values(1 / w.s)
 
 
@@ -61,7 +57,6 @@ def decoupled_target(
     first = target.with_values(target.s)
     if z is None:
         return first
-    checks.matrix("z", z, rows=len(labels), cols=weights.shape[1])
     y, w = label_svd(labels).v, svd(weights).ut
     z = z - y @ (y.T @ z)
     return first + z - (z @ w.T) @ w

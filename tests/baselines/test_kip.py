@@ -289,7 +289,7 @@ def test_an_objective_that_does_not_fit_is_refused(change, message):
         (True, {"start": jnp.ones((6, 5))}, r"start has shape \(6, 5\), .* \(any, 16\)"),
         (True, {"start": jnp.ones((5, 16))}, r"labels has shape \(6, 3\), .* \(5, any\)"),
         (True, {"labels": jnp.ones((6, 3))}, "has fixed labels already"),
-        (False, {"labels": jnp.ones((5, 3))}, r"labels has shape \(5, 3\), .* \(6, 3\)"),
+        (False, {"labels": jnp.ones((5, 3))}, r"labels has shape \(5, 3\), .* \(6, any\)"),
         (False, {"start": jnp.ones((31, 16))}, "labels of 31 points cannot be solved on a batch of 30"),
         (True, {"learning_rate": 0.0}, "learning_rate of points = 0.0 must be"),
         (True, {"steps": 5}, "steps = 5 must be a positive multiple"),

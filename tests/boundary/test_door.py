@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 import distill_lib as dl
 from distill_lib.baselines.training_set import Targets
@@ -97,7 +97,7 @@ CASES = {
     "features.linear.Linear.__call__": lambda a: (dl.Linear(4), a(X)),
     "features.linear.Linear.inverse": lambda a: (dl.Linear(4), a(X), a(Z)),
     "images.normalisation.Normalisation.inverse": lambda a: (NORM, a(X)),
-    "images.normalisation.picture_grid": lambda a: (a(TALL.reshape(-1, *SHAPE)),),
+    "images.pictures.picture_grid": lambda a: (a(TALL.reshape(-1, *SHAPE)),),
     "baselines.kip_on_features.support_set": lambda a: (a(X), TARGET, dl.Linear(4), NORM),
     "baselines.kip.label_solve": lambda a: (KERNEL, a(X), TARGETS),
     "baselines.kip.with_strip": lambda a: (a(G), a(TALL)),
@@ -215,7 +215,7 @@ def modules():
     others = {"companion", "data", "sets", "boundary", "experiments", "paper", "_public"}
     others |= {f"baselines.{name}" for name in ("descent", "training_set", "rfad", "finite_network")}
     others |= {"kernels.random_networks", "kernels.infinite_width", "kernels.neural_tangents"}
-    others |= {"theory.points_without_inverse", "theory.exactness"}
+    others |= {"theory.points_without_inverse", "theory.exactness", "theory.conditions"}
     for module in pkgutil.walk_packages(dl.__path__, "distill_lib."):
         room, _, rest = module.name.removeprefix("distill_lib.").partition(".")
         if not {room, f"{room}.{rest}"} & others:
@@ -343,3 +343,63 @@ def test_what_cannot_be_read_is_one_sentence(array, message):
 def test_floats_that_are_floats_are_not_copied():
     for array in (X, X.astype(np.float32), jnp.asarray(X)):
         assert door.floats("x", array) is array
+
+
+@door.door()
+def product(
+    a: Float[Array, "n m"], b: Float[Array, "m k"], square: Float[Array, "k k"] | None = None, reg: float = 0
+):
+    """Two matrices; each call of the inner function is one pass."""
+    return inner(a, b)
+
+
+PASSES = []
+
+
+@door.door()
+def inner(a: Float[Array, "n m"], b: Float[Array, "m k"]):
+    PASSES.append((type(a), np.shape(a)))
+    return jnp.asarray(a) @ jnp.asarray(b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.ones((2, 3)), np.ones((2, 4))), r"^b has shape \(2, 4\), but a matrix of shape \(3, any\) is needed\.$"),
+        ((np.ones(3), np.ones((3, 1))), r"^a has shape \(3,\), but a matrix of shape \(any, any\) is needed\.$"),
+        ((np.ones((2, 3)), np.ones((3, 4)), np.ones((4, 5))), r"^square has shape \(4, 5\), .* \(4, 4\)"),
+        ((np.ones((2, 3)), [[1.0, np.inf]] * 3), r"^b holds 3 entries .* index \(0, 1\)"),
+        ((np.ones((2, 3)), np.ones((3, 4)), None, -1.0), "reg = -1.0 is not a ridge parameter"),
+        ((np.ones((2, 3)), np.ones((3, 4)), None, np.nan), "reg = nan is not a ridge parameter"),
+    ],
+)  # fmt: skip
+def test_annotations_say_what_fits(arguments, message):
+    """Axes of one name are of one length, over all arguments, whether they come by place or by name."""
+    with pytest.raises(ValueError, match=message):
+        product(*arguments)
+    names = dict(zip(("a", "b", "square", "reg"), arguments, strict=False))
+    with pytest.raises(ValueError, match=message):
+        product(**names)
+
+
+def test_a_square_matrix_is_square():
+    @door.door()
+    def trace(a: Float[Array, "m m"]):
+        return jnp.trace(jnp.asarray(a))
+
+    assert trace(np.eye(3)) == 3
+    with pytest.raises(ValueError, match=r"a has shape \(2, 3\), but a matrix of shape \(2, 2\) is needed"):
+        trace(np.ones((2, 3)))
+
+
+def test_what_a_public_function_calls_takes_what_was_checked(monkeypatch):
+    """Conversions and checks are made once; a call from outside is checked again, after an error as well."""
+    seen = []
+    monkeypatch.setattr(door.checks, "finite", lambda name, values, rows=None: seen.append(name))
+    product([[1, 2]], [[3], [4]])
+    assert seen == ["a", "b"]
+    with pytest.raises(ValueError, match="b has shape"):
+        product([[1, 2]], [[3]])
+    seen.clear()
+    inner([[1, 2]], [[3], [4]])
+    assert seen == ["a", "b"]

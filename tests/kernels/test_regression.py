@@ -107,6 +107,8 @@ def test_bad_input_is_one_sentence(change, message):
 
 def test_coefficients_and_truth_are_checked():
     points, labels, x = sets(5)
+    with pytest.raises(ValueError, match=r"labels has shape \(5, 3\), .* \(4, any\)"):
+        coefficients(np.eye(4), labels)
     with pytest.raises(ValueError, match=r"k_ss has shape \(5, 4\)"):
         coefficients(np.ones((5, 4)), labels)
     with pytest.raises(ValueError, match="truth has 3 entries for 9"):

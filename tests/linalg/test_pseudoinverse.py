@@ -215,7 +215,7 @@ def test_precision_is_that_of_the_input(dtype):
         ("*", r"branch is '\*'; it must be"),
         ([1.0, -1.0], r"branch has shape \(2,\) .* each of the 3 nonzero"),
         ([1.0, 0.0, 1.0], "one entry, [+]1 or -1"),
-        ([1.0, np.nan, 1.0], "one entry, [+]1 or -1"),
+        ([1.0, np.nan, 1.0], "branch holds 1 entries that are NaN"),
         ([[1.0, 1.0, 1.0]], r"branch has shape \(1, 3\)"),
         (["+", "-", "+"], r"branch \(list\) holds strings"),
         (None, "branch .* holds objects"),

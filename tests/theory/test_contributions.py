@@ -161,7 +161,10 @@ def test_any_kernel_will_do():
         (lambda: parts.inverse(np.ones((2, 3))), r"k_ss has shape \(2, 3\)"),
         (lambda: parts.inverse(np.eye(2), -1.0), "reg_s = -1.0 is not a ridge parameter"),
         (lambda: parts.contributions(np.ones((4, 2)), np.ones((3, 1))), r"coefficients has shape \(3, 1\)"),
-        (lambda: parts.removals(np.ones((4, 2)), np.eye(3), np.ones((3, 1))), r"k_ts has shape \(4, 2\)"),
+        (
+            lambda: parts.removals(np.ones((4, 2)), np.eye(3), np.ones((3, 1))),
+            r"m_inverse has shape \(3, 3\), .* \(2, 2\)",
+        ),
         (lambda: parts.points_for_share(np.ones((1, 2)), 0.0), r"share = 0.0 is no share .* \(0, 1\]"),
         (lambda: parts.cancellation(np.zeros((1, 2))), "all contributions to some score are zero"),
         (

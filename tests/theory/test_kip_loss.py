@@ -297,7 +297,7 @@ def test_shapes_that_do_not_fit_are_named():
         kip_loss.solved_loss(np.ones((4, 6)), target)
     with pytest.raises(ValueError, match="p = 6 features and the target 7"):
         kip_loss.loss(np.ones((4, 6)), np.ones((4, K)), target, 1.0)
-    with pytest.raises(ValueError, match="3 label rows for m = 4"):
+    with pytest.raises(ValueError, match=r"labels has shape \(3, 3\), .* \(4, any\)"):
         kip_loss.loss(np.ones((4, 7)), np.ones((3, K)), target, 1.0)
 
 

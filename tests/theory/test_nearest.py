@@ -341,7 +341,8 @@ def test_a_zero_is_told_from_rounding():
 def test_a_model_of_low_rank_is_refused(a, data):
     r = data.draw(st.integers(0, a.k - 1))
     with pytest.raises(
-        ValueError, match=f"the model W has rank {r}; a set near real data needs rank k = {a.k}"
+        ValueError,
+        match=f"the model W has rank {r} < k = {a.k}: a set near real data needs independent outputs",
     ):
         dl.nearest_set(matrix(a.rng, a.k, a.p, r), a.real)
 

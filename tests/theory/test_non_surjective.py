@@ -210,13 +210,13 @@ def test_a_free_layer_carries_any_model_on_any_points(seed, m, reg_s, c):
 def test_the_layers_check_what_they_are_given():
     f, w = np.eye(4, P), np.eye(K, P)
     for reg_s, c in ((0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0), (1.0, 0.0)):
-        with pytest.raises(ValueError, match="must be a finite number above 0"):
+        with pytest.raises(ValueError, match=r"must be .*finite"):
             non_surjective.whitening_layer(f, reg_s, c)
-        with pytest.raises(ValueError, match="must be a finite number above 0"):
+        with pytest.raises(ValueError, match=r"must be .*finite"):
             non_surjective.free_layer(w, f, reg_s, c)
     with pytest.raises(ValueError, match="rank 1 < m = 4"):
         non_surjective.free_layer(w, np.ones((4, P)), 1.0)
     with pytest.raises(ValueError, match=r"W phi\(X_S\) has rank 0 < k = 3"):
         non_surjective.free_layer(np.eye(P)[-K:], f, 1.0)
-    with pytest.raises(ValueError, match=r"weights has shape \(3, 6\)"):
+    with pytest.raises(ValueError, match=r"features has shape \(4, 7\), .* \(any, 6\)"):
         non_surjective.free_layer(np.eye(K, 6), f, 1.0)

@@ -180,9 +180,9 @@ def test_a_stored_set_keeps_the_model_within_the_bound(a, b):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: error_bounds(x[:2], x[:, :3], 1.0), r"weights has shape \(2, 4\), .* \(any, 3\)"),
+        (lambda x: error_bounds(x[:2], x[:, :3], 1.0), r"features has shape \(3, 3\), .* \(any, 4\)"),
         (lambda x: error_bounds(x[:2], x, -1.0), "sizes = -1.0 are no sizes of a change"),
-        (lambda x: error_bounds(x[:2], x, np.nan), "sizes = nan are no sizes of a change"),
+        (lambda x: error_bounds(x[:2], x, np.nan), "sizes holds 1 entries that are NaN"),
         (lambda x: error_bounds(x[:2], x, 1.0, -1.0), "reg_s = -1.0 is not a ridge parameter"),
         (lambda x: error_bounds(x[:2], x * np.inf, 1.0), "features holds 12 entries"),
     ],

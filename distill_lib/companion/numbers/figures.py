@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
-from distill_lib.images.normalisation import picture_grid
+from distill_lib.images.pictures import picture_grid
 
 
 class Row(NamedTuple):
