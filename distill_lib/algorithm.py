@@ -13,7 +13,7 @@ from distill_lib.boundary import checks
 from distill_lib.boundary.door import door, finished, plain
 from distill_lib.images.sampling import balanced_points
 from distill_lib.linalg.pseudoinverse import Signs, largest_reg, pinv, rank, regularised, roots, svd
-from distill_lib.ridge.model import RidgeModel
+from distill_lib.ridge import RidgeModel
 from distill_lib.sets.distilled_set import DistilledSet
 from distill_lib.theory import closed_form
 from distill_lib.theory.conditions import enough_points, independent_outputs

@@ -9,7 +9,7 @@ from jaxtyping import PRNGKeyArray
 from distill_lib.data import Dataset, DatasetInfo
 from distill_lib.features import FeatureMap, FullyConnected, Linear, RandomFourier
 from distill_lib.images.normalisation import Normalisation
-from distill_lib.ridge.model import GRID, RidgeModel, fit
+from distill_lib.ridge import GRID, RidgeModel, fit
 
 Kind = Literal["linear", "fcnn", "rff"]
 KINDS: dict[Kind, str] = {

@@ -2,7 +2,7 @@
 
 from distill_lib.ridge.model import GRID as GRID
 from distill_lib.ridge.model import RidgeModel as RidgeModel
-from distill_lib.ridge.model import RidgePath as RidgePath
-from distill_lib.ridge.model import RidgeStats as RidgeStats
 from distill_lib.ridge.model import fit as fit
+from distill_lib.ridge.path import RidgePath as RidgePath
 from distill_lib.ridge.selection import split as split
+from distill_lib.ridge.statistics import RidgeStats as RidgeStats

@@ -100,7 +100,7 @@ def left_out(path, rows, regs) -> list[tuple[float, float]]:
         rows: their features and classes, in batches.
     Raises: ValueError where 1 - h_i is lost in rounding.
     """
-    filters = np.stack([path._filter(reg) for reg in regs])
+    filters = np.stack([path.filter(reg) for reg in regs])
     c, vectors, k = np.asarray(path.rotated), np.asarray(path.vectors), len(path.rotated)
     n, right, loss = 0, np.zeros(len(regs)), np.zeros(len(regs))
     for features, truth in rows:

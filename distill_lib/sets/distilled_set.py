@@ -19,7 +19,7 @@ from distill_lib.images.pictures import picture_grid
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
 from distill_lib.kernels.infinite_width import InfiniteWidth, cross, gram
-from distill_lib.ridge.model import RidgeModel
+from distill_lib.ridge import RidgeModel
 from distill_lib.sets import packing, released
 from distill_lib.theory.closed_form import recovered_weights
 

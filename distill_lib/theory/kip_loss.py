@@ -23,7 +23,7 @@ from jax.scipy.linalg import solve, solve_triangular
 from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
-from distill_lib.ridge.model import RidgePath, RidgeStats
+from distill_lib.ridge import RidgePath, RidgeStats
 
 Scalar = Float[Array, ""] | float
 
@@ -51,7 +51,7 @@ class Target(eqx.Module):
         largest are lost (and it cannot be traced): give statistics in float64, or turn the samples themselves with `baselines.same_moments`.
         """
         path = RidgePath.of(stats)
-        seen = path._filter(0.0)
+        seen = path.filter(0.0)
         root = jnp.sqrt(jnp.where(seen > 0, path.values, 0))
         labels = (path.rotated * seen * root).T
         # ||Y||^2 = ||T||^2 + the least loss: rounding may take the difference below zero, and n independent samples are fitted.

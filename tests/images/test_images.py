@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import distill_lib as dl
-from distill_lib.ridge import model as ridge
+from distill_lib.ridge import batches
 
 SHAPES = ((2, 3, 1), (3, 2, 2), (2, 2, 3), (1, 1, 1))
 
@@ -178,7 +178,7 @@ def test_images_are_read_in_batches_and_only_once(tmp_path):
     wanted = dl.RidgeStats.of_images(np.asarray(array), [0, 1] * 5, 2, dl.Linear(12), of_white(255.0))
     Counted.read = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ridge, "_BATCH", 4)
+        patch.setattr(batches, "BATCH", 4)
         made = dl.RidgeStats.of_images(array, [0, 1] * 5, 2, dl.Linear(12), of_white(255.0))
     assert Counted.read == 10
     assert np.allclose(made.gram, wanted.gram)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import distill_lib as dl
+from distill_lib.ridge import batches, selection, statistics
 from distill_lib.ridge import model as ridge
-from distill_lib.ridge import selection
 
 K, P, N = 3, 5, 24
 SHAPE = (2, 3, 2)
@@ -84,18 +84,19 @@ def test_statistics_add_up_over_any_partition(seed, sizes):
     assert whole.count == 16
 
 
-@pytest.mark.parametrize("backend", ["cpu", "gpu"])  # by BLAS, and as on an accelerator
+@pytest.mark.parametrize("kind", [statistics.HostSums, statistics.DeviceSums])
 @pytest.mark.parametrize("strip", [1, 2, 3, 4, 100])
-def test_the_strips_make_the_whole_gram_matrix(strip, backend, monkeypatch):
+def test_the_strips_make_the_whole_gram_matrix(strip, kind, monkeypatch):
     f, y, _ = rows(0, n=7)
-    monkeypatch.setattr(ridge, "_STRIP", strip)
-    monkeypatch.setattr(jax, "default_backend", lambda: backend)
-    ridge._plus_on_device.clear_cache()
+    monkeypatch.setattr(statistics, "STRIP", strip)
+    statistics._added.clear_cache()
     try:
-        zero = dl.RidgeStats._zero(f.shape[1], y.shape[1], f.dtype)
-        made = zero._plus(f[:4], y[:4], 4)._plus(f[4:], y[4:], 3)._mirrored()
+        sums = kind(f.shape[1], y.shape[1], f.dtype)
+        sums.add(f[:4], y[:4], 4)
+        sums.add(f[4:], y[4:], 3)
+        made = dl.RidgeStats(*sums.whole())
     finally:
-        ridge._plus_on_device.clear_cache()
+        statistics._added.clear_cache()
     assert close(made.gram, f.T @ f)
     assert close(made.cross, y.T @ f)
     assert np.isclose(made.label_sq, np.sum(np.square(y)))
@@ -108,7 +109,7 @@ def test_the_strips_make_the_whole_gram_matrix(strip, backend, monkeypatch):
     "batch", [1, 7, 10, 41, 2048]
 )  # 41 samples: with and without padding, one batch and many
 def test_statistics_of_images_are_those_of_their_features(batch, dtype, monkeypatch):
-    monkeypatch.setattr(ridge, "_BATCH", batch)
+    monkeypatch.setattr(batches, "BATCH", batch)
     images, labels = pictures(0)
     stats = dl.RidgeStats.of_images(images.astype(dtype), labels, K, FEATURES, NORMALISATION)
     f, y = leaky(inputs(images)), np.eye(K)[labels]
@@ -117,7 +118,7 @@ def test_statistics_of_images_are_those_of_their_features(batch, dtype, monkeypa
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int32", "uint32", "int64", "uint64"])
 def test_labels_of_every_integer_type_count_the_same(kind, monkeypatch):
-    monkeypatch.setattr(ridge, "_BATCH", 10)
+    monkeypatch.setattr(batches, "BATCH", 10)
     images, labels = pictures(0)
     wanted = dl.RidgeStats.of_images(images, labels, K, FEATURES, NORMALISATION)
     assert equal(dl.RidgeStats.of_images(images, labels.astype(kind), K, FEATURES, NORMALISATION), wanted, 0)
@@ -226,7 +227,7 @@ def test_precision_is_that_of_the_normalisation(dtype):
 
 def spied_fit(images, labels, **options):
     """fit, with the parts it trained and validated on."""
-    parts, of_rows, features = {}, dl.RidgeStats._of_rows.__func__, ridge._features
+    parts, of_rows, features = {}, dl.RidgeStats.of_rows.__func__, ridge.features_of
 
     def of(cls, images, rows, truth, *rest):
         parts["train"] = images[rows], truth
@@ -237,8 +238,8 @@ def spied_fit(images, labels, **options):
         return features(phi, normalisation, chunk)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dl.RidgeStats, "_of_rows", classmethod(of))
-        patch.setattr(ridge, "_features", validated)
+        patch.setattr(dl.RidgeStats, "of_rows", classmethod(of))
+        patch.setattr(ridge, "features_of", validated)
         return dl.fit(images, labels, FEATURES, NORMALISATION, **options), parts
 
 
@@ -342,7 +343,7 @@ def test_leave_one_out_is_exact(seed):
     images, labels = pictures(seed, n=23)
     regs = (1e-2, 1.0, 10.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ridge, "_BATCH", 10)
+        patch.setattr(batches, "BATCH", 10)
         model = dl.fit(
             images,
             labels,
@@ -407,7 +408,7 @@ def test_one_reg_without_a_validation_part_trains_on_everything(reg):
 
 @pytest.mark.parametrize("batch", [7, 41, 2048])
 def test_scores_are_in_order_and_without_padding(batch, monkeypatch):
-    monkeypatch.setattr(ridge, "_BATCH", batch)
+    monkeypatch.setattr(batches, "BATCH", batch)
     images, labels = pictures(0)
     w = np.random.default_rng(0).normal(size=(K, 9))
     model = dl.RidgeModel(jnp.asarray(w), FEATURES, NORMALISATION, 0.0, (), ())

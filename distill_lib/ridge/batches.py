@@ -1,0 +1,53 @@
+"""Images as batches of one size, so that one shape is compiled, and their features."""
+
+from collections.abc import Iterator
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from distill_lib.features import FeatureMap
+from distill_lib.images.normalisation import batches
+from distill_lib.images.whitening import Preprocessing
+
+BATCH = 2048
+
+
+def padded(
+    images, labels, normalisation: Preprocessing, rows: Int[np.ndarray, " n"] | None = None
+) -> Iterator[tuple[np.ndarray, Int[np.ndarray, " b"]]]:
+    """Batches of images with their labels; the last one is filled up with black images of label -1.
+
+    Args:
+        images: from `Normalisation.opened`.
+        labels: one for each of the rows.
+        rows: which images, by default all; ascending.
+    """
+    labels = np.asarray(labels, np.int32)
+    n = len(labels)
+    size = -(-n // -(-n // BATCH))
+    parts = batches(images, size, normalisation.pixel_max, rows)
+    # Strict: to the end, where they speak of their range.
+    for start, batch in zip(range(0, n, size), parts, strict=True):
+        truth = labels[start : start + size]
+        if (missing := size - len(batch)) > 0:
+            batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
+            truth = np.concatenate([truth, np.full(missing, -1, truth.dtype)])
+        yield batch, truth
+
+
+@eqx.filter_jit
+def features_of(feature_map: FeatureMap, normalisation: Preprocessing, images) -> Float[Array, "n p"]:
+    """phi of images (n, h, w, c)."""
+    return feature_map(normalisation(images))
+
+
+@eqx.filter_jit
+def samples_of(
+    feature_map: FeatureMap, normalisation: Preprocessing, images, labels, classes: int
+) -> tuple[Float[Array, "b p"], Float[Array, "b k"], Int[Array, ""]]:
+    """Features, one-hot targets and number of a padded batch: zero, where it is padding."""
+    real = labels >= 0
+    f = feature_map(normalisation(images)) * real[:, None]
+    return f, jax.nn.one_hot(labels, classes, dtype=f.dtype), real.sum()

@@ -1,0 +1,74 @@
+"""Every lam from one eigendecomposition."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from distill_lib.boundary.door import door
+from distill_lib.ridge.statistics import RidgeStats
+
+
+class RidgePath(eqx.Module):
+    """Every ridge solution of one training set: G = V diag(e) V^T gives W(reg) = (C V) diag(1 / (e + reg)) V^T.
+
+    `of` can be traced; what is asked of the path afterwards takes its eigenvalues to the host and cannot.
+
+    Attributes:
+        values: (p,) eigenvalues e of G, not negative.
+        vectors: (p, p) eigenvectors V, as columns.
+        rotated: (k, p) C V.
+    """
+
+    values: Float[Array, " p"]
+    vectors: Float[Array, "p p"]
+    rotated: Float[Array, "k p"]
+
+    @classmethod
+    @door()
+    @partial(jax.jit, static_argnums=0)
+    def of(cls, stats: RidgeStats) -> Self:
+        """One eigendecomposition, O(p^3)."""
+        values, vectors = jnp.linalg.eigh(stats.gram, symmetrize_input=False)
+        return cls(jnp.clip(values, 0), vectors, stats.cross @ vectors)
+
+    @door()
+    def weights(self, reg: float) -> Float[Array, "k p"]:
+        """W(reg); at reg = 0 the minimum-norm solution C G^+."""
+        return _filtered(self.rotated, self.filter(float(reg)), self.vectors)
+
+    @door()
+    def accuracies(
+        self, features: Float[Array, "n p"], labels: Int[ArrayLike, " n"], regs: Sequence[float]
+    ) -> Float[np.ndarray, " r"]:
+        """Fraction of samples that W(reg) classifies as labelled, for each reg; the features are rotated once."""
+        truth = np.asarray(labels)
+        return np.array([np.mean(np.argmax(s, axis=1) == truth) for s in self._scores(features, regs)])
+
+    @door()
+    def losses(
+        self, features: Float[Array, "n p"], targets: Float[ArrayLike, "n k"], regs: Sequence[float]
+    ) -> Float[np.ndarray, " r"]:
+        """||W(reg) phi(X) - Y||_F^2 / n, for each reg."""
+        return np.array([np.sum((s - targets) ** 2) / len(s) for s in self._scores(features, regs)])
+
+    def _scores(self, features, regs) -> Iterator[Float[np.ndarray, "n k"]]:
+        rotated, c = np.asarray(features @ self.vectors), np.asarray(self.rotated)
+        for reg in regs:  # a thin product: compiling a program for it would take longer than the whole grid
+            yield rotated @ (c * self.filter(float(reg))).T
+
+    def filter(self, reg: float) -> Float[np.ndarray, " p"]:
+        """1 / (e + reg), and the pseudoinverse at reg = 0."""
+        values = np.asarray(self.values)
+        kept = (values > len(values) * np.finfo(values.dtype).eps * values[-1]) | (reg > 0)
+        return np.where(kept, 1 / np.where(kept, values + reg, 1), 0)
+
+
+@jax.jit
+def _filtered(rotated, values, vectors):
+    return (rotated * values) @ vectors.T

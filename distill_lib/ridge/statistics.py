@@ -1,0 +1,163 @@
+"""Sufficient statistics: all that ridge regression needs of a training set, added up in batches."""
+
+from functools import partial
+from typing import Any, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door, finished
+from distill_lib.features import FeatureMap
+from distill_lib.images.whitening import Preprocessing
+from distill_lib.ridge.batches import padded, samples_of
+
+STRIP = 512  # columns of the Gram matrix made at a time
+
+
+class RidgeStats(eqx.Module):
+    """All that ridge regression needs of a training set; statistics of disjoint chunks add up.
+
+    Attributes:
+        gram: (p, p) G = phi(X) phi(X)^T.
+        cross: (k, p) C = Y phi(X)^T.
+        label_sq: ||Y||_F^2.
+        count: n, samples seen.
+    """
+
+    gram: Float[Array, "p p"]
+    cross: Float[Array, "k p"]
+    label_sq: Float[Array, ""]
+    count: Int[Array, ""]
+
+    @classmethod
+    @door()
+    def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
+        """Statistics of one chunk. Raises: ValueError for shapes that do not fit or entries that are not finite."""
+        sums = _sums(features.shape[1], targets.shape[1], features.dtype)
+        sums.add(features, targets, len(features))
+        return cls(*sums.whole())
+
+    @classmethod
+    @door()
+    def of_images(
+        cls,
+        images,
+        labels: Int[ArrayLike, " n"],
+        classes: int,
+        feature_map: FeatureMap,
+        normalisation: Preprocessing,
+    ) -> Self:
+        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches.
+
+        Raises: ValueError for labels out of range or not one per image, images of the wrong shape or not finite.
+        """
+        images = normalisation.opened(images)
+        checks.labels("labels", labels, classes, count=len(images), every=False)
+        return cls.of_rows(images, None, labels, classes, feature_map, normalisation)
+
+    @classmethod
+    def of_rows(
+        cls, images, rows, labels, classes: int, feature_map: FeatureMap, normalisation: Preprocessing
+    ) -> Self:
+        """As `of_images`, of the images of some ascending rows (None: all), with a label for each of them; checked before."""
+        sums = _sums(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
+        for batch, truth in padded(images, labels, normalisation, rows):
+            sums.add(*samples_of(feature_map, normalisation, batch, truth, classes))
+        stats = cls(*sums.whole())
+        finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
+        return stats
+
+    def __add__(self, other: Self) -> Self:
+        """Statistics of both chunks together. Raises: ValueError if they have different p or k."""
+        if self.cross.shape != other.cross.shape:
+            raise ValueError(
+                f"statistics of shapes (k, p) = {self.cross.shape} and {other.cross.shape} do not add up; they must be of one model."
+            )
+        return jax.tree.map(jnp.add, self, other)
+
+    def __radd__(self, other: int) -> Self:
+        """So that `sum` works, which starts at 0."""
+        return self if other == 0 else NotImplemented
+
+    @door()
+    def loss(self, weights: Float[Array, "k p"], reg: float = 0.0) -> Float[Array, ""]:
+        """||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
+        fit = jnp.vdot(weights @ self.gram, weights) - 2 * jnp.vdot(weights, self.cross) + self.label_sq
+        return fit + reg * jnp.vdot(weights, weights)
+
+    @door()
+    def solve(self, reg: float) -> Float[Array, "k p"]:
+        """W = C (G + reg I)^{-1} for one reg > 0 by Cholesky; for many, or reg = 0, use `RidgePath`.
+
+        Raises: ValueError if G + reg I is not numerically positive definite.
+        """
+        factor = jax.scipy.linalg.cho_factor(self.gram + reg * jnp.eye(len(self.gram), dtype=self.gram.dtype))
+        weights = jax.scipy.linalg.cho_solve(factor, self.cross.T).T
+        if not bool(jnp.isfinite(weights).all()):
+            raise ValueError(
+                f"G + reg I is not positive definite at reg = {reg:.3g}; use a larger reg or RidgePath."
+            )
+        return weights
+
+
+class HostSums:
+    """G, C, ||Y||^2 and n in main memory: BLAS multiplies in double precision about twice as fast as XLA on a CPU.
+
+    Of G the lower triangle only, in strips, which costs half the products; `whole` mirrors it.
+    """
+
+    def __init__(self, p: int, k: int, dtype) -> None:
+        self.gram, self.cross = np.zeros((p, p), dtype), np.zeros((k, p), dtype)
+        self.label_sq, self.count = np.zeros((), dtype), np.zeros((), np.int64)
+
+    def add(self, f, y, count) -> None:
+        """A chunk of samples."""
+        f, y = np.asarray(f), np.asarray(y)
+        for j in range(0, f.shape[1], STRIP):
+            self.gram[j:, j : j + STRIP] += f[:, j:].T @ f[:, j : j + STRIP]
+        self.cross += y.T @ f
+        self.label_sq += np.vdot(y, y)
+        self.count += np.asarray(count)
+
+    def whole(self) -> tuple[Any, ...]:
+        """The arguments of `RidgeStats`, on the device."""
+        for j in range(0, len(self.gram), STRIP):
+            strip = self.gram[j:, j : j + STRIP]
+            square = strip[: strip.shape[1]]
+            square[...] = np.tril(square) + np.tril(square, -1).T
+            self.gram[j : j + STRIP, j:] = strip.T
+        return jax.device_put((self.gram, self.cross, self.label_sq, self.count))
+
+
+class DeviceSums:
+    """The same on an accelerator."""
+
+    def __init__(self, p: int, k: int, dtype) -> None:
+        zeros = partial(jnp.zeros, dtype=dtype)
+        self.sums = zeros((p, p)), zeros((k, p)), zeros(()), jnp.zeros((), np.int64)
+
+    def add(self, f, y, count) -> None:
+        """A chunk of samples."""
+        self.sums = _added(self.sums, f, y, count)
+
+    def whole(self) -> tuple[Any, ...]:
+        """The arguments of `RidgeStats`."""
+        gram, *rest = self.sums
+        lower = jnp.tril(gram)
+        return lower + jnp.tril(lower, -1).T, *rest
+
+
+@partial(jax.jit, donate_argnums=0)
+def _added(sums, f, y, count):
+    gram, cross, label_sq, n = sums
+    for j in range(0, f.shape[1], STRIP):
+        gram = gram.at[j:, j : j + STRIP].add(f[:, j:].T @ f[:, j : j + STRIP])
+    return gram, cross + y.T @ f, label_sq + jnp.vdot(y, y), n + count
+
+
+def _sums(p: int, k: int, dtype) -> HostSums | DeviceSums:
+    return (HostSums if jax.default_backend() == "cpu" else DeviceSums)(p, k, dtype)
