@@ -24,8 +24,8 @@ from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.kernels import regression
 from distill_lib.kernels.infinite_width import InfiniteWidth, Kernel, cross, gram
+from distill_lib.linalg.least_squares import least_squares
 from distill_lib.sets.distilled_set import DistilledSet
-from distill_lib.theory.kip_loss import least_squares
 
 REG = regression.REG
 STRIP = 2048  # samples of K_tS that label solve holds at a time

@@ -60,9 +60,16 @@ def rank(a: Float[Array, "m p"]) -> int:
     return _rank(np.linalg.svd(np.asarray(a), compute_uv=False), a.shape)
 
 
+def negligible(shape: tuple[int, ...], dtype: Any) -> float:
+    """The one rule of numerical rank: singular values up to 10 max(m, p) eps of the largest are rounding.
+
+    The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in small matrices.
+    """
+    return 10 * max(shape) * float(jnp.finfo(dtype).eps)
+
+
 def _rank(s, shape) -> int:
-    # The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in small matrices.
-    return int(np.sum(s > 10 * max(shape) * np.finfo(s.dtype).eps * s[0])) if s.size else 0
+    return int(np.sum(s > negligible(shape, s.dtype) * s[0])) if s.size else 0
 
 
 @jax.jit
@@ -106,11 +113,11 @@ def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
     """The transposed pseudoinverse, cut at the numerical rank of `svd`: by A = Q R as Q R^{-T} where that rank is certainly full.
 
     A QR factorisation takes a fraction of an SVD's time. ||R||_F ||R^{-1}||_F is at least s_1 / s_min, so below
-    1 / (10 max(m, p) eps) nothing is to be cut.
+    1 / `negligible` nothing is to be cut.
     """
     made, condition = _pinv_by_qr(a)
     # Not so for NaN, which a singular R gives.
-    if float(condition) * 10 * max(a.shape) * np.finfo(a.dtype).eps < 1:
+    if float(condition) * negligible(a.shape, a.dtype) < 1:
         return made
     f = svd(a)
     return f.with_values(1 / f.s)

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from distill_lib.boundary.door import door
+from distill_lib.linalg.pseudoinverse import negligible
 
 
 @door()
@@ -73,5 +74,5 @@ def last_record(
 def _bases(features):
     """Orthonormal bases of the column and the row space, filled up with zeros."""
     v, s, ut = np.linalg.svd(features, full_matrices=False)
-    kept = s > 10 * max(features.shape[-2:]) * np.finfo(s.dtype).eps * s[..., :1]
+    kept = s > negligible(features.shape[-2:], s.dtype) * s[..., :1]
     return v * kept[..., None, :], ut * kept[..., None]

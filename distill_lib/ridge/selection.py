@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from distill_lib.boundary.door import door
+from distill_lib.linalg.pseudoinverse import negligible
 
 Validation = Literal["random", "stratified", "leave-one-out"]
 Ties = Literal["auto", "largest", "loss"]
@@ -106,7 +107,7 @@ def left_out(path, rows, regs) -> list[tuple[float, float]]:
     for features, truth in rows:
         rotated, n = features @ vectors, n + len(truth)
         y, rest = np.eye(k, dtype=rotated.dtype)[truth], 1 - (rotated**2) @ filters.T
-        if (lost := (rest <= 10 * len(vectors) * np.finfo(rest.dtype).eps).any(axis=0)).any():
+        if (lost := (rest <= negligible(vectors.shape, rest.dtype)).any(axis=0)).any():
             raise ValueError(
                 f"leave-one-out has no digits left at reg = {max(np.array(regs)[lost]):g}, where the model goes through single samples "
                 f"in {rest.dtype}: leave such small values out of regs{'' if rest.dtype == np.float64 else ', or compute in float64'}."

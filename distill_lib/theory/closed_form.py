@@ -20,6 +20,7 @@ from distill_lib.linalg.pseudoinverse import (
     Signs,
     Svd,
     largest_reg,
+    negligible,
     regularised,
     regularised_pinv,
     roots,
@@ -161,7 +162,7 @@ def support_rank(
     # Rank relative to Q^T Z: what rounding leaves of rows inside range(W^T) is not rank.
     s = np.linalg.svd(np.asarray(outside), compute_uv=False)
     size = float(jnp.linalg.norm(free, 2))
-    return len(w.s) + int(np.sum(s > 10 * max(outside.shape) * np.finfo(s.dtype).eps * size))
+    return len(w.s) + int(np.sum(s > negligible(outside.shape, s.dtype) * size))
 
 
 @door(infinite=True)

@@ -12,6 +12,7 @@ from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
 from distill_lib.kernels.infinite_width import Kernel
+from distill_lib.linalg.pseudoinverse import negligible
 
 
 class FeatureKernel(Kernel):
@@ -42,7 +43,7 @@ def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"
     Raises: ValueError for a matrix that is not square and finite, or a negative reg_s.
     """
     values, vectors = jnp.linalg.eigh(jnp.asarray(k_ss))
-    cut = 10 * len(values) * jnp.finfo(values.dtype).eps * values[-1]
+    cut = negligible(k_ss.shape, values.dtype) * values[-1]
     kept = jnp.maximum(values, 0) + reg_s > (0 if reg_s > 0 else cut)
     damped = jnp.where(kept, jnp.maximum(values, 0) + reg_s, 1)
     return (vectors * jnp.where(kept, 1 / damped, 0)) @ vectors.T
@@ -78,7 +79,7 @@ def removals(
     """
     m = len(labels)
     values = jnp.linalg.eigvalsh(jnp.asarray(m_inverse))
-    if not bool(values[0] > 10 * m * jnp.finfo(values.dtype).eps * values[-1]):
+    if not bool(values[0] > negligible((m,), values.dtype) * values[-1]):
         raise ValueError(
             f"the kernel matrix of the {m} support points has not full rank, so what a removed point takes away is not "
             "determined by it; remove repeated or dependent points first."

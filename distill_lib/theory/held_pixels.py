@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import regularised_pinv
+from distill_lib.linalg.pseudoinverse import negligible, regularised_pinv
 from distill_lib.theory.closed_form import solved_labels
 from distill_lib.theory.conditions import enough_points, independent_outputs
 from distill_lib.theory.nearest import Nearest
@@ -218,5 +218,5 @@ def least_error(
     if not len(whole):
         return 0.0
     _, s, basis = np.linalg.svd(x, full_matrices=False)
-    basis = basis[s > 10 * max(x.shape) * np.finfo(s.dtype).eps * s[0]]
+    basis = basis[s > negligible(x.shape, s.dtype) * s[0]]
     return float(np.linalg.norm(w - (w @ basis.T) @ basis) / np.linalg.norm(weights))

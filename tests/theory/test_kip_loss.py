@@ -262,10 +262,10 @@ def test_ill_conditioned_support_points_keep_the_digits_they_have(seed, cond):
             rng.normal(size=(m, 4))
         )[0].T
         exact = pinv(b) @ rng.normal(size=(r, K))  # in the row space, so of least norm
-        c = np.asarray(kip_loss.least_squares(jnp.asarray(b), jnp.asarray(b @ exact)))
+        c = np.asarray(least_squares(jnp.asarray(b), jnp.asarray(b @ exact)))
         assert np.linalg.norm(c - exact) <= 1e-13 * cond * np.linalg.norm(exact)
         t = rng.normal(size=(r, K))
-        c = np.asarray(kip_loss.least_squares(jnp.asarray(b), jnp.asarray(t)))
+        c = np.asarray(least_squares(jnp.asarray(b), jnp.asarray(t)))
         assert np.linalg.norm(b.T @ (t - b @ c)) <= 1e-14 * cond * np.linalg.norm(t)
 
 
