@@ -147,14 +147,14 @@ MUTANTS = (
     # descent.py
     Mutant("one-key-for-all-steps", "baselines/descent.py", "jax.random.fold_in(key, i)", "key", "descent"),
     Mutant("steps-counted-anew", "baselines/descent.py", "first + jnp.arange(every)", "jnp.arange(every)", "descent"),
-    Mutant("best-is-last", "baselines/descent.py", "if np.argmax(watched) == len(watched) - 1", "if True", "descent"),
-    Mutant("patience-one-more", "baselines/descent.py", "* every >= patience", "* every > patience", "descent"),
-    Mutant("points-unchecked", "baselines/descent.py", "all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))", "True", "descent"),
+    Mutant("best-is-last", "baselines/descent.py", "if np.argmax(self.watched) == len(self.watched) - 1:", "if True:", "descent"),
+    Mutant("patience-one-more", "baselines/descent.py", "* self.every >= patience", "* self.every > patience", "descent"),
+    Mutant("points-unchecked", "baselines/descent.py", "all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(points))", "True", "descent"),
     Mutant("memory-error-as-it-is", "boundary/memory.py", '"RESOURCE_EXHAUSTED" not in str(error)', "True", "descent"),
     Mutant("any-checkpoint", "baselines/descent.py", 'if file.text("identity") != identity:', "if False:", "kip_on_features"),
     Mutant("identity-without-settings", "baselines/descent.py", "str(jax.tree.structure((objective, watches))), settings", "str(jax.tree.structure((objective, watches))), None", "kip_on_features"),
     Mutant("identity-without-watched", "baselines/descent.py", "(objective, start, jax.random.key_data(key), watches)", "(objective, start, jax.random.key_data(key))", "descent"),
-    Mutant("fewer-steps-accepted", "baselines/descent.py", "if len(losses) * every > steps:", "if False:", "descent"),
+    Mutant("fewer-steps-accepted", "baselines/descent.py", "if made.done > steps:", "if False:", "descent"),
     # ridge.py
     Mutant("gram-not-mirrored", "ridge/statistics.py", "lower + jnp.tril(lower, -1).T", "lower", "ridge"),
     Mutant("gram-diagonal-twice", "ridge/statistics.py", "jnp.tril(lower, -1).T", "lower.T", "ridge"),

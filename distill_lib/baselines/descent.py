@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +60,62 @@ class _State(NamedTuple):
     best: Any
 
 
+@dataclass
+class _Progress:
+    """A descent under way: its state after the last chunk of steps, what was seen on the way, and where that is kept."""
+
+    state: _State
+    every: int
+    checkpoint: Path | None
+    losses: list[np.ndarray]
+    seconds: list[float]
+    watched: list[float]
+
+    @property
+    def done(self) -> int:
+        """Steps taken."""
+        return len(self.losses) * self.every
+
+    @property
+    def kept(self) -> str:
+        """The end of a sentence about what has failed."""
+        held = self.checkpoint and self.losses
+        return f"; {self.checkpoint} holds the state after step {self.done}" if held else ""
+
+    def finished(self, steps: int, patience: int | None) -> bool:
+        """Whether all steps are taken, or none has brought a higher watched number for too long."""
+        if self.done >= steps or patience is None:
+            return self.done >= steps
+        return (len(self.watched) - 1 - int(np.argmax(self.watched))) * self.every >= patience
+
+    def look(self, watch: Callable[[Any], float], points: Any) -> None:
+        """Follow a number, and the points at which it was highest."""
+        with out_of_memory("what is watched", lambda: f"watch fewer samples or smaller batches{self.kept}"):
+            self.watched.append(float(watch(points)))
+        if np.argmax(self.watched) == len(self.watched) - 1:
+            self.state = self.state._replace(best=points)
+
+    def check(self, points: Any, values: np.ndarray, rates: dict[str, float]) -> None:
+        """Raise Diverged unless a chunk's losses and points are finite."""
+        finite = np.isfinite(values)
+        if finite.all() and all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(points)):
+            return
+        first = (
+            f"the points are not finite after step {self.done + self.every}"
+            if finite.all()
+            else f"the loss is not finite at step {self.done + int(np.argmin(finite))}"
+        )
+        raise Diverged(
+            f"{first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has become "
+            f"singular, remove repeated points, regularise more or compute in float64{self.kept}."
+        )
+
+    def report(self, steps: int) -> Report:
+        """How far it is."""
+        left = self.seconds[-1] / self.done * (steps - self.done)
+        return Report(self.done, steps, float(self.losses[-1][-1]), self.seconds[-1], left)
+
+
 def descend(
     objective: Objective,
     start: PyTree,
@@ -101,89 +158,42 @@ def descend(
     if patience is not None and (watch is None or patience < 1):
         raise ValueError(f"patience = {patience} needs a number to watch and to be at least 1.")
     rates = _rates(learning_rate, start)
-    optimiser = (
-        rule(rates[""])
-        if set(rates) == {""}
-        else optax.partition(
-            {name: rule(rate) for name, rate in rates.items()}, {name: name for name in rates}
-        )
-    )
+    optimiser = _optimiser(rule, rates)
     start = jax.tree.map(jnp.asarray, start)
-    state = _State(start, optimiser.init(start), start)
     settings = sorted(rates.items()), rule.__name__, every, patience, watch is None
     identity = _identity(objective, start, key, watches, settings)
-    losses: list[np.ndarray] = []
-    seconds: list[float] = []
-    watched: list[float] = []
+    made = _Progress(_State(start, optimiser.init(start), start), every, checkpoint, [], [], [])
     if checkpoint is not None and checkpoint.is_file():
-        state, losses, seconds, watched = _resume(checkpoint, state, identity, every)
-        if len(losses) * every > steps:
-            raise ValueError(
-                f"{checkpoint} is at step {len(losses) * every} of a descent of steps = {steps}; ask for at least as many, or remove it."
-            )
-
-    def kept() -> str:
-        return (
-            f"; {checkpoint} holds the state after step {len(losses) * every}"
-            if checkpoint and losses
-            else ""
-        )
-
-    def watching(points) -> float:
-        with out_of_memory("what is watched", lambda: f"watch fewer samples or smaller batches{kept()}"):
-            return float(watch(points))  # type: ignore[misc]
-
-    if watch is not None and not watched:
-        watched.append(watching(start))
-
-    def finished() -> bool:
-        return len(losses) * every >= steps or (
-            patience is not None and (len(watched) - 1 - int(np.argmax(watched))) * every >= patience
-        )
-
+        _resume(made, identity, steps)
+    if watch is not None and not made.watched:
+        made.look(watch, start)
     chunk = None
-    while not finished():
-        with out_of_memory("a step", lambda: _SMALLER + kept()):
+    while not made.finished(steps, patience):
+        with out_of_memory("a step", lambda: _SMALLER + made.kept):
             if chunk is None:
-                chunk = _chunk(optimiser, every).lower(state[:2], objective, key, 0).compile()
+                chunk = _chunk(optimiser, every).lower(made.state[:2], objective, key, 0).compile()
             began = time.perf_counter()
-            new, values = chunk(state[:2], objective, key, jnp.asarray(len(losses) * every))
+            (points, moments), values = chunk(made.state[:2], objective, key, jnp.asarray(made.done))
             values = np.asarray(values)  # waits for the device
             spent = time.perf_counter() - began
-        finite = np.isfinite(values)
-        if not (finite.all() and all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(new[0]))):
-            done = len(losses) * every
-            first = (
-                f"the points are not finite after step {done + every}"
-                if finite.all()
-                else f"the loss is not finite at step {done + int(np.argmin(finite))}"
-            )
-            raise Diverged(
-                f"{first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has become "
-                f"singular, remove repeated points, regularise more or compute in float64{kept()}."
-            )
-        best = state.best
+        made.check(points, values, rates)
         if watch is not None:
-            watched.append(watching(new[0]))
-            best = new[0] if np.argmax(watched) == len(watched) - 1 else best
-        losses.append(values)
-        seconds.append(spent + (seconds[-1] if seconds else 0.0))
-        points, moments = new
-        state = _State(points, moments, best)
-        if checkpoint is not None:
-            _save(checkpoint, state, identity, losses, seconds, watched)
+            made.look(watch, points)
+        made.state = made.state._replace(points=points, moments=moments)
+        made.losses.append(values)
+        made.seconds.append(spent + (made.seconds[-1] if made.seconds else 0.0))
+        _save(made, identity)
         if report is not None:
-            count = len(losses) * every
-            report(
-                Report(count, steps, float(values[-1]), seconds[-1], seconds[-1] / count * (steps - count))
-            )
-    return Descent(
-        state.points,
-        np.concatenate(losses),
-        np.array(seconds),
-        watched,
-        None if watch is None else state.best,
-    )
+            report(made.report(steps))
+    best = None if watch is None else made.state.best
+    return Descent(made.state.points, np.concatenate(made.losses), np.array(made.seconds), made.watched, best)
+
+
+def _optimiser(rule, rates) -> optax.GradientTransformation:
+    """One rule for everything, or for each entry of a dict one with its rate."""
+    if set(rates) == {""}:
+        return rule(rates[""])
+    return optax.partition({name: rule(rate) for name, rate in rates.items()}, {name: name for name in rates})
 
 
 def _rates(learning_rate, start) -> dict[str, float]:
@@ -227,45 +237,49 @@ def _identity(objective, start, key, watches, settings) -> str:
     return digest.hexdigest()
 
 
-def _save(path: Path, state: _State, identity: str, losses, seconds, watched) -> None:
-    """Whole or not at all."""
-    arrays = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
-    arrays |= {"identity": np.array(identity), "losses": np.array(losses)}
-    arrays |= {"seconds": np.array(seconds), "watched": np.array(watched)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    npz.write(path, arrays)
+def _save(made: _Progress, identity: str) -> None:
+    """Write the checkpoint, where there is one, whole or not at all."""
+    if made.checkpoint is None:
+        return
+    arrays = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(made.state))}
+    arrays |= {"identity": np.array(identity), "losses": np.array(made.losses)}
+    arrays |= {"seconds": np.array(made.seconds), "watched": np.array(made.watched)}
+    made.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    npz.write(made.checkpoint, arrays)
 
 
-def _resume(
-    path: Path, state: _State, identity: str, every: int
-) -> tuple[_State, list[np.ndarray], list[float], list[float]]:
-    """What `_save` wrote; arrays are read when they are of this descent's types and shapes. Raises: ValueError if they are not."""
-    leaves, structure = jax.tree.flatten(state)
+def _resume(made: _Progress, identity: str, steps: int) -> None:
+    """Go on from what `_save` wrote, of this descent's types and shapes. Raises: ValueError for any other file."""
+    path, (leaves, structure) = str(made.checkpoint), jax.tree.flatten(made.state)
     names = [f"leaf_{i}" for i in range(len(leaves))]
     try:
         with npz.opened(path) as file:
             if file.text("identity") != identity:
                 raise ValueError(
-                    f"{path} is the checkpoint of another descent (other data, start, key, settings or watched number); remove it or name another file."
+                    f"{path} is the checkpoint of another descent (other data, start, key, settings or "
+                    "watched number); remove it or name another file."
                 )
             file.only({"identity", "losses", "seconds", "watched", *names}, "this descent")
-            chunks = file.check("losses", (None, every)).shape[0]
+            chunks = file.check("losses", (None, made.every)).shape[0]
             watched = (chunks + 1,) if 0 not in file.check("watched", (None,)).shape else (0,)
             for name, leaf in zip(names, leaves, strict=True):
                 file.check(name, leaf.shape, leaf.dtype)
             held = [jnp.asarray(file.read(name, finite=False)) for name in names]
-            lists = (
-                list(file.read("losses")),
-                file.read("seconds", shape=(chunks,)).tolist(),
-                file.read("watched", shape=watched, finite=False).tolist(),
-            )
+            made.losses = list(file.read("losses"))
+            made.seconds = file.read("seconds", shape=(chunks,)).tolist()
+            made.watched = file.read("watched", shape=watched, finite=False).tolist()
     except npz.Unreadable as error:
         raise ValueError(
             f"{path} is no checkpoint of a descent ({error}); remove it and start again."
         ) from error
-    state = jax.tree.unflatten(structure, held)
-    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((state.points, state.best))):
+    made.state = jax.tree.unflatten(structure, held)
+    known = jax.tree.leaves((made.state.points, made.state.best))
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in known):
         raise ValueError(
-            f"{path} is no checkpoint of a descent (it holds points that are NaN or infinite); remove it and start again."
+            f"{path} is no checkpoint of a descent (it holds points that are NaN or infinite); remove it and "
+            "start again."
         )
-    return state, *lists
+    if made.done > steps:
+        raise ValueError(
+            f"{path} is at step {made.done} of a descent of steps = {steps}; ask for at least as many, or remove it."
+        )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from distill_lib.baselines import rfad
+from distill_lib.baselines.rfad_objective import Objective, Support
 from distill_lib.baselines.training_set import Targets, centred_labels
 from distill_lib.images.normalisation import Normalisation
 from distill_lib.kernels.random_networks import Network, Precision, RandomNetworks, from_features
@@ -25,14 +25,14 @@ def objective(
     batches: int = 4,
     batch: int = 1280,
     classes: int = 10,
-) -> tuple[rfad.Objective, rfad.Support]:
+) -> tuple[Objective, Support]:
     """A step's objective on random images and a support set: a step takes as long whatever the images show."""
     rng = np.random.default_rng(0)
     count = max(batches * batch, ipc * classes)
     images = rng.integers(0, 256, (count, *shape)).astype(np.uint8)
     norm = Normalisation(shape, 255.0, (0.5,) * shape[2], (0.25,) * shape[2], "float32")
     labels = centred_labels(jnp.arange(ipc * classes) % classes, classes, "float32")
-    made = rfad.Objective(
+    made = Objective(
         RandomNetworks(Network(shape, width), networks),
         Targets.of(images, np.arange(count) % classes, norm, classes),
         labels,
@@ -46,7 +46,7 @@ def objective(
     return made, support | {"transform": jnp.eye(norm.dim, dtype=jnp.float32)}
 
 
-def operations(made: rfad.Objective, m: int) -> int:
+def operations(made: Objective, m: int) -> int:
     """Floating-point operations of a step's products, counted: forward for the targets, forward and back for the support.
 
     Of the networks 1 + 1 products a layer and support point, since no gradient goes to the weights; K_SS twice; the two

@@ -8,7 +8,8 @@ from helpers import pictures, seeds
 from hypothesis import given, settings
 
 import distill_lib as dl
-from distill_lib.baselines.rfad import RATES, Corruption, Objective, distill, watcher
+from distill_lib.baselines.rfad import RATES, distill, watcher
+from distill_lib.baselines.rfad_objective import Corruption, Objective
 from distill_lib.baselines.training_set import Targets, centred_labels
 from distill_lib.images.whitening import Whitening
 from distill_lib.kernels.random_networks import Network, RandomNetworks

@@ -10,7 +10,7 @@ from helpers import pictures
 
 import distill_lib as dl
 from distill_lib.baselines.kip import KernelObjective
-from distill_lib.baselines.rfad import Objective
+from distill_lib.baselines.rfad_objective import Objective
 from distill_lib.baselines.training_set import Targets
 from distill_lib.experiments.cost import counted
 from distill_lib.kernels.infinite_width import InfiniteWidth

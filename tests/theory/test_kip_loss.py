@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.baselines import moments
+from distill_lib.linalg.least_squares import least_squares
 from distill_lib.theory import closed_form, kip_loss
 
 # (m, p, n) with k = 3: m and n below, at and above p.
