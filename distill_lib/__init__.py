@@ -1,12 +1,16 @@
 """Provable dataset distillation for kernel ridge regression.
 
-The public surface, in the order of a distillation: load data, fit a ridge model, distil it, use the set.
+The public surface, in the order of a distillation: load data, fit a ridge model, distil it, use the
+    set.
 
-Importing this package switches JAX to 64-bit: the constructions invert what they build, and float32 loses the digits
-that show it. Ask for float32 with the `dtype` of a feature map and of its normalisation.
+Importing this package switches JAX to 64-bit: the constructions invert what they build, and float32
+loses the digits that show it. Ask for float32 with the `dtype` of a feature map and of its
+normalisation.
 
-JAX itself is imported with the first name that is used, so that the command line answers at once. Where it has not been
-imported yet, its settings are environment variables: processes that are started from here compute alike.
+JAX itself is imported with the first name that is used, so that the command line answers at once.
+Where it has not been
+imported yet, its settings are environment variables: processes that are started from here compute
+    alike.
 """
 
 # ruff: noqa: F405  (the names are those of _public)
@@ -19,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from distill_lib._public import *  # noqa: F403
 
-# Some accelerators multiply float32 in fewer bits unless told not to; a recovery error would then measure that.
+# Some accelerators multiply float32 in fewer bits unless told not to; a recovery error would then
+# measure that.
 if "jax" in sys.modules:
     sys.modules["jax"].config.update("jax_enable_x64", True)
     sys.modules["jax"].config.update("jax_default_matmul_precision", "highest")

@@ -1,4 +1,6 @@
-"""All that `import distill_lib as dl` offers as `dl.name`; imported with the first of the names, and JAX with it."""
+"""All that `import distill_lib as dl` offers as `dl.name`; imported with the first of the names,
+and JAX with it.
+"""
 
 # ruff: noqa: F401
 from distill_lib.algorithm import distill

@@ -185,7 +185,7 @@ _STARTS = {
 
 
 def _set_of(asked: Asked, made: Made, start: _StartOf) -> DistilledSet:
-    """The points of the features that a start wishes, and what they carry in their own arithmetic."""
+    """The points of the wished features, and what they carry in their own arithmetic."""
     model, phi = asked.model, asked.model.feature_map
     scale, reg_s, points, wished = 1.0, made.reg_s, made.samples, None
     if made.features is not None:
@@ -197,7 +197,9 @@ def _set_of(asked: Asked, made: Made, start: _StartOf) -> DistilledSet:
         reg_s = scale**2 * reg_s
     features = phi(points)
     recovered = closed_form.recovered_weights(features, made.labels, reg_s)
-    error = closed_form.recovery_error(model.weights, recovered if scale == 1 else scale * recovered)
+    error = closed_form.recovery_error(
+        model.weights, recovered if scale == 1 else scale * recovered
+    )
     record: dict[str, Any] = {
         "start": asked.start,
         "key": np.asarray(jax.random.key_data(asked.key)).tolist(),
@@ -216,12 +218,20 @@ def _set_of(asked: Asked, made: Made, start: _StartOf) -> DistilledSet:
     why = shortfall(phi, points, features, wished, reg_s, error)
     if why:
         warnings.warn(
-            f"{why} The set carries the model only up to a recovery error of {error:.2g}.", stacklevel=4
+            f"{why} The set carries the model only up to a recovery error of {error:.2g}.",
+            stacklevel=4,
         )
     record["exact"] = not why
     construction = start.inexact if why else start.exact
     return DistilledSet(
-        points, made.labels, float(reg_s), phi, model.normalisation, made.convention, construction, record
+        points,
+        made.labels,
+        float(reg_s),
+        phi,
+        model.normalisation,
+        made.convention,
+        construction,
+        record,
     )
 
 
@@ -239,10 +249,13 @@ def _asked(model, m, key, start, pool, reg_s, branch, too_large, label_rule, noi
     """The arguments as numbers. Raises: ValueError for those that do not fit the model."""
     weights, phi = model.weights, model.feature_map
     if not (checks.number(noise) and noise >= 0):
-        raise ValueError(f"noise = {noise!r} is no standard deviation; it must be finite and at least 0.")
+        raise ValueError(
+            f"noise = {noise!r} is no standard deviation; it must be finite and at least 0."
+        )
     if not (checks.number(m) and m == int(m)):
         raise ValueError(
-            f"m = {m!r} is no number of support points; give an integer of at least k = {len(weights)}."
+            f"m = {m!r} is no number of support points; give an integer of at least k = "
+            f"{len(weights)}."
         )
     enough_points(int(m), len(weights))
     independent_outputs(
@@ -251,13 +264,27 @@ def _asked(model, m, key, start, pool, reg_s, branch, too_large, label_rule, noi
         "which needs only labels of rank k",
     )
     inside = phi.onto_span(weights)  # where the rows of D have to be
-    if (outside := closed_form.recovery_error(weights, inside)) > np.sqrt(np.finfo(weights.dtype).eps):
+    if (outside := closed_form.recovery_error(weights, inside)) > np.sqrt(
+        np.finfo(weights.dtype).eps
+    ):
         raise ValueError(
-            f"the model W leaves the span of phi's features by {outside:.3g} of its norm, so no support "
-            "set carries it (Theorem 5.3); distil phi.onto_span(W), which answers the same on every input."
+            f"the model W leaves the span of phi's features by {outside:.3g} of its norm, so no "
+            "support "
+            "set carries it (Theorem 5.3); distil phi.onto_span(W), which answers the same on "
+            "every input."
         )
     return Asked(
-        model, inside, int(m), key, start, pool, float(reg_s), branch, too_large, label_rule, float(noise)
+        model,
+        inside,
+        int(m),
+        key,
+        start,
+        pool,
+        float(reg_s),
+        branch,
+        too_large,
+        label_rule,
+        float(noise),
     )
 
 
@@ -265,7 +292,8 @@ def _drawn(asked: Asked) -> tuple[Float[Array, "m d"], Features, dict[str, Any]]
     """Network inputs of real samples, phi of them, and which they are."""
     if asked.pool is None:
         raise ValueError(
-            f"start '{asked.start}' begins at real samples; give pool=(images, labels) to draw them from."
+            f"start '{asked.start}' begins at real samples; give pool=(images, labels) to draw "
+            "them from."
         )
     if not (isinstance(asked.pool, tuple | list) and len(asked.pool) == 2):
         raise ValueError("pool must be a pair (images, labels) of real samples to draw from.")
@@ -300,7 +328,9 @@ def _support_features(d, asked: Asked, real) -> tuple[Features, float]:
 
 
 def _nearer_roots(target, real):
-    """The root nearer to the real features' extent along each singular direction; they are symmetric about mu / 2."""
+    """The root nearer to the real features' extent along each singular direction; they are
+    symmetric about mu / 2.
+    """
     if real is None:
         return "+"
     extent = np.asarray(jnp.einsum("mr,mp,rp->r", target.v, real, target.ut))

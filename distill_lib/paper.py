@@ -22,7 +22,8 @@ KINDS: dict[Kind, str] = {
 def feature_map(
     kind: Kind, dim: int, key: PRNGKeyArray, *, variance: float = 1000.0, dtype="float64"
 ) -> FeatureMap:
-    """The three feature maps of Table 3, all with p = d: linear, one hidden LeakyReLU layer, random Fourier features.
+    """The three feature maps of Table 3, all with p = d: linear, one hidden LeakyReLU layer, random
+    Fourier features.
 
     Args:
         variance: sigma^2 of the Gaussian kernel; 1000 in the paper.
@@ -51,7 +52,8 @@ def original_model(
     dtype: str = "float64",
     refit: bool = False,
 ) -> RidgeModel:
-    """The original model of Table 3: lam from the released grid by a 95/5 split, the largest of equals, W not refitted unless asked.
+    """The original model of Table 3: lam from the released grid by a 95/5 split, the largest of
+    equals, W not refitted unless asked.
 
     Args:
         seed: of the feature map and of the split.

@@ -1,4 +1,6 @@
-"""Hypothesis profiles: the same examples on every run, unless HYPOTHESIS_PROFILE asks for a random search; compiled programs."""
+"""Hypothesis profiles: the same examples on every run, unless HYPOTHESIS_PROFILE asks for a random
+search; compiled programs.
+"""
 
 import os
 from pathlib import Path
@@ -6,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-# Compiled once for all workers and runs, and without optimising, which takes longer than small instances run; pages are executed with
-# programs as users have them. A file that cannot be read is compiled again. Set before JAX is imported.
+# Compiled once for all workers and runs, and without optimising, which takes longer than small
+# instances run; pages are executed with programs as users have them. A file that cannot be read is
+# compiled again. Set before JAX is imported.
 COMPILED = {
     "XLA_FLAGS": "--xla_backend_optimization_level=0",
     "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / "_build" / "cache" / "jax"),
@@ -20,7 +23,9 @@ for name, value in COMPILED.items():
 settings.register_profile("fixed", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 # For tests/mutation.py: a first failure is all it asks.
-settings.register_profile("mutants", settings.get_profile("fixed"), phases=(Phase.explicit, Phase.generate))
+settings.register_profile(
+    "mutants", settings.get_profile("fixed"), phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 

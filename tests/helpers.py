@@ -1,4 +1,6 @@
-"""Random instances of known conditioning, and the definitions in plain NumPy (samples as rows throughout)."""
+"""Random instances of known conditioning, and the definitions in plain NumPy (samples as rows
+throughout).
+"""
 
 from dataclasses import dataclass
 
@@ -10,7 +12,11 @@ SHAPES = (
     (1, 5, 1),  # one output, m = k
     (1, 6, 4),  # one output, k < m < p
     (3, 8, 3),  # m = k
-    (3, 8, 5),  # k < m = p - k: the last m for which rows of W and of Z can be independent (Proposition 4.1)
+    (
+        3,
+        8,
+        5,
+    ),  # k < m = p - k: the last m for which rows of W and of Z can be independent (Proposition 4.1)
     (3, 8, 7),  # p - k < m < p
     (3, 6, 6),  # m = p
     (3, 5, 9),  # m > p
@@ -33,7 +39,9 @@ def matrix(rng, rows, cols, rank=None, scale=1.0, spread=10.0):
 
 
 def train(features, labels, reg=0.0):
-    """Ridge regression by its definition: argmin_W ||F W^T - Y||^2 + reg ||W||^2, of least norm at reg = 0."""
+    """Ridge regression by its definition: argmin_W ||F W^T - Y||^2 + reg ||W||^2, of least norm at
+    reg = 0.
+    """
     features, labels = np.asarray(features), np.asarray(labels)
     if reg:
         features = np.vstack([features, np.sqrt(reg) * np.eye(features.shape[1])])
@@ -62,14 +70,18 @@ def condition(*matrices):
 
 
 def close(a, b, cond=1.0, scale=None):
-    """Whether a and b agree to rounding amplified by a condition number, relative to scale (by default that of b)."""
+    """Whether a and b agree to rounding amplified by a condition number, relative to scale (by
+    default that of b).
+    """
     a, b = np.asarray(a), np.asarray(b)
     scale = np.linalg.norm(b) if scale is None else scale
     return bool(np.linalg.norm(a - b) <= 1e-13 * max(cond, 10.0) * scale)
 
 
 def pictures(k, shape, n=90):
-    """Bytes (n, h, w, c) in which the pixels of row `label` of the image are a little brighter, and balanced labels of k classes."""
+    """Bytes (n, h, w, c) in which the pixels of row `label` of the image are a little brighter, and
+    balanced labels of k classes.
+    """
     rng = np.random.default_rng(0)
     labels = (np.arange(n) % k).astype(np.int32)
     images = rng.integers(0, 200, (n, *shape))
@@ -79,7 +91,9 @@ def pictures(k, shape, n=90):
 
 @dataclass
 class Instance:
-    """W (k, p), Y_S (m, k) of rank k, Z and real features (m, p), and the generator for anything further."""
+    """W (k, p), Y_S (m, k) of rank k, Z and real features (m, p), and the generator for anything
+    further.
+    """
 
     k: int
     p: int
@@ -96,7 +110,9 @@ class Instance:
 
 @st.composite
 def instances(draw, shapes=SHAPES, full=True):
-    """Instances with W and Z of full rank; or of any rank, zero included, then of the shapes with m > k only."""
+    """Instances with W and Z of full rank; or of any rank, zero included, then of the shapes with m
+    > k only.
+    """
     k, p, m = draw(st.sampled_from([s for s in shapes if full or s in RANKED]))
     rng = np.random.default_rng(draw(seeds))
     rank_w = k if full else draw(st.integers(0, k))

@@ -99,8 +99,8 @@ MUTANTS = (
     Mutant("nearest-distance", "theory/nearest.py", "linalg.norm(t[-k:])", "linalg.norm(t[-k - 1 :])", "nearest"),
     Mutant("nearest-all-dropped", "theory/nearest.py", "tail @ (tail.T @ px)", "px", "nearest"),
     Mutant("nearest-dependencies-lost", "theory/nearest.py", "jnp.linalg.svd(x.v.T @ px, full_matrices=False)\n    tail = x.v @ b[:, -k:]", "jnp.linalg.svd(px, full_matrices=False)\n    tail = b[:, -k:]", "nearest"),
-    Mutant("nearest-labels-of-the-samples", "theory/nearest.py", "Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t", "Nearest(features, solved_labels(weights, real, reg_s), float(jnp.linalg.norm(t", "nearest"),
-    Mutant("nearest-labels-without-reg", "theory/nearest.py", "Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t", "Nearest(features, solved_labels(weights, features), float(jnp.linalg.norm(t", "nearest"),
+    Mutant("nearest-labels-of-the-samples", "theory/nearest.py", "features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t", "features, solved_labels(weights, real, reg_s), float(jnp.linalg.norm(t", "nearest"),
+    Mutant("nearest-labels-without-reg", "theory/nearest.py", "features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t", "features, solved_labels(weights, features), float(jnp.linalg.norm(t", "nearest"),
     Mutant("nearest-spanning-without-reg", "theory/nearest.py", "solved_labels(weights, real, reg_s), 0.0)", "solved_labels(weights, real), 0.0)", "nearest"),
     Mutant("nearest-m-below-k", "theory/nearest.py", "enough_points(len(real), len(weights))", "enough_points(len(real) - 1, len(weights))", "nearest"),
     Mutant("nearest-m-unchecked", "theory/nearest.py", "    enough_points(len(real), len(weights))\n", "", "nearest"),
@@ -193,12 +193,12 @@ MUTANTS = (
     Mutant("leaky-slope", "features/fully_connected.py", "jax.nn.leaky_relu(seen[-1] @ w.T, self.slope)", "jax.nn.leaky_relu(seen[-1] @ w.T)", "features"),
     Mutant("slope-not-divided", "features/fully_connected.py", "x / self.slope", "x", "features"),
     Mutant("slope-multiplied", "features/fully_connected.py", "x / self.slope", "x * self.slope", "features"),
-    Mutant("layers-inverted-forward", "features/fully_connected.py", "in reversed(list(enumerate(zip(self.weights, seen, strict=True), start=1))):", "in list(enumerate(zip(self.weights, seen, strict=True), start=1)):", "features"),
+    Mutant("layers-inverted-forward", "features/fully_connected.py", "in reversed(\n            list(enumerate(zip(self.weights, seen, strict=True), start=1))\n        ):", "in list(\n            enumerate(zip(self.weights, seen, strict=True), start=1)\n        ):", "features"),
     Mutant("slope-unchecked", "features/fully_connected.py", "if not 0 < self.slope <", "if not -1 < self.slope <", "features"),
     Mutant("widening-unnamed", "features/fully_connected.py", "            if w.shape[0] > w.shape[1]:", "            if False:", "features"),
     Mutant("network-near-lost", "features/fully_connected.py", "else self._activations(near)[:-1]", "else [None] * len(self.weights)", "features"),
     Mutant("network-near-outputs", "features/fully_connected.py", "self._activations(near)[:-1]", "[near] + [jnp.zeros((len(near), len(w))) for w in self.weights[:-1]]", "features"),
-    Mutant("fan-out", "features/fully_connected.py", "jnp.sqrt(jnp.asarray(fan_in, dtype))", "jnp.sqrt(jnp.asarray(out, dtype))", "features"),
+    Mutant("fan-out", "features/fully_connected.py", "jnp.asarray(fan_in, dtype)", "jnp.asarray(out, dtype)", "features"),
     # features/fourier.py
     Mutant("fourier-sine", "features/fourier.py", "jnp.cos(x @ self.freq", "jnp.sin(x @ self.freq", "features"),
     Mutant("fourier-scale", "features/fourier.py", "jnp.sqrt(2 / self.dim_out) *", "jnp.sqrt(1 / self.dim_out) *", "features"),
@@ -225,7 +225,7 @@ MUTANTS = (
     Mutant("coupling-forward-order", "features/coupling.py", "for layer in reversed(range(len(self.inner))):", "for layer in range(len(self.inner)):", "coupling"),
     Mutant("coupling-linear-conditioner", "features/coupling.py", "h = jnp.tanh(a @", "h = (a @", "coupling"),
     Mutant("coupling-one-key", "features/coupling.py", "zip(keys[2], kept, strict=True)", "zip(keys[1], kept, strict=True)", "coupling"),
-    Mutant("coupling-fan-out", "features/coupling.py", "jnp.sqrt(jnp.asarray(fan_in, dtype))", "jnp.sqrt(jnp.asarray(out, dtype))", "coupling"),
+    Mutant("coupling-fan-out", "features/coupling.py", "jnp.asarray(fan_in, dtype)", "jnp.asarray(out, dtype)", "coupling"),
     Mutant("coupling-one-coordinate", "features/coupling.py", "if dim < 2 or", "if dim < 1 or", "coupling"),
     # features/convolution.py
     Mutant("kernel-flipped", "features/convolution.py", "k[:, :, a, b], scipy.sparse.kron", "k[:, :, -1 - a, -1 - b], scipy.sparse.kron", "convolution"),
@@ -253,7 +253,7 @@ MUTANTS = (
     Mutant("cube-unchecked", "features/fourier.py", "if top > 1 + 64", "if top > 9e9 + 64", "features"),
     Mutant("range-scale-squared", "features/fourier.py", "1.0 if top <= 1 else 1 / top", "1.0 if top <= 1 else 1 / top**2", "features"),
     Mutant("range-scale-up", "features/fourier.py", "1.0 if top <= 1 else 1 / top", "1 / top", "features"),
-    Mutant("kernel-width", "features/fourier.py", "jnp.sqrt(jnp.asarray(variance, dtype))", "jnp.asarray(variance, dtype)", "features"),
+    Mutant("kernel-width", "features/fourier.py", "jnp.asarray(variance, dtype)", "jnp.asarray(variance, dtype) ** 2", "features"),
     Mutant("fourier-overcomplete", "features/fourier.py", "        if p > d:", "        if False:", "features"),
     # features/deep_linear.py
     Mutant("layers-in-reverse", "features/deep_linear.py", "            g = w @ g", "            g = g @ w", "deep_linear"),
@@ -494,7 +494,9 @@ def run_tests(mutant: Mutant, folder: Path) -> int:
     signal.alarm(TIMEOUT)
     import pytest
 
-    status = pytest.main(["-x", "--tb=line", "-p", "no:cacheprovider", "--timeout=0", str(mutant.path)])
+    status = pytest.main(
+        ["-x", "--tb=line", "-p", "no:cacheprovider", "--timeout=0", str(mutant.path)]
+    )
     assert Path(sys.modules["distill_lib"].__file__).is_relative_to(folder)
     return int(status)
 
@@ -526,7 +528,9 @@ def outcomes(mutants: tuple[Mutant, ...], jobs: int, folder: Path) -> Iterator[t
         mutant = running.pop(child)
         yield (
             mutant,
-            outcome(os.waitstatus_to_exitcode(status), (folder / mutant.name / "output").read_text()),
+            outcome(
+                os.waitstatus_to_exitcode(status), (folder / mutant.name / "output").read_text()
+            ),
         )
         shutil.rmtree(folder / mutant.name)
 
@@ -547,7 +551,9 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.names) - {mutant.name for mutant in MUTANTS}:
         parser.error(f"no mutant is called {', '.join(sorted(unknown))}; --list names them")
-    chosen = tuple(mutant for mutant in MUTANTS if mutant.name in options.names or not options.names)
+    chosen = tuple(
+        mutant for mutant in MUTANTS if mutant.name in options.names or not options.names
+    )
     if options.list:
         for mutant in chosen:
             print(f"{mutant.name:32} {mutant.file}: {mutant.old!r} -> {mutant.new!r}")
@@ -571,7 +577,9 @@ def main() -> int:
         for mutant, result in outcomes(chosen, options.jobs, Path(temporary)):
             bad += not result.startswith("killed")
             print(f"{mutant.name:32} {result}", flush=True)
-    print(f"{len(chosen) - bad} of {len(chosen)} mutants killed in {time.monotonic() - began:.0f} s")
+    print(
+        f"{len(chosen) - bad} of {len(chosen)} mutants killed in {time.monotonic() - began:.0f} s"
+    )
     return int(bad > 0)
 
 

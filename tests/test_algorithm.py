@@ -1,4 +1,6 @@
-"""Algorithm 1: every start recovers the model through every feature map, repeatably, and says clearly where it cannot."""
+"""Algorithm 1: every start recovers the model through every feature map, repeatably, and says
+clearly where it cannot.
+"""
 
 import itertools
 import json
@@ -13,7 +15,8 @@ from helpers import close, condition, pictures, train
 import distill_lib as dl
 from distill_lib.theory import exactness
 
-# Few samples do not span the model's rows; what the warning says is tested where the construction is named.
+# Few samples do not span the model's rows; what the warning says is tested where the construction
+# is named.
 pytestmark = pytest.mark.filterwarnings("ignore:the features of these")
 K, SHAPE = 3, (3, 2, 2)
 D = 12
@@ -25,8 +28,12 @@ STARTS = ("noise", "real", "nearest", "labels")
 POOL = pictures(K, SHAPE)
 MAPS = {
     "linear": lambda dtype=np.float64: dl.Linear(D),
-    "fcnn": lambda dtype=np.float64: dl.FullyConnected.random(jax.random.key(1), (D, 11, 10), dtype=dtype),
-    "rff": lambda dtype=np.float64: dl.RandomFourier.random(jax.random.key(1), D, 10, 30.0, dtype=dtype),
+    "fcnn": lambda dtype=np.float64: dl.FullyConnected.random(
+        jax.random.key(1), (D, 11, 10), dtype=dtype
+    ),
+    "rff": lambda dtype=np.float64: dl.RandomFourier.random(
+        jax.random.key(1), D, 10, 30.0, dtype=dtype
+    ),
 }
 
 
@@ -84,7 +91,9 @@ def test_labels_alone_recover_just_when_the_points_span(models, kind):
         assert one.reg_s == reg_s
         chosen = POOL[0][one.provenance["samples"]]
         assert np.array_equal(one.points, NORMALISATION(chosen))
-        assert np.allclose(one.labels, dl.regularised(one.feature_map(one.points), reg_s) @ model.weights.T)
+        assert np.allclose(
+            one.labels, dl.regularised(one.feature_map(one.points), reg_s) @ model.weights.T
+        )
 
 
 @pytest.mark.parametrize("kind", MAPS)
@@ -100,7 +109,9 @@ def test_every_branch_recovers(models, kind, branch):
 def test_realistic_points_are_those_of_the_corollary(models):
     model = models["linear"]
     for reg_s in (0.0, 1e-3):
-        one = dl.distill(model, 5, key=KEY, start="real", pool=POOL, reg_s=reg_s, label_rule="one-hot")
+        one = dl.distill(
+            model, 5, key=KEY, start="real", pool=POOL, reg_s=reg_s, label_rule="one-hot"
+        )
         real = np.asarray(NORMALISATION(POOL[0][one.provenance["samples"]]))
         y, a_plus = np.asarray(one.labels), train(real, np.eye(5), reg_s)
         y_pinv = np.linalg.pinv(y.T)
@@ -116,9 +127,13 @@ def test_nearest_points_are_the_same_for_every_reg(models, kind):
     real = np.asarray(model.feature_map(NORMALISATION(POOL[0][plain.provenance["samples"]])))
     px = real @ (np.eye(len(real.T)) - np.linalg.pinv(model.weights) @ model.weights)
     distance = np.linalg.norm(np.asarray(model.feature_map(plain.points)) / scale - real)
-    assert np.isclose(distance, np.linalg.norm(np.linalg.svd(px, compute_uv=False)[5 - K :]), rtol=1e-7)
+    assert np.isclose(
+        distance, np.linalg.norm(np.linalg.svd(px, compute_uv=False)[5 - K :]), rtol=1e-7
+    )
     for reg_s in (1e-3, 1e6):
-        one = dl.distill(model, 5, key=KEY, start="nearest", pool=POOL, reg_s=reg_s, too_large="refuse")
+        one = dl.distill(
+            model, 5, key=KEY, start="nearest", pool=POOL, reg_s=reg_s, too_large="refuse"
+        )
         assert one.reg_s == pytest.approx(scale**2 * reg_s)
         assert np.array_equal(one.points, plain.points)
         assert error(scale * retrained(one), model) < 1e-9
@@ -147,7 +162,9 @@ def test_with_reg_s_points_take_the_roots_nearest_to_the_real_samples(models, ki
     for reg_s in 10.0 ** np.arange(-6, 3):  # clipped where it is too large
         ours = distilled(reg_s).provenance["feature_distance"]
         for branch in itertools.product((-1.0, 1.0), repeat=3):
-            assert ours <= distilled(reg_s, np.array(branch)).provenance["feature_distance"] * (1 + 1e-9)
+            assert ours <= distilled(reg_s, np.array(branch)).provenance["feature_distance"] * (
+                1 + 1e-9
+            )
 
 
 def test_nothing_moves_where_the_samples_span_even_with_reg_s(models):
@@ -162,23 +179,31 @@ def test_nothing_moves_where_the_samples_span_even_with_reg_s(models):
 def test_the_nearest_set_works_in_single_precision(m):
     normalisation = dl.Normalisation((3, 2, 2), 255.0, (0.3, 0.6), (0.2, 0.4), "float32")
     images, labels = POOL
-    model = dl.fit(images, labels, dl.Linear(12), normalisation, key=KEY, regs=(1.0,), val_fraction=0.0)
+    model = dl.fit(
+        images, labels, dl.Linear(12), normalisation, key=KEY, regs=(1.0,), val_fraction=0.0
+    )
     one = dl.distill(model, m, key=KEY, start="nearest", pool=POOL)
     assert one.points.dtype == np.float32
     assert one.provenance["recovery_error"] < 1e-3
 
 
 @pytest.mark.parametrize("kind", ["fcnn", "rff"])
-def test_from_real_samples_points_are_the_preimages_near_them_and_from_noise_the_smallest(models, kind):
+def test_from_real_samples_points_are_the_preimages_near_them_and_from_noise_the_smallest(
+    models, kind
+):
     model = models[kind]
     phi = model.feature_map
     for start, reg_s in (("real", 0.0), ("nearest", 0.0), ("nearest", 1e-3)):
         one = dl.distill(model, 9, key=KEY, start=start, pool=POOL, reg_s=reg_s)
         features = phi(one.points)
         samples = NORMALISATION(POOL[0][one.provenance["samples"]])
-        small = 1e-7 * np.linalg.norm(samples)  # the arccosine loses half the digits at the faces of the cube
+        small = 1e-7 * np.linalg.norm(
+            samples
+        )  # the arccosine loses half the digits at the faces of the cube
         assert np.linalg.norm(one.points - phi.inverse(features, samples)) < small
-        if kind == "rff":  # several layers are nearest one by one, which promises nothing of the whole
+        if (
+            kind == "rff"
+        ):  # several layers are nearest one by one, which promises nothing of the whole
             least = np.linalg.norm(phi.inverse(features) - samples) / np.linalg.norm(samples)
             assert one.provenance["distance"] < 0.5 * least
     noise = dl.distill(model, 9, key=KEY)
@@ -324,7 +349,13 @@ def test_the_label_rule(models):
 @pytest.mark.parametrize("start", STARTS)
 def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
     one = dl.distill(
-        models["rff"], 5, key=KEY, start=start, pool=POOL, reg_s=number(0.0009765625), noise=number(0.125)
+        models["rff"],
+        5,
+        key=KEY,
+        start=start,
+        pool=POOL,
+        reg_s=number(0.0009765625),
+        noise=number(0.125),
     )
     record = json.loads(json.dumps(one.provenance))
     assert record == one.provenance
@@ -333,7 +364,9 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
     assert record["reg_s_asked"] == 0.0009765625
     assert record["reg"] == 1.0
     assert np.isclose(
-        record["recovery_error"], error(record["range_scale"] * retrained(one), models["rff"]), atol=1e-9
+        record["recovery_error"],
+        error(record["range_scale"] * retrained(one), models["rff"]),
+        atol=1e-9,
     )
     assert np.isclose(record["cosine"], cosine(retrained(one), models["rff"]), atol=1e-9)
     if start != "noise":
@@ -343,7 +376,9 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
             ("distance", one.points, samples),
             ("feature_distance", phi(one.points), phi(samples)),
         ):
-            assert np.isclose(record[name], np.linalg.norm(ours - real) / np.linalg.norm(real), atol=1e-12)
+            assert np.isclose(
+                record[name], np.linalg.norm(ours - real) / np.linalg.norm(real), atol=1e-12
+            )
     assert ("noise" in record) == (start == "noise")
     assert ("samples" in record) == (start != "noise")
     conventions = {"noise": "one-hot", "real": "W phi_{lam_S}(Xh)"}
@@ -354,7 +389,9 @@ def test_provenance_is_plain_json_and_true(models, start, number, tmp_path):
 
 
 def test_the_construction_is_named(models):
-    with pytest.warns(UserWarning, match="these 5 samples do not span .* recovery error of 0.[0-9]+") as told:
+    with pytest.warns(
+        UserWarning, match="these 5 samples do not span .* recovery error of 0.[0-9]+"
+    ) as told:
         named = {
             start: dl.distill(models["linear"], 5, key=KEY, start=start, pool=POOL).construction
             for start in STARTS
@@ -384,7 +421,9 @@ def test_the_construction_is_named(models):
 )
 def test_float32_is_kept_and_its_loss_recorded(kind, start):
     normalisation = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4), "float32")
-    model = dl.fit(*POOL, MAPS[kind](np.float32), normalisation, key=KEY, regs=(1.0,), val_fraction=0)
+    model = dl.fit(
+        *POOL, MAPS[kind](np.float32), normalisation, key=KEY, regs=(1.0,), val_fraction=0
+    )
     one = dl.distill(model, 5, key=KEY, start=start, pool=POOL, reg_s=1e-4)
     assert one.points.dtype == one.labels.dtype == one.model().weights.dtype == "float32"
     if start != "labels":
@@ -395,13 +434,18 @@ def test_float32_is_kept_and_its_loss_recorded(kind, start):
 
 
 def with_weights(model, weights):
-    return dl.RidgeModel(jnp.asarray(weights), model.feature_map, model.normalisation, model.reg, (), ())
+    return dl.RidgeModel(
+        jnp.asarray(weights), model.feature_map, model.normalisation, model.reg, (), ()
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"start": "scratch"}, "start is 'scratch'; it must be one of noise, real, nearest, labels"),
+        (
+            {"start": "scratch"},
+            "start is 'scratch'; it must be one of noise, real, nearest, labels",
+        ),
         ({"label_rule": "soft"}, "label_rule is 'soft'; it must be one of auto, one-hot, model"),
         ({"too_large": "ignore"}, "too_large is 'ignore'; it must be one of clip, refuse"),
         ({"branch": "*"}, "branch is '[*]'"),
@@ -412,19 +456,37 @@ def with_weights(model, weights):
         ({"noise": np.nan}, "noise = nan"),
         ({"noise": np.inf}, "noise = inf"),
         ({"noise": -0.1}, "noise = -0.1"),
-        *(({"m": m}, "is no number of support points") for m in (2.5, "5", None, np.nan, True, [5])),
+        *(
+            ({"m": m}, "is no number of support points")
+            for m in (2.5, "5", None, np.nan, True, [5])
+        ),
         ({"start": "real", "pool": POOL[0]}, "pool must be a pair"),
         *(({"start": start, "pool": POOL, "m": 2}, "m = 2 support .* k = 3") for start in STARTS),
         ({"m": 0}, "m = 0 support points"),
         ({"start": "real"}, r"start 'real' begins at real samples; give pool=\(images, labels\)"),
         ({"start": "nearest"}, "start 'nearest' begins at real samples"),
         ({"start": "labels"}, "start 'labels' begins at real samples"),
-        ({"start": "real", "pool": (POOL[0], POOL[1][:5])}, "the pool's labels has 5 entries for 90 images"),
-        ({"start": "real", "pool": (POOL[0], POOL[1] + 1)}, "the pool's labels holds 1..3, but 3 classes"),
-        ({"start": "real", "pool": (POOL[0], 0 * POOL[1])}, "the pool's labels has no sample of class 1, 2"),
+        (
+            {"start": "real", "pool": (POOL[0], POOL[1][:5])},
+            "the pool's labels has 5 entries for 90 images",
+        ),
+        (
+            {"start": "real", "pool": (POOL[0], POOL[1] + 1)},
+            "the pool's labels holds 1..3, but 3 classes",
+        ),
+        (
+            {"start": "real", "pool": (POOL[0], 0 * POOL[1])},
+            "the pool's labels has no sample of class 1, 2",
+        ),
         ({"start": "real", "pool": (POOL[0][:, 0], POOL[1])}, r"images have shape \(90, 2, 2\)"),
-        ({"start": "real", "pool": (POOL[0] * np.nan, POOL[1])}, "images holds 60 entries that are NaN"),
-        ({"start": "real", "pool": POOL, "m": 91}, "91 class-balanced samples of 3 classes .* choose 1..90"),
+        (
+            {"start": "real", "pool": (POOL[0] * np.nan, POOL[1])},
+            "images holds 60 entries that are NaN",
+        ),
+        (
+            {"start": "real", "pool": POOL, "m": 91},
+            "91 class-balanced samples of 3 classes .* choose 1..90",
+        ),
         (
             {"start": "nearest", "pool": (np.repeat(POOL[0][:1], 90, axis=0), POOL[1])},
             "real features have rank 1",
@@ -470,7 +532,9 @@ def test_maps_without_a_right_inverse_are_refused_where_points_are_built(phi, me
 
 
 class WithOne(dl.FeatureMap):
-    """phi(x) = [x, 1], with an inverse that is right only on the range of phi: the last feature is dropped."""
+    """phi(x) = [x, 1], with an inverse that is right only on the range of phi: the last feature is
+    dropped.
+    """
 
     dim: int = eqx.field(static=True)
 
@@ -506,7 +570,9 @@ class Off(dl.FullyConnected):
 )
 def test_a_set_through_an_inexact_inverse_says_so(phi, start):
     model = dl.fit(*POOL, phi, NORMALISATION, key=KEY, regs=(1.0,), val_fraction=0)
-    with pytest.warns(UserWarning, match=r"inverse is no right inverse .* rounding explains .*e-1[0-9]: "):
+    with pytest.warns(
+        UserWarning, match=r"inverse is no right inverse .* rounding explains .*e-1[0-9]: "
+    ):
         one = dl.distill(model, 5, key=KEY, start=start, pool=POOL)
     assert one.construction.endswith(", through an inexact inverse")
     assert one.provenance["exact"] is False
@@ -515,7 +581,9 @@ def test_a_set_through_an_inexact_inverse_says_so(phi, start):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("smallest", [1.0, 1e-2, 1e-5])
 def test_rounding_is_not_taken_for_an_inexact_inverse(smallest, dtype):
-    """Singular values down to `smallest` of the largest: the inverse amplifies rounding by as much, and stays a right inverse."""
+    """Singular values down to `smallest` of the largest: the inverse amplifies rounding by as much,
+    and stays a right inverse.
+    """
     rng = np.random.default_rng(0)
     u, v = (np.linalg.qr(rng.normal(size=(12, 12)))[0] for _ in "uv")
     phi = dl.FullyConnected((jnp.asarray(u * np.geomspace(1, smallest, 12) @ v, dtype),))
@@ -532,5 +600,7 @@ def test_rounding_is_not_taken_for_an_inexact_inverse(smallest, dtype):
 def test_a_pool_may_be_lists_and_of_any_order(models):
     images, labels = POOL
     wanted = dl.distill(models["linear"], 5, key=KEY, start="nearest", pool=POOL)
-    made = dl.distill(models["linear"], 5, key=KEY, start="nearest", pool=[images.tolist(), labels.tolist()])
+    made = dl.distill(
+        models["linear"], 5, key=KEY, start="nearest", pool=[images.tolist(), labels.tolist()]
+    )
     assert np.array_equal(made.points, wanted.points)

@@ -1,7 +1,9 @@
-"""What only a GPU can show: its algebra, kernels and convolutions agree with a processor's, repeat to the bit, and stay in memory.
+"""What only a GPU can show: its algebra, kernels and convolutions agree with a processor's, repeat
+to the bit, and stay in memory.
 
-`pytest -m gpu` runs these where JAX has a GPU; the one of repeated bits wants XLA_FLAGS=--xla_gpu_exclude_nondeterministic_ops=true,
-without which two calls of one step gave other gradients on an H100. DISTILL_REHEARSE=1 runs them without a GPU.
+`pytest -m gpu` runs these where JAX has a GPU; the one of repeated bits wants
+XLA_FLAGS=--xla_gpu_exclude_nondeterministic_ops=true, without which two calls of one step gave
+other gradients on an H100. DISTILL_REHEARSE=1 runs them without a GPU.
 """
 
 import os
@@ -20,7 +22,9 @@ from distill_lib.kernels.random_networks import Network, RandomNetworks, _convol
 GPU = jax.default_backend() == "gpu"
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(not (GPU or os.environ.get("DISTILL_REHEARSE")), reason="JAX has no GPU here"),
+    pytest.mark.skipif(
+        not (GPU or os.environ.get("DISTILL_REHEARSE")), reason="JAX has no GPU here"
+    ),
 ]
 CPU = jax.devices("cpu")[0]
 KEY = jax.random.key(0)
@@ -81,7 +85,9 @@ def test_feature_maps_and_their_inverses_agree_with_a_processor(phi):
     assert apart(phi(phi.inverse(f)), f) < 1e-9
 
 
-@pytest.mark.parametrize(("precision", "error"), [("highest", 2e-6), ("tf32", 5e-3), ("bf16", 5e-2)])
+@pytest.mark.parametrize(
+    ("precision", "error"), [("highest", 2e-6), ("tf32", 5e-3), ("bf16", 5e-2)]
+)
 def test_the_convolution_and_its_own_gradient_agree_with_a_processor_in_float64(precision, error):
     x, weights, slope = normal(4, 8, 16, 16, 32), normal(5, 3, 3, 32, 48), normal(6, 8, 16, 16, 48)
 
@@ -126,6 +132,8 @@ def test_a_step_of_rfad_repeats_to_the_bit_and_agrees_with_a_processor():
 def test_memory_of_features_is_bounded_by_one_network():
     networks = RandomNetworks(Network((32, 32, 3), 64), 8)
     x = jnp.zeros((256, networks.network.dim_in), jnp.float32)
-    plan = jax.jit(lambda key, x: networks.features(key, x)).lower(KEY, x).compile().memory_analysis()
+    plan = (
+        jax.jit(lambda key, x: networks.features(key, x)).lower(KEY, x).compile().memory_analysis()
+    )
     one = 4 * 256 * 32 * 32 * 64  # bytes of the activations of a first layer
     assert plan.temp_size_in_bytes < 4 * one + 4 * 256 * networks.dim_out

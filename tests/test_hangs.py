@@ -1,4 +1,6 @@
-"""The suite ends, on a busy machine and under any disposition of signals: every wait has a limit, and no verdict a clock."""
+"""The suite ends, on a busy machine and under any disposition of signals: every wait has a limit,
+and no verdict a clock.
+"""
 
 import ast
 import signal
@@ -10,7 +12,9 @@ import pytest
 from companion.projects import children_answer_ctrl_c_by
 
 TESTS = Path(__file__).parent
-FILES = sorted(path for path in TESTS.rglob("*.py") if path.name != "mutation.py")  # which runs by itself
+FILES = sorted(
+    path for path in TESTS.rglob("*.py") if path.name != "mutation.py"
+)  # which runs by itself
 WAITS = {"run", "call", "check_call", "check_output", "communicate", "wait"}
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "thread_time"}
 

@@ -1,4 +1,6 @@
-"""The index of results: every page, function and test that it names is there, and no theory page is left out."""
+"""The index of results: every page, function and test that it names is there, and no theory page is
+left out.
+"""
 
 import ast
 import importlib

@@ -1,1 +1,4 @@
-"""The methods that the theorems are compared with: KIP, RFAD, label solving, networks trained on a set."""
+"""The methods that the theorems are compared with:
+
+KIP, RFAD, label solving, networks trained on a set.
+"""

@@ -1,4 +1,6 @@
-"""One loop for everything that is descended: compiled chunks of steps, a checkpoint after each, the same steps after an interruption."""
+"""One loop for everything that is descended: compiled chunks of steps, a checkpoint after each, the
+same steps after an interruption.
+"""
 
 import hashlib
 import time
@@ -20,7 +22,7 @@ Objective = Callable[[Any, PRNGKeyArray], Float[Array, ""]]
 
 
 class Report(NamedTuple):
-    """How far a descent is: steps done and in all, the last loss, seconds spent and expected still."""
+    """How far a descent is: steps done and in all, the last loss, seconds spent and left."""
 
     step: int
     steps: int
@@ -35,9 +37,11 @@ class Descent(NamedTuple):
     Attributes:
         points: what was descended, after the last step.
         losses: (steps,) the objective before each step.
-        seconds: (chunks,) seconds spent until the end of each chunk of steps, without compiling and watching.
+        seconds: (chunks,) seconds spent until the end of each chunk of steps, without compiling and
+            watching.
         watched: what `watch` returned at the start and after each chunk.
-        best: the points of the highest watched number, the earliest of several; None where nothing was watched.
+        best: the points of the highest watched number, the earliest of several; None where nothing
+            was watched.
     """
 
     points: Any
@@ -62,7 +66,9 @@ class _State(NamedTuple):
 
 @dataclass
 class _Progress:
-    """A descent under way: its state after the last chunk of steps, what was seen on the way, and where that is kept."""
+    """A descent under way: its state after the last chunk of steps, what was seen on the way, and
+    where that is kept.
+    """
 
     state: _State
     every: int
@@ -90,7 +96,9 @@ class _Progress:
 
     def look(self, watch: Callable[[Any], float], points: Any) -> None:
         """Follow a number, and the points at which it was highest."""
-        with out_of_memory("what is watched", lambda: f"watch fewer samples or smaller batches{self.kept}"):
+        with out_of_memory(
+            "what is watched", lambda: f"watch fewer samples or smaller batches{self.kept}"
+        ):
             self.watched.append(float(watch(points)))
         if np.argmax(self.watched) == len(self.watched) - 1:
             self.state = self.state._replace(best=points)
@@ -106,7 +114,8 @@ class _Progress:
             else f"the loss is not finite at step {self.done + int(np.argmin(finite))}"
         )
         raise Diverged(
-            f"{first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has become "
+            f"{first}: lower the learning rate ({_shown(rates)}), or, where a kernel matrix has "
+            "become "
             f"singular, remove repeated points, regularise more or compute in float64{self.kept}."
         )
 
@@ -133,25 +142,31 @@ def descend(
 ) -> Descent:
     """Gradient steps on `start` (an array, or a pytree of arrays).
 
-    The steps run in compiled chunks. Step i draws its randomness with `fold_in(key, i)`, so a descent that was interrupted and goes
-    on from its checkpoint takes the same steps as one that was not, bit for bit on the same device. On a GPU that
-    holds at most where XLA leaves out operations that do not repeat, as the runner has it do: without that, two calls of one step
-    were seen to differ there.
+    The steps run in compiled chunks. Step i draws its randomness with `fold_in(key, i)`, so a
+    descent that was interrupted and goes on from its checkpoint takes the same steps as one that
+    was not, bit for bit on the same device. On a GPU that
+    holds at most where XLA leaves out operations that do not repeat, as the runner has it do:
+    without that, two calls of one step were seen to differ there.
 
     Args:
-        objective: objective(points, key), a scalar; a pytree itself (an Equinox module), so that its data are not compiled in.
+        objective: objective(points, key), a scalar; a pytree itself (an Equinox module), so that
+            its data are not compiled in.
         start: what is descended.
         steps: a multiple of `every`.
         learning_rate: a number, or for a dict `start` a dict with one for each of its entries.
         rule: an optax optimiser of a learning rate: Adam in KIP, AdaBelief in RFAD.
-        every: steps in a chunk; after each a checkpoint is written, and `report` and `watch` are called.
-        patience: stop once that many steps brought no higher watched number; None never stops early.
+        every: steps in a chunk; after each a checkpoint is written, and `report` and `watch` are
+            called.
+        patience: stop once that many steps brought no higher watched number; None never stops
+            early.
         checkpoint: a file to write to and to go on from; it belongs to this very descent.
         report: called with the progress after each chunk.
-        watch: a number to follow, higher is better, e.g. a validation accuracy; its time is not counted.
+        watch: a number to follow, higher is better, e.g. a validation accuracy; its time is not
+            counted.
         watches: what that number depends on, arrays and names; a checkpoint belongs to it as well.
-    Raises: ValueError for arguments that do not fit, or a checkpoint of another descent. Diverged if the loss is no
-        longer finite, OutOfMemory if a step does not fit; the checkpoint then holds the last good chunk.
+    Raises: ValueError for arguments that do not fit, or a checkpoint of another descent. Diverged
+        if the loss is no longer finite, OutOfMemory if a step does not fit; the checkpoint then
+        holds the last good chunk.
     """
     if steps < 1 or every < 1 or steps % every:
         raise ValueError(f"steps = {steps} must be a positive multiple of every = {every}.")
@@ -173,7 +188,9 @@ def descend(
             if chunk is None:
                 chunk = _chunk(optimiser, every).lower(made.state[:2], objective, key, 0).compile()
             began = time.perf_counter()
-            (points, moments), values = chunk(made.state[:2], objective, key, jnp.asarray(made.done))
+            (points, moments), values = chunk(
+                made.state[:2], objective, key, jnp.asarray(made.done)
+            )
             values = np.asarray(values)  # waits for the device
             spent = time.perf_counter() - began
         made.check(points, values, rates)
@@ -186,14 +203,18 @@ def descend(
         if report is not None:
             report(made.report(steps))
     best = None if watch is None else made.state.best
-    return Descent(made.state.points, np.concatenate(made.losses), np.array(made.seconds), made.watched, best)
+    return Descent(
+        made.state.points, np.concatenate(made.losses), np.array(made.seconds), made.watched, best
+    )
 
 
 def _optimiser(rule, rates) -> optax.GradientTransformation:
     """One rule for everything, or for each entry of a dict one with its rate."""
     if set(rates) == {""}:
         return rule(rates[""])
-    return optax.partition({name: rule(rate) for name, rate in rates.items()}, {name: name for name in rates})
+    return optax.partition(
+        {name: rule(rate) for name, rate in rates.items()}, {name: name for name in rates}
+    )
 
 
 def _rates(learning_rate, start) -> dict[str, float]:
@@ -202,7 +223,8 @@ def _rates(learning_rate, start) -> dict[str, float]:
         return {"": learning_rate}
     if not isinstance(start, dict) or set(start) != set(learning_rate):
         raise ValueError(
-            f"learning rates are given for {', '.join(sorted(learning_rate))}; start must be a dict with the same entries."
+            f"learning rates are given for {', '.join(sorted(learning_rate))}; start must be a "
+            "dict with the same entries."
         )
     for name, rate in learning_rate.items():
         checks.positive(f"learning_rate of {name}", rate)
@@ -228,8 +250,12 @@ def _chunk(optimiser, every):
 
 
 def _identity(objective, start, key, watches, settings) -> str:
-    """What a checkpoint must have been made with: the objective with its data, the start, the key, what is watched and the settings."""
-    digest = hashlib.sha256(repr((str(jax.tree.structure((objective, watches))), settings)).encode())
+    """What a checkpoint must have been made with: the objective with its data, the start, the key,
+    what is watched and the settings.
+    """
+    digest = hashlib.sha256(
+        repr((str(jax.tree.structure((objective, watches))), settings)).encode()
+    )
     for leaf in jax.tree.leaves((objective, start, jax.random.key_data(key), watches)):
         array = np.ascontiguousarray(leaf)
         digest.update(repr((array.shape, str(array.dtype))).encode())
@@ -249,14 +275,18 @@ def _save(made: _Progress, identity: str) -> None:
 
 
 def _resume(made: _Progress, identity: str, steps: int) -> None:
-    """Go on from what `_save` wrote, of this descent's types and shapes. Raises: ValueError for any other file."""
+    """Go on from what `_save` wrote, of this descent's types and shapes.
+
+    Raises: ValueError for any other file.
+    """
     path, (leaves, structure) = str(made.checkpoint), jax.tree.flatten(made.state)
     names = [f"leaf_{i}" for i in range(len(leaves))]
     try:
         with npz.opened(path) as file:
             if file.text("identity") != identity:
                 raise ValueError(
-                    f"{path} is the checkpoint of another descent (other data, start, key, settings or "
+                    f"{path} is the checkpoint of another descent (other data, start, key, "
+                    "settings or "
                     "watched number); remove it or name another file."
                 )
             file.only({"identity", "losses", "seconds", "watched", *names}, "this descent")
@@ -276,10 +306,12 @@ def _resume(made: _Progress, identity: str, steps: int) -> None:
     known = jax.tree.leaves((made.state.points, made.state.best))
     if not all(bool(jnp.isfinite(leaf).all()) for leaf in known):
         raise ValueError(
-            f"{path} is no checkpoint of a descent (it holds points that are NaN or infinite); remove it and "
+            f"{path} is no checkpoint of a descent (it holds points that are NaN or infinite); "
+            "remove it and "
             "start again."
         )
     if made.done > steps:
         raise ValueError(
-            f"{path} is at step {made.done} of a descent of steps = {steps}; ask for at least as many, or remove it."
+            f"{path} is at step {made.done} of a descent of steps = {steps}; ask for at least as "
+            "many, or remove it."
         )

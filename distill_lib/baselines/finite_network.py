@@ -1,4 +1,6 @@
-"""Training finite networks on a distilled set: what a set that was made for a kernel is worth to a network (Loo et al. 2022)."""
+"""Training finite networks on a distilled set: what a set that was made for a kernel is worth to a
+network (Loo et al. 2022).
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,8 +28,9 @@ class FiniteNetwork(eqx.Module):
     Attributes:
         network: the layers below.
         classes: k outputs.
-        parameterisation: "standard": the weights themselves, of variance 2 / fan-in at the start, as RFAD trains them. "ntk": standard normal
-            parameters, scaled in the network; with it training of wide networks is regression with the kernel of `InfiniteWidth("ntk", ...)`.
+        parameterisation: "standard": the weights themselves, of variance 2 / fan-in at the start,
+            as RFAD trains them. "ntk": standard normal parameters, scaled in the network; with it
+            training of wide networks is regression with the kernel of `InfiniteWidth("ntk", ...)`.
         precision: of the products below the output layer.
     """
 
@@ -39,14 +42,18 @@ class FiniteNetwork(eqx.Module):
     def __check_init__(self) -> None:
         if self.parameterisation not in ("standard", "ntk"):
             raise ValueError(
-                f"the parameterisation '{self.parameterisation}' is unknown; known are standard and ntk."
+                f"the parameterisation '{self.parameterisation}' is unknown; known are standard "
+                "and ntk."
             )
 
     def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Any:
         """Parameters at the start."""
         below, weights, biases = jax.random.split(key, 3)
         top = jax.random.normal(weights, (self.network.dim_out, self.classes), dtype)
-        drawn = self.network.draw(below, dtype), (top, jax.random.normal(biases, (self.classes,), dtype))
+        drawn = (
+            self.network.draw(below, dtype),
+            (top, jax.random.normal(biases, (self.classes,), dtype)),
+        )
         return self._scaled(drawn) if self.parameterisation == "standard" else drawn
 
     def __call__(self, parameters: Any, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
@@ -58,22 +65,29 @@ class FiniteNetwork(eqx.Module):
 
     def _scaled(self, parameters):
         below, (weights, biases) = parameters
-        top = (weights * (WEIGHT_VARIANCE / self.network.dim_out) ** 0.5, biases * BIAS_VARIANCE**0.5)
+        top = (
+            weights * (WEIGHT_VARIANCE / self.network.dim_out) ** 0.5,
+            biases * BIAS_VARIANCE**0.5,
+        )
         return self.network.scaled(below), top
 
 
 class Loss(eqx.Module):
-    """Mean squared error of f - f_0 and scaled labels, over the square of the scale, plus weight decay towards the start; a sum over networks.
+    """Mean squared error of f - f_0 and scaled labels, over the square of the scale, plus weight
+    decay towards the start; a sum over networks.
 
-    The networks share nothing, so descending the sum trains each of them by itself; one is evaluated at a time.
+    The networks share nothing, so descending the sum trains each of them by itself; one is
+    evaluated at a time.
 
     Attributes:
         model: the network.
         start: parameters at the start, stacked over the networks.
         points: (m, d) training points.
         labels: (m, k).
-        centred: subtract the outputs of the start; the decay then pulls towards the start, otherwise to zero.
-        label_scale: s, the factor of the labels: a larger one makes the network move further from its start.
+        centred: subtract the outputs of the start; the decay then pulls towards the start,
+            otherwise to zero.
+        label_scale: s, the factor of the labels: a larger one makes the network move further from
+            its start.
         weight_decay: times the squared distance.
         batch: points of a step, drawn without repetition; None takes all.
     """
@@ -102,7 +116,9 @@ class Loss(eqx.Module):
             if not self.weight_decay:
                 return fit
             moved = jax.tree.map(lambda a, b: a - b, now, start) if self.centred else now
-            return fit + self.weight_decay * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(moved))
+            return fit + self.weight_decay * sum(
+                jnp.sum(leaf**2) for leaf in jax.tree.leaves(moved)
+            )
 
         return jnp.sum(jax.lax.map(of_one, (parameters, self.start, jax.random.split(key, count))))
 
@@ -117,7 +133,8 @@ class Trained(NamedTuple):
     Attributes:
         loss: what was descended, with the parameters at the start.
         parameters: those kept, stacked over the networks.
-        descent: the descent; its `watched` is the mean validation accuracy, where there was a validation.
+        descent: the descent; its `watched` is the mean validation accuracy, where there was a
+            validation.
     """
 
     loss: Loss
@@ -137,7 +154,9 @@ class Trained(NamedTuple):
         truth = checks.indices("truth", truth, len(images))
         right = [
             (
-                _scores(self.loss, self.parameters, normalisation(images[i : i + batch]), batch).argmax(2)
+                _scores(
+                    self.loss, self.parameters, normalisation(images[i : i + batch]), batch
+                ).argmax(2)
                 == truth[i : i + batch]
             ).sum(1)
             for i in range(0, len(images), batch)
@@ -166,11 +185,13 @@ def train(
     report: Callable[[descent.Report], None] | None = None,
     **settings: Any,
 ) -> Trained:
-    """Train networks of different starts on one set: gradient descent with momentum 0.9 on the centred outputs (Loo et al. 2022).
+    """Train networks of different starts on one set: gradient descent with momentum 0.9 on the
+    centred outputs (Loo et al. 2022).
 
-    With a validation set the parameters of the best mean accuracy are kept, and the descent stops once `patience` steps brought
-    none better, as in RFAD, where training images validate. Without one, all steps are made and the last parameters kept:
-    then nothing but the distilled set is used.
+    With a validation set the parameters of the best mean accuracy are kept, and the descent stops
+    once `patience` steps brought none better, as in RFAD, where training images validate. Without
+    one, all steps are made and the last parameters kept: then nothing but the distilled set is
+    used.
 
     Args:
         model: the network; width 1024 and depth 3 in RFAD.
@@ -179,7 +200,8 @@ def train(
         steps: a multiple of `every`.
         validation: network inputs and their classes.
         settings: `centred`, `label_scale`, `weight_decay`, `batch` of `Loss`.
-    Raises: ValueError for input that does not fit; `descent.Diverged` where the learning rate is too high, and as `descent.descend`.
+    Raises: ValueError for input that does not fit; `descent.Diverged` where the learning rate is
+        too high, and as `descent.descend`.
     """
     checks.matrix("points", points, cols=model.network.dim_in)
     checks.matrix("labels", labels, rows=len(points), cols=model.classes)
@@ -193,7 +215,8 @@ def train(
     checks.reg("weight_decay", loss.weight_decay)
     if loss.batch is not None and not 1 <= loss.batch <= len(points):
         raise ValueError(
-            f"a batch of {loss.batch} cannot be drawn from {len(points)} points; it must be between 1 and m."
+            f"a batch of {loss.batch} cannot be drawn from {len(points)} points; it must be "
+            "between 1 and m."
         )
     watch = None
     if validation is not None:
@@ -205,9 +228,19 @@ def train(
             return float(np.mean(_scores(loss, parameters, x, 512).argmax(2) == truth))
 
     found = descent.descend(
-        loss, start, steps, key=key, learning_rate=learning_rate, rule=momentum, every=every,
-        patience=None if validation is None else patience, watch=watch, watches=validation, checkpoint=checkpoint, report=report,
-    )  # fmt: skip
+        loss,
+        start,
+        steps,
+        key=key,
+        learning_rate=learning_rate,
+        rule=momentum,
+        every=every,
+        patience=None if validation is None else patience,
+        watch=watch,
+        watches=validation,
+        checkpoint=checkpoint,
+        report=report,
+    )
     return Trained(loss, found.points if watch is None else found.best, found)
 
 
@@ -217,7 +250,8 @@ def train_stably(
     checkpoint: Path | None = None,
     **settings: Any,
 ) -> tuple[Trained, float]:
-    """`train` with the largest of the learning rates at which the descent does not diverge, and that rate.
+    """`train` with the largest of the learning rates at which the descent does not diverge, and
+    that rate.
 
     Args:
         checkpoint: a file; each rate has one of its own beside it.

@@ -1,11 +1,14 @@
 r"""Kernel inducing points (KIP) and label solve with any kernel (Nguyen et al. 2021a, 2021b).
 
-A support set (X_S, Y_S) is judged by the kernel regression it trains, f(x) = K(x, X_S) (K_SS + lam I)^{-1} Y_S with lam = reg tr(K_SS) / m:
+A support set (X_S, Y_S) is judged by the kernel regression it trains, f(x) = K(x, X_S) (K_SS + lam
+I)^{-1} Y_S with lam = reg tr(K_SS) / m:
 
-.. math:: L(X_S, Y_S) = \tfrac12\, \mathrm{mean}_t\, \|y_t - K_{tS} (K_{SS} + \lambda I)^{-1} Y_S\|^2,
+.. math:: L(X_S, Y_S) = \tfrac12\, \mathrm{mean}_t\,
+          \|y_t - K_{tS} (K_{SS} + \lambda I)^{-1} Y_S\|^2,
 
-the mean over the samples of a target batch, drawn anew for every step. `distill_lib.baselines.kip_on_features` is the same for finite feature
-maps, where the training set has sufficient statistics; an infinitely wide network has none, so batches it is.
+the mean over the samples of a target batch, drawn anew for every step.
+`distill_lib.baselines.kip_on_features` is the same for finite feature maps, where the training set
+has sufficient statistics; an infinitely wide network has none, so batches it is.
 """
 
 from typing import Any
@@ -34,8 +37,9 @@ STRIP = 2048  # samples of K_tS that label solve holds at a time
 class KernelObjective(eqx.Module):
     """The loss of KIP on a random target batch.
 
-    Called with {"points": X_S} or, to learn the labels as well, {"points": X_S, "labels": Y_S}. Without labels there and in
-    `labels` they are solved: the best ones for the batch, so that the loss is that of the space which the support points span.
+    Called with {"points": X_S} or, to learn the labels as well, {"points": X_S, "labels": Y_S}.
+    Without labels there and in `labels` they are solved: the best ones for the batch, so that the
+    loss is that of the space which the support points span.
 
     Attributes:
         kernel: K.
@@ -57,17 +61,21 @@ class KernelObjective(eqx.Module):
     def __check_init__(self):
         if not 1 <= self.batch <= len(self.targets):
             raise ValueError(
-                f"a batch of {self.batch} cannot be drawn from {len(self.targets)} samples; it must be between 1 and n."
+                f"a batch of {self.batch} cannot be drawn from {len(self.targets)} samples; it "
+                "must be between 1 and n."
             )
         checks.reg("reg", self.reg)
         if self.labels is not None:
             checks.matrix("labels", self.labels, cols=self.targets.count)
         if not 0 <= self.shift < min(self.targets.preprocessing.shape[:2]):
             raise ValueError(
-                f"shift = {self.shift} must be between 0 and less than the {self.targets.preprocessing.shape[:2]} pixels of an image."
+                f"shift = {self.shift} must be between 0 and less than the "
+                f"{self.targets.preprocessing.shape[:2]} pixels of an image."
             )
 
-    def __call__(self, support: dict[str, Float[Array, "m _"]], key: PRNGKeyArray) -> Float[Array, ""]:
+    def __call__(
+        self, support: dict[str, Float[Array, "m _"]], key: PRNGKeyArray
+    ) -> Float[Array, ""]:
         """1/2 the mean squared error of the samples of a batch that the key draws."""
         draw, change = jax.random.split(key)
         rows = jax.random.choice(draw, len(self.targets), (self.batch,), replace=False)
@@ -103,20 +111,25 @@ def descend(
         labels: (m, k) first labels, if they are to be learned.
         learning_rate: of the points; 0.04 in KIP for fully connected kernels.
         label_rate: of the labels.
-        options: `every`, `checkpoint`, `report`, `watch`, ... of `descent.descend`; what it finds is a dict as the objective takes.
-    Raises: ValueError for starts that do not fit or whose kernel matrix is singular, and as `descent.descend`.
+        options: `every`, `checkpoint`, `report`, `watch`, ... of `descent.descend`; what it finds
+            is a dict as the objective takes.
+    Raises: ValueError for starts that do not fit or whose kernel matrix is singular, and as
+        `descent.descend`.
     """
     checks.matrix("start", start, cols=objective.targets.preprocessing.dim)
     found, rates = {"points": start}, {"points": learning_rate}
     if labels is not None:
         checks.matrix("labels", labels, rows=len(start), cols=objective.targets.count)
         if objective.labels is not None:
-            raise ValueError("the objective has fixed labels already; give it none for labels to be learned.")
+            raise ValueError(
+                "the objective has fixed labels already; give it none for labels to be learned."
+            )
         found, rates = found | {"labels": labels}, rates | {"labels": label_rate}
     elif objective.labels is None:
         if len(start) > objective.batch:
             raise ValueError(
-                f"the labels of {len(start)} points cannot be solved on a batch of {objective.batch}; take a larger batch, "
+                f"the labels of {len(start)} points cannot be solved on a batch of "
+                f"{objective.batch}; take a larger batch, "
                 "or fixed or learned labels."
             )
     else:
@@ -138,12 +151,15 @@ def label_solve(
     batch: int = STRIP,
     report: Any = None,
 ) -> Float[Array, "m k"]:
-    """The best labels of given points on the whole training set: Y_S = (K_tS (K_SS + lam I)^{-1})^+ Y_t (label solve, LS).
+    """The best labels of given points on the whole training set:
 
-    K_tS comes in strips of `batch` samples and is never held whole. A QR decomposition is carried along the strips,
-    O(n m^2): the strips of [K_tS, Y_t] = Q R enter R one after the other, and with R = [[R_K, Z], [0, .]] the labels are
-    Y_S = (K_SS + lam I) R_K^+ Z, without an inverse of K_SS. Normal equations would cost half of that and square the condition
-    number of K_tS. Where K_tS has not full rank, these are some of the many best labels.
+    Y_S = (K_tS (K_SS + lam I)^{-1})^+ Y_t (label solve, LS).
+
+    K_tS comes in strips of `batch` samples and is never held whole. A QR decomposition is carried
+    along the strips, O(n m^2): the strips of [K_tS, Y_t] = Q R enter R one after the other, and
+    with R = [[R_K, Z], [0, .]] the labels are Y_S = (K_SS + lam I) R_K^+ Z, without an inverse of
+    K_SS. Normal equations would cost half of that and square the condition number of K_tS. Where
+    K_tS has not full rank, these are some of the many best labels.
 
     Args:
         block: of the kernel matrices, as in `infinite_width.cross`.
@@ -160,7 +176,9 @@ def label_solve(
         rows = np.arange(first, first + batch)
         x, y = targets(jnp.asarray(np.minimum(rows, n - 1)))
         strip = jnp.concatenate([cross(kernel, x, points, block=block), y], axis=1)
-        r = with_strip(r, strip * (rows < n)[:, None])  # of one size: what is repeated counts as zero
+        r = with_strip(
+            r, strip * (rows < n)[:, None]
+        )  # of one size: what is repeated counts as zero
         if report is not None:
             report(min(first + batch, n), n)
     c = least_squares(r[:m, :m], r[:m, m:])
@@ -170,7 +188,9 @@ def label_solve(
 @door()
 @jax.jit
 def with_strip(r: Float[Array, "p p"], strip: Float[Array, "b p"]) -> Float[Array, "p p"]:
-    """R of a QR decomposition after a strip of further rows, given R before it: one step of `label_solve`."""
+    """R of a QR decomposition after a strip of further rows, given R before it: one step of
+    `label_solve`.
+    """
     return jnp.linalg.qr(jnp.concatenate([r, strip]), mode="r")
 
 
@@ -188,12 +208,21 @@ def support_set(
     """The distilled set of support points and labels for a kernel, with lam_S = reg tr(K_SS) / m.
 
     Args:
-        label_convention: "one-hot - 1/k", "learned from one-hot - 1/k", "solved on the training set".
+        label_convention: "one-hot - 1/k", "learned from one-hot - 1/k", "solved on the training
+            set".
         provenance: how it was made, as plain JSON values.
     Raises: ValueError for shapes that do not fit.
     """
     k_ss = gram(kernel, points)
     reg_s = float(regression.relative_reg(k_ss, reg))
     return DistilledSet(
-        points, labels, reg_s, None, targets.preprocessing, label_convention, "KIP", provenance or {}, kernel
+        points,
+        labels,
+        reg_s,
+        None,
+        targets.preprocessing,
+        label_convention,
+        "KIP",
+        provenance or {},
+        kernel,
     )

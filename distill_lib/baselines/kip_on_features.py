@@ -1,8 +1,9 @@
-"""Kernel inducing points (KIP) of a finite feature map: gradient descent on the support points, labels solved at every step.
+"""Kernel inducing points (KIP) of a finite feature map: gradient descent on the support points,
+labels solved at every step.
 
-Two objectives behind one interface. `Stochastic` is the step of the paper's comparison: a
-batch of the training set, labels from all of it. `FullBatch` is the same loss on the whole training set from sufficient
-statistics (`kip_loss.Target`): exact, and of a cost that does not depend on n.
+Two objectives behind one interface. `Stochastic` is the step of the paper's comparison: a batch of
+the training set, labels from all of it. `FullBatch` is the same loss on the whole training set from
+sufficient statistics (`kip_loss.Target`): exact, and of a cost that does not depend on n.
 """
 
 import abc
@@ -25,7 +26,7 @@ from distill_lib.theory import closed_form, kip_loss
 
 
 class Objective(eqx.Module):
-    """What a KIP step descends: the mean squared error of the model that the support points train."""
+    """What a KIP step descends: the mean squared error of the model that the points train."""
 
     feature_map: eqx.AbstractVar[FeatureMap]
 
@@ -35,7 +36,8 @@ class Objective(eqx.Module):
 
 
 class FullBatch(Objective):
-    """(1 / (n k)) ||W_S phi(X) - Y||_F^2 with the best labels, from the reduced training set (`kip_loss.solved_loss`).
+    """(1 / (n k)) ||W_S phi(X) - Y||_F^2 with the best labels, from the reduced training set
+    (`kip_loss.solved_loss`).
 
     Attributes:
         feature_map: phi.
@@ -52,10 +54,11 @@ class FullBatch(Objective):
 
 
 class Stochastic(Objective):
-    """The published step: labels Y_S = Y (A phi(X))^+ over all samples, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, the loss on a batch.
+    """The published step: labels Y_S = Y (A phi(X))^+ over all samples, A = (K_SS + lam_S I)^{-1}
+    phi(X_S)^T, the loss on a batch.
 
-    lam_S = 1e-6 tr(K_SS) / m. The labels are part of the graph, as in the released code: on a batch they are not
-    optimal, so their gradient does not vanish.
+    lam_S = 1e-6 tr(K_SS) / m. The labels are part of the graph, as in the released code: on a batch
+    they are not optimal, so their gradient does not vanish.
 
     Attributes:
         feature_map: phi.
@@ -72,13 +75,16 @@ class Stochastic(Objective):
     def __check_init__(self):
         if not 1 <= self.batch <= len(self.features):
             raise ValueError(
-                f"a batch of {self.batch} cannot be drawn from {len(self.features)} samples; it must be between 1 and n."
+                f"a batch of {self.batch} cannot be drawn from {len(self.features)} samples; it "
+                "must be between 1 and n."
             )
 
     def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
         support = self.feature_map(points)
         m = len(support)
-        gram = support @ support.T + kip_loss.relative_reg(support) * jnp.eye(m, dtype=support.dtype)
+        gram = support @ support.T + kip_loss.relative_reg(support) * jnp.eye(
+            m, dtype=support.dtype
+        )
         a = solve(gram, support, assume_a="pos")
         solved = jnp.linalg.pinv(a @ self.features.T).T @ self.labels
         rows = jax.random.choice(key, len(self.features), (self.batch,), replace=False)
@@ -93,7 +99,8 @@ def support_set(
     feature_map: FeatureMap,
     normalisation: Normalisation,
 ) -> DistilledSet:
-    """The distilled set of given support points: their best labels, with lam_S = 1e-6 tr(K_SS) / m as in KIP.
+    """The distilled set of given support points: their best labels, with lam_S = 1e-6 tr(K_SS) / m
+    as in KIP.
 
     `provenance` records L(X_S), the loss on the training set of the model that the set trains.
     Raises: ValueError for shapes that do not fit.
@@ -103,7 +110,14 @@ def support_set(
     labels = kip_loss.solved_labels(support, target, reg_s)
     record = {"loss": float(target.loss(closed_form.recovered_weights(support, labels, reg_s)))}
     return DistilledSet(
-        points, labels, reg_s, feature_map, normalisation, "solved on the training set", "KIP", record
+        points,
+        labels,
+        reg_s,
+        feature_map,
+        normalisation,
+        "solved on the training set",
+        "KIP",
+        record,
     )
 
 
@@ -117,7 +131,8 @@ def descend(
     learning_rate: float = 0.01,
     **options: Any,
 ) -> Descent:
-    """Adam on the support points (Nguyen et al. 2021; settings of the paper: learning rate 0.01, 30,000 steps).
+    """Adam on the support points (Nguyen et al. 2021; settings of the paper: learning rate 0.01,
+    30,000 steps).
 
     Args:
         objective: `FullBatch` or `Stochastic`.

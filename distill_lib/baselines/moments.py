@@ -32,10 +32,11 @@ class Moments(NamedTuple):
 
 @door()
 def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> Moments:
-    """rank phi(X) points that train to the same model as the data for every lam = lam_S at once (Izzo and Zou 2023).
+    """rank phi(X) points that train to the same model as the data for every lam = lam_S at once
+    (Izzo and Zou 2023).
 
-    phi(X) = U S V^T gives phi(X_S) = U S and Y_S = Y V; then phi(X_S) phi(X_S)^T = G and Y_S phi(X_S)^T = C. `kip.Target(*...)` of it
-    is the training set as KIP sees it.
+    phi(X) = U S V^T gives phi(X_S) = U S and Y_S = Y V; then phi(X_S) phi(X_S)^T = G and Y_S
+    phi(X_S)^T = C. `kip.Target(*...)` of it is the training set as KIP sees it.
 
     Raises: ValueError for shapes that do not fit or entries that are not finite.
     """
@@ -46,8 +47,11 @@ def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> 
 
 
 @door()
-def gaussian_kernel(x: Float[Array, "n d"], y: Float[Array, "m d"], variance: float) -> Float[Array, "n m"]:
-    """K(x, y) = exp(-||x - y||^2 / (2 variance)), strictly positive definite on distinct points, so no finite feature map has it.
+def gaussian_kernel(
+    x: Float[Array, "n d"], y: Float[Array, "m d"], variance: float
+) -> Float[Array, "n m"]:
+    """K(x, y) = exp(-||x - y||^2 / (2 variance)), strictly positive definite on distinct points, so
+    no finite feature map has it.
 
     Raises: ValueError unless variance > 0.
     """
@@ -66,16 +70,19 @@ def subset_labels(
     chosen: Sequence[int],
     reg_s: float = 0.0,
 ) -> Float[Array, "m k"]:
-    """Labels for training points kept as they are, whose kernel ridge model is nearest to f = sum_i alpha_i K(., x_i).
+    """Labels for training points kept as they are, whose kernel ridge model is nearest to f = sum_i
+    alpha_i K(., x_i).
 
-    In the norm of the kernel's space the nearest combination of the kept K(., x_j) has beta = K_SS^{-1} K(X_S, X) alpha, and the labels
-    (K_SS + lam_S I) beta train to it. For a strictly positive definite kernel it is f only if every alpha_i left out is 0.
+    In the norm of the kernel's space the nearest combination of the kept K(., x_j) has beta =
+    K_SS^{-1} K(X_S, X) alpha, and the labels (K_SS + lam_S I) beta train to it. For a strictly
+    positive definite kernel it is f only if every alpha_i left out is 0.
 
     Args:
         gram: (n, n) K(X, X).
         coefficients: (n, k) alpha.
         chosen: m indices of training points.
-    Raises: ValueError for shapes that do not fit, an index that repeats or is out of range, or K_SS not positive definite.
+    Raises: ValueError for shapes that do not fit, an index that repeats or is out of range, or K_SS
+        not positive definite.
     """
     n = len(coefficients)
     kept = checks.indices("chosen", np.asarray(chosen))
@@ -86,7 +93,8 @@ def subset_labels(
         factor = scipy.linalg.cho_factor(within)
     except np.linalg.LinAlgError:
         raise ValueError(
-            f"the kernel matrix of the {len(kept)} chosen points is not positive definite to working precision; "
+            f"the kernel matrix of the {len(kept)} chosen points is not positive definite to "
+            "working precision; "
             "drop repeated points or take a narrower kernel."
         ) from None
     wanted = np.asarray(gram)[kept] @ np.asarray(coefficients)

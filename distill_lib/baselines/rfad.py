@@ -1,6 +1,9 @@
-"""Random feature approximation distillation (RFAD): KIP with a kernel of random finite networks, drawn anew at every step.
+"""Random feature approximation distillation (RFAD):
 
-Loo, Hasani, Amini, Rus: Efficient dataset distillation using random feature approximation, NeurIPS 2022.
+KIP with a kernel of random finite networks, drawn anew at every step.
+
+Loo, Hasani, Amini, Rus: Efficient dataset distillation using random feature approximation, NeurIPS
+    2022.
 """
 
 from collections.abc import Callable
@@ -21,7 +24,12 @@ from distill_lib.images.sampling import balanced_sample
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
 from distill_lib.kernels.infinite_width import InfiniteWidth
-from distill_lib.kernels.random_networks import Network, RandomNetworks, batched_features, from_features
+from distill_lib.kernels.random_networks import (
+    Network,
+    RandomNetworks,
+    batched_features,
+    from_features,
+)
 from distill_lib.sets.distilled_set import DistilledSet
 
 RATES = {"points": 1e-3, "labels": 1e-3, "transform": 5e-5, "tau": 1e-2}
@@ -32,16 +40,18 @@ class Settings(NamedTuple):
     """How RFAD descends; the defaults are the published ones.
 
     Attributes:
-        networks: of a step; 8 ConvNets of width 256 and depth 3 where not given. Validation takes 16 of the same.
+        networks: of a step; 8 ConvNets of width 256 and depth 3 where not given. Validation takes
+            16 of the same.
         steps: at most, a multiple of `every`; after each `every` steps there is a validation.
-        patience: steps without a better validation after which the descent stops; None never stops early.
+        patience: steps without a better validation after which the descent stops; None never stops
+            early.
         rates: learning rates that replace those of `RATES`.
         learn_labels: labels are descended as well, from one-hot minus 1/k.
-        learn_transform: a linear transform of all support images is descended as well, from the identity; the set holds the
-            product.
+        learn_transform: a linear transform of all support images is descended as well, from the
+            identity; the set holds the product.
         corruption: share of the support's pixels held at noise.
-        validation: training images set apart; by default 500 of each of up to 10 classes and 100 of each of more, as
-            published, but at most a fifth of all.
+        validation: training images set apart; by default 500 of each of up to 10 classes and 100 of
+            each of more, as published, but at most a fifth of all.
         watch: what validation follows and the best step is chosen by: the loss, or the accuracy.
         settings: `loss`, `batches`, `batch`, `jitter` and `precision` of `Objective`.
     """
@@ -59,10 +69,15 @@ class Settings(NamedTuple):
     settings: dict[str, Any] | None = None
 
     def rate_of(self) -> dict[str, float]:
-        """Learning rates of everything that can be descended. Raises: ValueError for a rate of anything else."""
+        """Learning rates of everything that can be descended.
+
+        Raises: ValueError for a rate of anything else.
+        """
         rates = RATES | (self.rates or {})
         if unknown := set(rates) - set(RATES):
-            raise ValueError(f"there are rates of {', '.join(RATES)}, not of {', '.join(sorted(unknown))}.")
+            raise ValueError(
+                f"there are rates of {', '.join(RATES)}, not of {', '.join(sorted(unknown))}."
+            )
         return rates
 
     def held_out(self, classes: int, count: int) -> int:
@@ -75,7 +90,8 @@ class Distilled(NamedTuple):
     """What RFAD found.
 
     Attributes:
-        set: the support set of the best validation, transformed and with its held pixels, for the NNGP kernel that the networks estimate.
+        set: the support set of the best validation, transformed and with its held pixels, for the
+            NNGP kernel that the networks estimate.
         support: what was descended, at that step.
         descent: the whole descent.
         held_out: indices of the training images that were set apart for validation.
@@ -100,19 +116,25 @@ def distill(
     report: Callable[[descent.Report], None] | None = None,
     **settings: Any,
 ) -> Distilled:
-    """RFAD: AdaBelief on m support images, stopped by what fixed networks make of training images that were held out.
+    """RFAD:
 
-    In the published code the validation images are training images as well; here they are set apart first.
+    AdaBelief on m support images, stopped by what fixed networks make of training images that were
+    held out.
+
+    In the published code the validation images are training images as well; here they are set apart
+    first.
 
     Args:
         images: (n, h, w, c) training images.
         labels: (n,) their classes.
         m: support points, as many of each class as of any other.
         classes: k; by default the largest label + 1.
-        start: (m, d) first support points, of class 0, 1, ..., k-1, 0, 1, ...; None takes real images.
+        start: (m, d) first support points, of class 0, 1, ..., k-1, 0, 1, ...; None takes real
+            images.
         checkpoint, report: of `descent.descend`.
         settings: those of `Settings`, by name.
-    Raises: ValueError for input that does not fit, before the first step; otherwise as `descent.descend`.
+    Raises: ValueError for input that does not fit, before the first step; otherwise as
+        `descent.descend`.
     """
     chosen = Settings(**settings)
     chosen.rate_of()
@@ -130,7 +152,9 @@ def distill(
         chosen.networks or RandomNetworks(Network(preprocessing.shape)),
         Targets.of(images[rest], labels[rest], preprocessing, k),
         centred_labels(jnp.arange(m) % k, k, start.dtype),
-        Corruption.random(for_mask, chosen.corruption, m, preprocessing) if chosen.corruption else None,
+        Corruption.random(for_mask, chosen.corruption, m, preprocessing)
+        if chosen.corruption
+        else None,
         **(chosen.settings or {}),
     )
     support = _descended(objective, jnp.asarray(start), chosen)
@@ -149,7 +173,9 @@ def distill(
         report=report,
     )
     record = _record(objective, chosen, found, len(held_out))
-    return Distilled(support_set(objective, found.best, for_validation, record), found.best, found, held_out)
+    return Distilled(
+        support_set(objective, found.best, for_validation, record), found.best, found, held_out
+    )
 
 
 def _descended(objective: Objective, start, chosen: Settings) -> Support:
@@ -164,7 +190,9 @@ def _descended(objective: Objective, start, chosen: Settings) -> Support:
     return support
 
 
-def _record(objective: Objective, chosen: Settings, found: Descent, validation: int) -> dict[str, Any]:
+def _record(
+    objective: Objective, chosen: Settings, found: Descent, validation: int
+) -> dict[str, Any]:
     """How a set was made."""
     return {
         "networks": objective.networks.count,
@@ -184,9 +212,14 @@ def _record(objective: Objective, chosen: Settings, found: Descent, validation: 
 
 
 def watcher(
-    objective: Objective, images, truth, key: PRNGKeyArray, what: Literal["loss", "accuracy"] = "loss"
+    objective: Objective,
+    images,
+    truth,
+    key: PRNGKeyArray,
+    what: Literal["loss", "accuracy"] = "loss",
 ) -> Callable[[Support], float]:
-    """A function of a support set: minus its loss, or its accuracy, on given images under 16 networks drawn once from the key.
+    """A function of a support set: minus its loss, or its accuracy, on given images under 16
+    networks drawn once from the key.
 
     The features of the images are computed once and kept: 4 p bytes an image.
     """
@@ -198,7 +231,9 @@ def watcher(
 
     @jax.jit
     def value(objective, support, f, truth):
-        predictions = objective.predictions(networks.features(key, objective.effective(support)), support, f)
+        predictions = objective.predictions(
+            networks.features(key, objective.effective(support)), support, f
+        )
         if what == "accuracy":
             return jnp.mean(jnp.argmax(predictions, 1) == truth)
         return -objective.loss_of(predictions, truth, support)
@@ -209,7 +244,8 @@ def watcher(
 def support_set(
     objective: Objective, support: Support, key: PRNGKeyArray, provenance: dict[str, Any]
 ) -> DistilledSet:
-    """The distilled set of what was descended: its effective points, for the NNGP kernel of the same network at infinite width.
+    """The distilled set of what was descended: its effective points, for the NNGP kernel of the
+    same network at infinite width.
 
     lam_S = jitter tr(K_SS) / m, the trace being that of 16 networks drawn from the key.
     """

@@ -1,4 +1,6 @@
-"""The loss of one step of RFAD: kernel ridge regression with freshly drawn networks, tested on training images."""
+"""The loss of one step of RFAD: kernel ridge regression with freshly drawn networks, tested on
+training images.
+"""
 
 from typing import Literal, get_args
 
@@ -24,7 +26,8 @@ Support = dict[str, Float[Array, "..."]]
 
 
 class Corruption(eqx.Module):
-    """Pixels of the support images that are held at noise, so that they carry nothing of the training set.
+    """Pixels of the support images that are held at noise, so that they carry nothing of the
+    training set.
 
     Attributes:
         held: which pixels, True for those held.
@@ -35,40 +38,53 @@ class Corruption(eqx.Module):
     noise: Float[Array, "m h w c"]
 
     @classmethod
-    def random(cls, key: PRNGKeyArray, share: float, m: int, preprocessing: Preprocessing) -> "Corruption":
-        """Each pixel held with probability `share`, at a value that is standard normal as a network input.
+    def random(
+        cls, key: PRNGKeyArray, share: float, m: int, preprocessing: Preprocessing
+    ) -> "Corruption":
+        """Each pixel held with probability `share`, at a value that is standard normal as a network
+        input.
 
         Raises: ValueError unless 0 <= share <= 1.
         """
         if not (checks.number(share) and 0 <= share <= 1):
-            raise ValueError(f"corruption = {share!r} is no share of the pixels; it must be in [0, 1].")
+            raise ValueError(
+                f"corruption = {share!r} is no share of the pixels; it must be in [0, 1]."
+            )
         for_mask, for_noise = jax.random.split(key)
         held = jax.random.bernoulli(for_mask, share, (m, *preprocessing.shape))
         noise = jax.random.normal(for_noise, (m, preprocessing.dim), preprocessing.dtype)
         return cls(held, preprocessing.inverse(noise))
 
-    def __call__(self, points: Float[Array, "m d"], preprocessing: Preprocessing) -> Float[Array, "m d"]:
+    def __call__(
+        self, points: Float[Array, "m d"], preprocessing: Preprocessing
+    ) -> Float[Array, "m d"]:
         """Points whose images have the held pixels; their gradient there is zero."""
         return preprocessing(jnp.where(self.held, self.noise, preprocessing.inverse(points)))
 
 
 class Objective(eqx.Module):
-    """The loss of one step: kernel ridge regression from the support set, tested on training images.
+    """The loss of one step: kernel ridge regression from the support set, tested on training
+    images.
 
-    With F the features of freshly drawn networks, K = 2 F F^T + 0.01 and lam = jitter tr(K_SS) / m, the predictions are
-    K_TS (K_SS + lam I)^{-1} Y_S. They are computed as features times weights, in the order F_T (F_S^T alpha): the networks and this cost
-    O(m), and what is left is K_SS, m^2 numbers, and its solve in float64.
+    With F the features of freshly drawn networks, K = 2 F F^T + 0.01 and lam = jitter tr(K_SS) / m,
+    the predictions are K_TS (K_SS + lam I)^{-1} Y_S. They are computed as features times weights,
+    in the order F_T (F_S^T alpha): the networks and this cost O(m), and what is left is K_SS, m^2
+    numbers, and its solve in float64.
 
     Attributes:
         networks: drawn from the step's key.
         targets: the training set.
-        labels: (m, k) support labels; those of a support set with "labels" of its own take their place.
+        labels: (m, k) support labels; those of a support set with "labels" of its own take their
+            place.
         corruption: pixels held at noise, or None.
-        loss: "mse": half the mean squared error over samples and classes. "platt": cross-entropy of exp(tau) times the predictions.
-        batches, batch: target batches of a step and their size; all drawn together, without repetition.
+        loss: "mse": half the mean squared error over samples and classes. "platt": cross-entropy of
+            exp(tau) times the predictions.
+        batches, batch: target batches of a step and their size; all drawn together, without
+            repetition.
         jitter: lam relative to the mean diagonal of K_SS.
-        precision: of the products inside the networks. Most of a step is the targets' features, which carry no gradient; those of
-            the support are computed in tf32 where this is "bf16". Kernel, solve and loss are of float32 and float64 in any case.
+        precision: of the products inside the networks. Most of a step is the targets' features,
+            which carry no gradient; those of the support are computed in tf32 where this is "bf16".
+            Kernel, solve and loss are of float32 and float64 in any case.
     """
 
     networks: RandomNetworks
@@ -86,27 +102,34 @@ class Objective(eqx.Module):
         checks.matrix("labels", self.labels, cols=self.targets.count)
         if self.precision not in get_args(Precision):
             raise ValueError(
-                f"the precision '{self.precision}' is unknown; known are {', '.join(get_args(Precision))}."
+                f"the precision '{self.precision}' is unknown; known are "
+                f"{', '.join(get_args(Precision))}."
             )
         if self.loss not in ("mse", "platt"):
             raise ValueError(f"the loss '{self.loss}' is unknown; known are mse and platt.")
         if min(self.batches, self.batch) < 1 or self.batches * self.batch > len(self.targets):
             raise ValueError(
-                f"{self.batches} target batches of {self.batch} cannot be drawn from {len(self.targets)} training images; "
+                f"{self.batches} target batches of {self.batch} cannot be drawn from "
+                f"{len(self.targets)} training images; "
                 "take fewer or smaller ones."
             )
         if self.networks.network.shape != self.targets.preprocessing.shape:
             raise ValueError(
-                f"the networks take images of shape {self.networks.network.shape}, the training images have "
+                f"the networks take images of shape {self.networks.network.shape}, the training "
+                "images have "
                 f"{self.targets.preprocessing.shape}; give both the same."
             )
 
     def __call__(self, support: Support, key: PRNGKeyArray) -> Float[Array, ""]:
         for_networks, for_rows = jax.random.split(key)
-        rows = jax.random.choice(for_rows, len(self.targets), (self.batches, self.batch), replace=False)
+        rows = jax.random.choice(
+            for_rows, len(self.targets), (self.batches, self.batch), replace=False
+        )
         of_support: Precision = "highest" if self.precision == "highest" else "tf32"
         drawn = self.networks.draw(for_networks)  # once, for targets and support
-        f = jax.lax.map(lambda rows: self.networks.hidden(drawn, self.targets(rows)[0], self.precision), rows)
+        f = jax.lax.map(
+            lambda rows: self.networks.hidden(drawn, self.targets(rows)[0], self.precision), rows
+        )
         own = self.networks.hidden(drawn, self.effective(support), of_support)
         predictions = self.predictions(own, support, f.reshape(rows.size, -1))
         return self.loss_of(predictions, self.targets.classes[rows.reshape(-1)], support)
@@ -115,12 +138,18 @@ class Objective(eqx.Module):
         """The points that the networks see: transformed, then with the held pixels."""
         points = support["points"]
         points = points @ support["transform"] if "transform" in support else points
-        return points if self.corruption is None else self.corruption(points, self.targets.preprocessing)
+        return (
+            points
+            if self.corruption is None
+            else self.corruption(points, self.targets.preprocessing)
+        )
 
     def predictions(
         self, own: Float[Array, "m p"], support: Support, f: Float[Array, "n p"]
     ) -> Float[Array, "n k"]:
-        """K_TS (K_SS + lam I)^{-1} Y_S for features of the support and of the targets: products of features in their dtype, the solve in float64."""
+        """K_TS (K_SS + lam I)^{-1} Y_S for features of the support and of the targets: products of
+        features in their dtype, the solve in float64.
+        """
         labels = support.get("labels", self.labels).astype(jnp.float64)
         gram = from_features(own, own).astype(jnp.float64)
         alpha = regression.solve(gram, labels, self.jitter)

@@ -1,4 +1,6 @@
-"""A training set to draw batches from: kept once, as small as it can be, turned into network inputs batch by batch."""
+"""A training set to draw batches from: kept once, as small as it can be, turned into network inputs
+batch by batch.
+"""
 
 from typing import Self
 
@@ -17,8 +19,9 @@ _BATCH = 4096
 class Targets(eqx.Module):
     """Images with their classes, as KIP and RFAD draw them.
 
-    With a `Normalisation` the images stay as they came (bytes); with a `Whitening`, which costs a d x d product each, they are kept as
-    whitened inputs in float32, the pixels of natural images being known no better.
+    With a `Normalisation` the images stay as they came (bytes); with a `Whitening`, which costs a d
+    x d product each, they are kept as whitened inputs in float32, the pixels of natural images
+    being known no better.
 
     Attributes:
         kept: (n, h, w, c) images or (n, d) whitened inputs.
@@ -34,9 +37,11 @@ class Targets(eqx.Module):
 
     @classmethod
     def of(cls, images, labels, preprocessing: Preprocessing, count: int | None = None) -> Self:
-        """All images (n, h, w, c) with class indices (n,), of k = `count` classes, by default the largest label + 1.
+        """All images (n, h, w, c) with class indices (n,), of k = `count` classes, by default the
+        largest label + 1.
 
-        Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite.
+        Raises: ValueError for labels out of range or an empty class, images of the wrong shape or
+            not finite.
         """
         labels = checks.indices("labels", labels, count=len(images))
         count = int(labels.max(initial=-1)) + 1 if count is None else count
@@ -69,7 +74,8 @@ def centred_labels(classes: Int[Array, " n"], count: int, dtype="float64") -> Fl
 def augmented(
     key: PRNGKeyArray, x: Float[Array, "n d"], shape: tuple[int, int, int], flip: bool, shift: int
 ) -> Float[Array, "n d"]:
-    """Network inputs, each mirrored left to right with probability 1/2 and moved by up to `shift` pixels each way.
+    """Network inputs, each mirrored left to right with probability 1/2 and moved by up to `shift`
+    pixels each way.
 
     What moves in is 0, the mean of the training set.
     """

@@ -9,7 +9,9 @@ from jaxtyping import ArrayLike
 
 
 def matrix(name: str, array: ArrayLike, rows: int | None = None, cols: int | None = None) -> None:
-    """Raise ValueError unless `array` is a finite matrix with the stated numbers of rows and columns."""
+    """Raise ValueError unless `array` is a finite matrix with the stated numbers of rows and
+    columns.
+    """
     shaped(name, array, (rows, cols))
     finite(name, array)
 
@@ -28,7 +30,9 @@ def shaped(name: str, array: ArrayLike, wanted: Sequence[int | None]) -> None:
 
 
 def finite(name: str, array: ArrayLike, rows: Any = None) -> None:
-    """Raise ValueError if a floating-point array holds NaN or infinity; `rows` are the numbers of its rows, if not 0, 1, ..."""
+    """Raise ValueError if a floating-point array holds NaN or infinity; `rows` are the numbers of
+    its rows, if not 0, 1, ...
+    """
     if not all_finite(array):
         values = np.asarray(array)
         bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
@@ -57,45 +61,57 @@ def key(name: str, value: Any) -> Any:
         jax.random.key_data(value)
     except TypeError as error:
         raise ValueError(
-            f"{name} = {value!r} is no random key of JAX; give {name}=jax.random.key(0), or another number for other draws."
+            f"{name} = {value!r} is no random key of JAX; give {name}=jax.random.key(0), or "
+            "another number for other draws."
         ) from error
     return value
 
 
 def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray:
-    """Raise ValueError unless `array` is a vector of integers, of `count` entries where that is given; signed."""
+    """Raise ValueError unless `array` is a vector of integers, of `count` entries where that is
+    given; signed.
+    """
     values = np.asarray(array)
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
         raise ValueError(
-            f"{name} must be a vector of integer class indices, not shape {values.shape} of {values.dtype}."
+            f"{name} must be a vector of integer class indices, not shape {values.shape} of "
+            f"{values.dtype}."
         )
     if count is not None and len(values) != count:
-        raise ValueError(f"{name} has {len(values)} entries for {count} images; they must match one to one.")
+        raise ValueError(
+            f"{name} has {len(values)} entries for {count} images; they must match one to one."
+        )
     return values.astype(np.int64, copy=False)
 
 
 def labels(
     name: str, array: ArrayLike, classes: int, count: int | None = None, *, every: bool = True
 ) -> None:
-    """Raise ValueError unless `array` is a vector of class indices 0..classes-1, by default with no class empty."""
+    """Raise ValueError unless `array` is a vector of class indices 0..classes-1, by default with no
+    class empty.
+    """
     values = indices(name, array, count)
     if len(values) and (values.min() < 0 or values.max() >= classes):
         raise ValueError(
-            f"{name} holds {values.min()}..{values.max()}, but {classes} classes are numbered 0..{classes - 1}."
+            f"{name} holds {values.min()}..{values.max()}, but {classes} classes are numbered "
+            f"0..{classes - 1}."
         )
     seen = np.bincount(values, minlength=classes)
     if every and not seen.all():
         empty = np.flatnonzero(seen == 0)
         raise ValueError(
             f"{name} has no sample of class {', '.join(map(str, empty[:5]))}"
-            f"{' and more' if len(empty) > 5 else ''}; every one of the {classes} classes needs at least one."
+            f"{' and more' if len(empty) > 5 else ''}; every one of the {classes} classes needs at "
+            "least one."
         )
 
 
 def reg(name: str, value: float) -> None:
     """Raise ValueError unless a ridge parameter is a finite number and not negative."""
     if not (number(value) and value >= 0):
-        raise ValueError(f"{name} = {value!r} is not a ridge parameter; it must be finite and at least 0.")
+        raise ValueError(
+            f"{name} = {value!r} is not a ridge parameter; it must be finite and at least 0."
+        )
 
 
 def positive(name: str, value: float) -> None:
@@ -105,7 +121,9 @@ def positive(name: str, value: float) -> None:
 
 
 def batch(size: int) -> None:
-    """Raise ValueError unless a batch holds at least one sample: an empty one would leave its results unset."""
+    """Raise ValueError unless a batch holds at least one sample: an empty one would leave its
+    results unset.
+    """
     if size < 1:
         raise ValueError(f"a batch of {size} samples reads nothing; it must be at least 1.")
 

@@ -1,10 +1,13 @@
-"""The one door for arrays: whatever comes in becomes floats that fit, and no NaN or infinity goes out.
+"""The one door for arrays: whatever comes in becomes floats that fit, and no NaN or infinity goes
+out.
 
-A public function is marked `@door()`. Its annotations then say what comes in. `Float[...]` arguments become arrays of floats
-(`floats`), finite and of that many axes, and axes of one name are of one length; a `PRNGKeyArray` has to be a JAX key; what is
-named reg, reg_s or penalty has to be a ridge parameter. Of what the function returns every number has to be finite.
+A public function is marked `@door()`. Its annotations then say what comes in. `Float[...]`
+arguments become arrays of floats (`floats`), finite and of that many axes, and axes of one name are
+of one length; a `PRNGKeyArray` has to be a JAX key; what is named reg, reg_s or penalty has to be a
+ridge parameter. Of what the function returns every number has to be finite.
 
-That is done once, where a user comes in: what a marked function calls takes arrays that have been checked. Images, which may be
+That is done once, where a user comes in: what a marked function calls takes arrays that have been
+    checked. Images, which may be
 bytes and too many to read at once, have a door of their own: `Normalisation.opened` and `batches`.
 """
 
@@ -28,9 +31,11 @@ F = TypeVar("F", bound=Callable)
 
 
 def door(*, infinite: bool = False) -> Callable[[F], F]:
-    """Arguments come in by their annotations, and the result leaves finite, or without NaN if it may be `infinite`.
+    """Arguments come in by their annotations, and the result leaves finite, or without NaN if it
+    may be `infinite`.
 
-    Functions stay differentiable and can be compiled: what is being traced passes by its type and shape alone.
+    Functions stay differentiable and can be compiled: what is being traced passes by its type and
+        shape alone.
     """
 
     def mark(function: F) -> F:
@@ -67,7 +72,8 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
 
 
 def floats(name: str, array: Any) -> Float[np.ndarray, "..."] | Float[Array, "..."]:
-    """Real numbers of any type as floats: float32 and float64 as they are, half precision as float32, all others as float64.
+    """Real numbers of any type as floats: float32 and float64 as they are, half precision as
+    float32, all others as float64.
 
     Raises: ValueError naming the argument for what is no array of real numbers.
     """
@@ -78,47 +84,62 @@ def floats(name: str, array: Any) -> Float[np.ndarray, "..."] | Float[Array, "..
 
 
 def real(name: str, array: Any) -> np.ndarray | Array:
-    """A NumPy or JAX array of real numbers, of the type that they have; extended precision as float64. Raises: as `floats`."""
+    """A NumPy or JAX array of real numbers, of the type that they have; extended precision as
+    float64. Raises: as `floats`.
+    """
     values = plain(name, array)
     if not is_real(values.dtype):
         raise ValueError(
-            f"{name} ({type(array).__name__}) holds {_kind(values.dtype)}; real numbers are needed: an array, a list, a tensor "
+            f"{name} ({type(array).__name__}) holds {_kind(values.dtype)}; real numbers are "
+            "needed: an array, a list, a tensor "
             "or a data frame of floats or integers."
         )
     return values.astype(np.float64) if values.dtype == np.longdouble else values
 
 
 def plain(name: str, array: Any) -> np.ndarray | Array:
-    """A NumPy or JAX array, of any type, by the standard protocols; a tensor that tracks gradients is detached.
+    """A NumPy or JAX array, of any type, by the standard protocols; a tensor that tracks gradients
+    is detached.
 
-    Raises: ValueError naming the argument for ragged lists, masked entries, and what has none of the protocols.
+    Raises: ValueError naming the argument for ragged lists, masked entries, and what has none of
+        the protocols.
     """
     if isinstance(array, jax.Array):
         return array
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
-            f"{name} has {np.ma.count_masked(array)} masked entries; fill them or drop those samples."
+            f"{name} has {np.ma.count_masked(array)} masked entries; fill them or drop those "
+            "samples."
         )
     if hasattr(array, "detach"):
         array = array.detach()
     try:
         by_dlpack = hasattr(array, "__dlpack__") and not hasattr(array, "__array__")
         return np.from_dlpack(array) if by_dlpack else _numbers(array)
-    except Exception as error:  # whatever a foreign array raises: bfloat16 and other devices are no NumPy's
+    except (
+        Exception
+    ) as error:  # whatever a foreign array raises: bfloat16 and other devices are no NumPy's
         try:
             return np.asarray(jax.dlpack.from_dlpack(array))
         except Exception:
             reason = str(error).split("\n")[0].rstrip(".")
             raise ValueError(
-                f"{name} ({type(array).__name__}) cannot be read as an array: {reason}; give a NumPy array, of a tensor "
+                f"{name} ({type(array).__name__}) cannot be read as an array: {reason}; give a "
+                "NumPy array, of a tensor "
                 "tensor.detach().cpu().numpy()."
             ) from error
 
 
 def lazy(name: str, array: Any) -> Any:
-    """What can be sliced and has a type of real numbers stays where it is (a memory map, a file's data set); else as `real`."""
+    """What can be sliced and has a type of real numbers stays where it is (a memory map, a file's
+    data set); else as `real`.
+    """
     try:
-        if hasattr(array, "shape") and hasattr(array, "__getitem__") and is_real(np.dtype(array.dtype)):
+        if (
+            hasattr(array, "shape")
+            and hasattr(array, "__getitem__")
+            and is_real(np.dtype(array.dtype))
+        ):
             return array
     except (AttributeError, TypeError):  # no dtype, or one that NumPy does not know
         pass
@@ -131,7 +152,9 @@ def is_real(dtype: Any) -> bool:
 
 
 def finished(where: str, result: Any, *, infinite: bool = False) -> None:
-    """Raise ValueError if a number of a result, an array or a pytree of them, is NaN or infinite; `where` is its subject."""
+    """Raise ValueError if a number of a result, an array or a pytree of them, is NaN or infinite;
+    `where` is its subject.
+    """
     for leaf in jax.tree.leaves(result):
         if isinstance(leaf, jax.core.Tracer) or not isinstance(
             leaf, jax.Array | np.ndarray | np.floating | float
@@ -140,13 +163,17 @@ def finished(where: str, result: Any, *, infinite: bool = False) -> None:
         if checks.all_finite(leaf) or (infinite and not np.isnan(np.asarray(leaf)).any()):
             continue
         raise ValueError(
-            f"{where} is not finite (NaN or infinity among {np.size(leaf)} numbers of {np.asarray(leaf).dtype}): products of what was given "
-            "leave the range of these numbers, or a division has nothing to divide by; scale the input towards 1 and look for zeros."
+            f"{where} is not finite (NaN or infinity among {np.size(leaf)} numbers of "
+            f"{np.asarray(leaf).dtype}): products of what was given "
+            "leave the range of these numbers, or a division has nothing to divide by; scale the "
+            "input towards 1 and look for zeros."
         )
 
 
 def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any] | None:
-    """What an argument goes through, by its name and annotation; `sizes` are the lengths of the axes so far."""
+    """What an argument goes through, by its name and annotation; `sizes` are the lengths of the
+    axes so far.
+    """
     kinds = get_args(annotation) or (annotation,)
     if any(kind in kinds for kind in get_args(PRNGKeyArray)):
         return lambda value, sizes: checks.key(name, value)
@@ -154,7 +181,10 @@ def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any
         return lambda value, sizes: _ridge_parameter(name, value)
     # What an annotation allows beside an array: None, or a word.
     words = tuple(kind for kind in kinds if kind in (str, type(None)))
-    for types, convert in ((_FLOATS, _fitting), (_INTS, lambda name, value, axes, sizes: plain(name, value))):
+    for types, convert in (
+        (_FLOATS, _fitting),
+        (_INTS, lambda name, value, axes, sizes: plain(name, value)),
+    ):
         for kind in kinds:
             if getattr(kind, "dtypes", None) == types and kind.dim_str:
                 axes = kind.dim_str.split()
@@ -186,8 +216,12 @@ def _ridge_parameter(name: str, value: Any) -> Any:
 
 def _numbers(array: Any) -> np.ndarray:
     values = np.asarray(array)
-    if values.dtype == object and hasattr(array, "to_numpy"):  # a frame of columns of several real types
-        kinds = {getattr(dtype, "kind", "O") for dtype in np.atleast_1d(np.asarray(array.dtypes, object))}
+    if values.dtype == object and hasattr(
+        array, "to_numpy"
+    ):  # a frame of columns of several real types
+        kinds = {
+            getattr(dtype, "kind", "O") for dtype in np.atleast_1d(np.asarray(array.dtypes, object))
+        }
         if kinds <= set("buif"):
             return array.to_numpy(np.float64, na_value=np.nan)
     return values
@@ -202,4 +236,5 @@ def _kind(dtype: Any) -> str:
         "m": "durations",
         "O": "objects",
     }
-    return f"{named.get(np.dtype(dtype).kind, 'entries') if isinstance(dtype, np.dtype) else 'entries'} ({dtype})"
+    kind = np.dtype(dtype).kind if isinstance(dtype, np.dtype) else ""
+    return f"{named.get(kind, 'entries')} ({dtype})"

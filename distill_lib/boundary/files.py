@@ -12,9 +12,11 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` at the end: a reader sees the old one or the new one, never a part.
+    """A file to write that takes the place of `path` at the end: a reader sees the old one or the
+    new one, never a part.
 
-    A link stays, and what it points to is written. A new file gets the rights that the umask leaves, an old one keeps its own.
+    A link stays, and what it points to is written. A new file gets the rights that the umask
+    leaves, an old one keeps its own.
 
     Raises: OSError, one sentence that names `path` as it was given, if it cannot be written.
     """

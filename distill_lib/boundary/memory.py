@@ -7,12 +7,16 @@ import jax
 
 
 class OutOfMemory(MemoryError):
-    """The device has not the memory for a step, or for a block of a kernel matrix; the last good checkpoint is kept."""
+    """The device has not the memory for a step, or for a block of a kernel matrix; the last good
+    checkpoint is kept.
+    """
 
 
 @contextmanager
 def out_of_memory(what: str, remedy: Callable[[], str]) -> Iterator[None]:
-    """Turns a device's lack of memory into `OutOfMemory`, which says what did not fit and the remedy."""
+    """Turns a device's lack of memory into `OutOfMemory`, which says what did not fit and the
+    remedy.
+    """
     try:
         yield
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
@@ -21,4 +25,6 @@ def out_of_memory(what: str, remedy: Callable[[], str]) -> Iterator[None]:
         ):
             raise
         device = jax.devices()[0].device_kind
-        raise OutOfMemory(f"{what} does not fit into the memory of {device}: {remedy()}.") from error
+        raise OutOfMemory(
+            f"{what} does not fit into the memory of {device}: {remedy()}."
+        ) from error

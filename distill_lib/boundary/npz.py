@@ -1,6 +1,8 @@
-"""npz files, looked at before they are read: what an array claims is compared with what is wanted and with what its bytes can hold.
+"""npz files, looked at before they are read: what an array claims is compared with what is wanted
+and with what its bytes can hold.
 
-Nothing is unpickled, no array that nobody asked for is read, and nothing inflates beyond `_INFLATION` times its file.
+Nothing is unpickled, no array that nobody asked for is read, and nothing inflates beyond
+`_INFLATION` times its file.
 """
 
 import math
@@ -15,7 +17,9 @@ import numpy as np
 
 from distill_lib.boundary.files import replacing
 
-_INFLATION = 100  # images and labels shrink less than that; an array of zeros shrinks a thousandfold
+_INFLATION = (
+    100  # images and labels shrink less than that; an array of zeros shrinks a thousandfold
+)
 _REAL, _TEXT = "iuf", "U"
 
 
@@ -31,17 +35,24 @@ class Claim(NamedTuple):
 
 
 class Unreadable(ValueError):
-    """What is wrong with a file, in words about the file; whoever opened it adds its name and the remedy."""
+    """What is wrong with a file, in words about the file; whoever opened it adds its name and the
+    remedy.
+    """
 
 
 class Npz:
-    """An open file: `claims` holds what is said of each array, `read` gives one whose claim fits."""
+    """An open file:
+
+    `claims` holds what is said of each array, `read` gives one whose claim fits.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
         self._archive = archive
         self._members = _members(archive, size)
         with _understood():
-            self.claims = {name: self._claim(name, member) for name, member in self._members.items()}
+            self.claims = {
+                name: self._claim(name, member) for name, member in self._members.items()
+            }
 
     def check(
         self,
@@ -54,7 +65,8 @@ class Npz:
 
         Args:
             shape: what it must be, None for any size of an axis.
-            dtype: what it must be; None for any of `kinds` (NumPy's letters), of at most 8 bytes where it is a number.
+            dtype: what it must be; None for any of `kinds` (NumPy's letters), of at most 8 bytes
+                where it is a number.
         Raises: Unreadable if it is missing or claims something else.
         """
         if name not in self.claims:
@@ -62,23 +74,32 @@ class Npz:
         claim = self.claims[name]
         numbers = claim.dtype.kind != _TEXT
         if claim.dtype.kind not in kinds or (numbers and claim.dtype.itemsize > 8):
-            raise Unreadable(f"{name} is {claim}, not of {'real numbers' if kinds == _REAL else 'text'}")
+            raise Unreadable(
+                f"{name} is {claim}, not of {'real numbers' if kinds == _REAL else 'text'}"
+            )
         fits = shape is None or (
             len(claim.shape) == len(shape)
             and all(want in (None, seen) for want, seen in zip(shape, claim.shape, strict=True))
         )
         if not fits or (dtype is not None and claim.dtype != dtype):
             wanted = f"{np.dtype(dtype)} " if dtype is not None else ""
-            raise Unreadable(f"{name} is {claim}, not {wanted}of shape {_shown(shape or claim.shape)}")
+            raise Unreadable(
+                f"{name} is {claim}, not {wanted}of shape {_shown(shape or claim.shape)}"
+            )
         return claim
 
     def only(self, names, what: str) -> None:
-        """Raise Unreadable if the file holds an array that is not named; `what` says what names them."""
+        """Raise Unreadable if the file holds an array that is not named; `what` says what names
+        them.
+        """
         if others := sorted(set(self.claims) - set(names)):
             raise Unreadable(f"it also holds '{others[0][:80]}', which {what} does not have")
 
     def read(self, name: str, *, finite: bool = True, **wanted: Any) -> np.ndarray:
-        """An array in native byte order, once `check` has passed. Raises: as `check`, or if it is damaged or not finite."""
+        """An array in native byte order, once `check` has passed.
+
+        Raises: as `check`, or if it is damaged or not finite.
+        """
         claim = self.check(name, **wanted)
         with _understood(), self._archive.open(self._members[name]) as file:
             values = np.lib.format.read_array(file, allow_pickle=False)
@@ -93,13 +114,16 @@ class Npz:
 
     def _claim(self, name: str, member: zipfile.ZipInfo) -> Claim:
         with self._archive.open(member) as file:
-            # Version 1 has at most 64 KB of header; later ones are for records, and may claim 4 GB of it.
+            # Version 1 has at most 64 KB of header; later ones are for records, and may claim 4 GB
+            # of it.
             if np.lib.format.read_magic(file) != (1, 0):
                 raise Unreadable(f"{name} is no plain array")
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             held = member.file_size - file.tell()
         if dtype.kind not in "biufcSUmM":
-            raise Unreadable(f"{name} holds Python objects or records, and only plain arrays are read")
+            raise Unreadable(
+                f"{name} holds Python objects or records, and only plain arrays are read"
+            )
         claim = Claim(dtype.newbyteorder("="), shape)
         if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != held:
             raise Unreadable(f"{name} claims to be {claim}, but {held} bytes of it are in the file")
@@ -111,7 +135,9 @@ def opened(path: str | Path) -> Iterator[Npz]:
     """Raises: Unreadable if it is no npz file, or claims more than its bytes can hold."""
     try:
         info = Path(path).stat()
-        if stat.S_ISFIFO(info.st_mode) or stat.S_ISCHR(info.st_mode):  # could be waited for without end
+        if stat.S_ISFIFO(info.st_mode) or stat.S_ISCHR(
+            info.st_mode
+        ):  # could be waited for without end
             raise Unreadable("it is no file")
         with open(path, "rb") as file:
             if file.read(4) != b"PK\3\4":
@@ -124,24 +150,36 @@ def opened(path: str | Path) -> Iterator[Npz]:
 
 
 def write(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Arrays that `opened` reads back, whole or not at all. Raises: ValueError for another type, OSError as `replacing`."""
+    """Arrays that `opened` reads back, whole or not at all.
+
+    Raises: ValueError for another type, OSError as `replacing`.
+    """
     for name, array in arrays.items():
-        if array.dtype.kind not in _REAL + _TEXT or (array.dtype.kind != _TEXT and array.dtype.itemsize > 8):
+        if array.dtype.kind not in _REAL + _TEXT or (
+            array.dtype.kind != _TEXT and array.dtype.itemsize > 8
+        ):
             raise ValueError(
-                f"{name} is of {array.dtype}, which a file cannot keep; give real numbers, float32 or float64."
+                f"{name} is of {array.dtype}, which a file cannot keep; give real numbers, float32 "
+                "or float64."
             )
     with replacing(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # names are free, numpy's stub thinks of its flags
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The arrays' places by name. Raises: Unreadable for other files in it, or sizes that cannot be."""
+    """The arrays' places by name.
+
+    Raises: Unreadable for other files in it, or sizes that cannot be.
+    """
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
         if name == member.filename or name in members:
             raise Unreadable(f"it holds '{member.filename[:80]}', which is no array or there twice")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
+        if (
+            member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            or member.flag_bits & 1
+        ):
             raise Unreadable(f"{name} is compressed or locked in a way that numpy does not write")
         members[name] = member
     held = sum(member.compress_size for member in members.values())
@@ -150,7 +188,8 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
         raise Unreadable("it is damaged: its arrays overlap")
     if claimed > _INFLATION * held:
         raise Unreadable(
-            f"its {held:,d} bytes would become {claimed:,d} in memory, more than {_INFLATION} times as many"
+            f"its {held:,d} bytes would become {claimed:,d} in memory, more than {_INFLATION} "
+            "times as many"
         )
     return members
 
@@ -167,7 +206,8 @@ def _understood() -> Iterator[None]:
 
 
 def _shown(shape: tuple[int | None, ...]) -> str:
-    return f"({', '.join('any' if size is None else str(size) for size in shape)}{',' * (len(shape) == 1)})"
+    sizes = ", ".join("any" if size is None else str(size) for size in shape)
+    return f"({sizes}{',' * (len(shape) == 1)})"
 
 
 def _short(size: int) -> int | str:

@@ -9,7 +9,9 @@ _WHOLE = 2**31  # sizes and counts are below
 
 
 def plain(name: str, value: Any) -> Any:
-    """A value as JSON has it: NumPy's and JAX's numbers as Python's, arrays and tuples as lists, NaN and infinity as text.
+    """A value as JSON has it:
+
+    NumPy's and JAX's numbers as Python's, arrays and tuples as lists, NaN and infinity as text.
 
     Raises: ValueError that names the entry if it is of another type.
     """
@@ -58,8 +60,11 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     return value
 
 
-def entries(name: str, value: Any, hints: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A JSON object that has just the entries of `hints`, each `typed`; `Any` stands for whatever it is.
+def entries(
+    name: str, value: Any, hints: dict[str, Any], optional: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A JSON object that has just the entries of `hints`, each `typed`; `Any` stands for whatever
+    it is.
 
     Raises: ValueError that names what is missing, unknown or of another type.
     """

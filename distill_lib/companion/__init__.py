@@ -1,1 +1,1 @@
-"""Runs the notebooks, gathers their results and builds the book; the mathematics never imports it."""
+"""Runs the notebooks, gathers their results, builds the book; no mathematics imports it."""

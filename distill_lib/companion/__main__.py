@@ -1,4 +1,6 @@
-"""The command `distill`: an interrupt is one sentence from the first moment on, a missing package too."""
+"""The command `distill`: an interrupt is one sentence from the first moment on, a missing package
+too.
+"""
 
 import sys
 
@@ -16,7 +18,8 @@ def main() -> None:
         if "--debug" in sys.argv[1:] or (error.name or "").startswith("distill_lib"):
             raise
         print(
-            f"distill: the package {error.name} is not installed; the command line and the book need "
+            f"distill: the package {error.name} is not installed; the command line and the book "
+            "need "
             "the extra 'book': pip install 'distill-lib[book]'",
             file=sys.stderr,
         )

@@ -31,19 +31,27 @@ class Interruptible(TyperGroup):
 app = typer.Typer(
     cls=Interruptible,
     help="Runs the notebooks, builds the book and compares its numbers with the published ones. "
-    "A plain install has the library; the extra 'book' adds what runs notebooks and builds the book, "
+    "A plain install has the library; the extra 'book' adds what runs notebooks and builds the "
+    "book, "
     "'privacy' the accounting of noise, 'cuda' JAX for NVIDIA GPUs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-state = typer.Typer(help="A profile's runs as one file that goes on elsewhere.", no_args_is_help=True)
+state = typer.Typer(
+    help="A profile's runs as one file that goes on elsewhere.", no_args_is_help=True
+)
 app.add_typer(state, name="state")
 Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")]
-Profile = Annotated[str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")
+]
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")
+]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time (default: by the cores).")
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Notebooks at a time (default: by the cores)."),
 ]
 
 
@@ -80,8 +88,9 @@ def run(
 ) -> None:
     """Execute a profile's notebooks that are not up to date.
 
-    Exit status: 0 all done, 1 a notebook failed, 2 a wrong name or option, 75 the budget is spent or SIGTERM came and
-    something is left, 130 interrupted. What is finished is kept; the same command goes on.
+    Exit status: 0 all done, 1 a notebook failed, 2 a wrong name or option, 75 the budget is spent
+    or SIGTERM came and something is left, 130 interrupted. What is finished is kept; the same
+    command goes on.
     """
     _run(project_root(), profile, names or [], jobs=jobs, force=force, budget=budget)
 
@@ -92,10 +101,12 @@ def measure(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Pieces (default: all.)")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option("--budget", help="A time (90s, 8m, 2h): no piece begins that would not fit.")
+        str | None,
+        typer.Option("--budget", help="A time (90s, 8m, 2h): no piece begins that would not fit."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="A folder for the records (default: the committed ones').")
+        Path | None,
+        typer.Option("--to", help="A folder for the records (default: the committed ones')."),
     ] = None,
     show: Annotated[
         bool, typer.Option("--list", help="Say what there is to measure, and do nothing.")
@@ -145,7 +156,8 @@ def book(
         _run(root, profile, names, jobs=jobs)
     if run is None and len(names) < len(chosen.notebooks):
         print(
-            f"{len(chosen.notebooks) - len(names)} of {len(chosen.notebooks)} notebooks come from the committed reference run"
+            f"{len(chosen.notebooks) - len(names)} of {len(chosen.notebooks)} notebooks come from "
+            "the committed reference run"
         )
     print(build_book(root, profile, console=_console()))
 
@@ -162,22 +174,30 @@ def report(
     if as_json:
         print(json.dumps(cells, indent=1, ensure_ascii=False))
     else:
-        _console().print(escape(reporting.origin(cells, profile)), reporting.render(cells), highlight=False)
+        _console().print(
+            escape(reporting.origin(cells, profile)), reporting.render(cells), highlight=False
+        )
 
 
 @app.command()
 def verify(
     names: Names = None,
     profile: Profile = "digits",
-    everything: Annotated[bool, typer.Option("--all", help="All pages, not a few minutes' choice.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All pages, not a few minutes' choice.")
+    ] = False,
     run: Annotated[
         bool, typer.Option("--run/--no-run", help="Compute anew, or judge what 'distill run' left.")
     ] = True,
     jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
-    kept: Annotated[bool, typer.Option("--keep", help="Keep the verdict for the book's page on it.")] = False,
+    kept: Annotated[
+        bool, typer.Option("--keep", help="Keep the verdict for the book's page on it.")
+    ] = False,
 ) -> None:
-    """Recompute pages and compare every number with the committed one; exit status 1 if one differs."""
+    """Recompute pages and compare every number with the committed one; exit status 1 if one
+    differs.
+    """
     from distill_lib.companion.judge import verdicts
     from distill_lib.companion.judge import verify as verifying
 
@@ -203,12 +223,15 @@ def reference(
         bool, typer.Option("--allow-dirty", help="Even if the sources were not committed.")
     ] = False,
 ) -> None:
-    """Keep an up-to-date run, whole or of the named notebooks, as the one that is committed with the book."""
+    """Keep an up-to-date run, whole or of the named notebooks, as the one that is committed with
+    the book.
+    """
     from distill_lib.companion.run.reference import commit_reference
 
     root = project_root()
     print(
-        f"{commit_reference(root, profile, names or [], allow_dirty=allow_dirty).relative_to(root)} is ready to be committed"
+        f"{commit_reference(root, profile, names or [], allow_dirty=allow_dirty).relative_to(root)}"
+        " is ready to be committed"
     )
 
 
@@ -233,7 +256,8 @@ def unpack_state(
 
     profile, names, differs = unpack(project_root(), file, replace=replace)
     print(
-        f"profile {profile}: {len(names)} notebooks ({', '.join(names)}); 'distill run -p {profile}' goes on"
+        f"profile {profile}: {len(names)} notebooks ({', '.join(names)}); 'distill run -p "
+        f"{profile}' goes on"
     )
     if differs:
         print(f"what was made with other versions or devices is made anew here: {differs}")
@@ -242,10 +266,12 @@ def unpack_state(
 @app.command()
 def data(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets to fetch (default: list them).")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Data sets to fetch (default: list them)."),
     ] = None,
     dest: Annotated[
-        Path | None, typer.Option("--dest", help="Their folder (default: $DISTILL_DATA, else a cache).")
+        Path | None,
+        typer.Option("--dest", help="Their folder (default: $DISTILL_DATA, else a cache)."),
     ] = None,
 ) -> None:
     """List the data sets, or fetch some."""
@@ -273,9 +299,14 @@ def data(
 
 
 def main() -> None:
-    """Entry point: an error is one sentence on stderr, without a traceback unless `--debug` is given."""
+    """Entry point: an error is one sentence on stderr, without a traceback unless `--debug` is
+    given.
+    """
     debug = "--debug" in sys.argv[1:]
-    sys.argv[1:] = [*(["--debug"] if debug else []), *(word for word in sys.argv[1:] if word != "--debug")]
+    sys.argv[1:] = [
+        *(["--debug"] if debug else []),
+        *(word for word in sys.argv[1:] if word != "--debug"),
+    ]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # where the terminal's encoding lacks a sign

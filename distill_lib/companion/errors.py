@@ -13,9 +13,12 @@ class CompanionError(Exception):
         self.code = code
 
 
-DISK_FULL = "; the disk is full: free some room and run the same command again; what is finished is kept"
+DISK_FULL = (
+    "; the disk is full: free some room and run the same command again; what is finished is kept"
+)
 OUT_OF_MEMORY = (
-    "; if the machine ran out of memory, run fewer notebooks at a time (--jobs 1) or take a smaller profile"
+    "; if the machine ran out of memory, run fewer notebooks at a time (--jobs 1) or take a "
+    "smaller profile"
 )
 
 
@@ -26,15 +29,20 @@ def explained(error: OSError) -> str:
         return f"{error.strerror}{where}{DISK_FULL}"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return (
-            f"there is no permission to write{where}: where the checkout is read-only, name another folder "
+            f"there is no permission to write{where}: where the checkout is read-only, name "
+            "another folder "
             "with --build-dir or DISTILL_BUILD"
         )
     return f"{error.strerror or error}{where}"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> CompanionError:
-    """A usage error (exit code 2) for a name that does not exist: the nearest known one, and all of them."""
+    """A usage error (exit code 2) for a name that does not exist: the nearest known one, and all of
+    them.
+    """
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return CompanionError(f"unknown {kind} '{name}': {hint}known: {', '.join(names) or 'none'}", code=2)
+    return CompanionError(
+        f"unknown {kind} '{name}': {hint}known: {', '.join(names) or 'none'}", code=2
+    )

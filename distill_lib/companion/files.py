@@ -21,7 +21,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_text` of indented JSON. Raises: ValueError for NaN and infinity, which JSON does not have."""
+    """`write_text` of indented JSON.
+
+    Raises: ValueError for NaN and infinity, which JSON does not have.
+    """
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -30,7 +33,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CompanionError(f"{path} is not valid JSON ({error}): delete it and run again") from None
+        raise CompanionError(
+            f"{path} is not valid JSON ({error}): delete it and run again"
+        ) from None
 
 
 @contextmanager

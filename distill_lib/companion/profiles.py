@@ -43,8 +43,9 @@ class Profile:
 def load_profiles(root: Path) -> dict[str, Profile]:
     """All profiles of a project.
 
-    Raises: CompanionError if the file is missing or not of the form profile -> description, notebooks, if it names
-    something twice, or if a parameter is no finite number, text, truth value, list or mapping of those.
+    Raises: CompanionError if the file is missing or not of the form profile -> description,
+        notebooks, if it names something twice, or if a parameter is no finite number, text, truth
+        value, list or mapping of those.
     """
     path = root / "notebooks" / "profiles.yml"
     if not path.is_file():
@@ -70,7 +71,10 @@ def _parsed(path: Path, text: str) -> dict[str, Profile]:
             _named(name): Profile(
                 name,
                 entry["description"],
-                {_named(key): dict(value or {}) for key, value in _plain(name, entry["notebooks"]).items()},
+                {
+                    _named(key): dict(value or {})
+                    for key, value in _plain(name, entry["notebooks"]).items()
+                },
             )
             for name, entry in content.items()
         }
@@ -87,7 +91,9 @@ def _loader() -> Any:
 
     class Once(yaml.SafeLoader):
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE]
+            keys = [
+                self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE
+            ]
             twice = sorted({str(key) for key in keys if keys.count(key) > 1})
             if twice:
                 raise ValueError(f"line {node.start_mark.line + 1} names {', '.join(twice)} twice")
@@ -131,9 +137,13 @@ def load_profile(root: Path, name: str) -> Profile:
 
 
 def check_datasets(profile: Profile, names: list[str], known: tuple[str, ...]) -> None:
-    """Raises: CompanionError for a word in the notebooks' parameters that stands for a data set, or nearly is the name of one, and is none.
+    """Raises:
 
-    A data set stands under `dataset` and `datasets`, and first in a list of `cases`; elsewhere a near miss is noticed.
+    CompanionError for a word in the notebooks' parameters that stands for a data set, or nearly is
+    the name of one, and is none.
+
+    A data set stands under `dataset` and `datasets`, and first in a list of `cases`; elsewhere a
+    near miss is noticed.
     """
     for name in names:
         parameters = profile.notebooks[name]

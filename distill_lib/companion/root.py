@@ -18,13 +18,17 @@ def project_root(start: Path | None = None) -> Path:
         if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
             return folder
     raise CompanionError(
-        f"no project at or above {first}: go to the folder that holds _toc.yml and notebooks/ and try again",
+        f"no project at or above {first}: go to the folder that holds _toc.yml and notebooks/ and "
+        "try again",
         code=2,
     )
 
 
 def builds(root: Path) -> Path:
-    """The folder of everything that is made: `_build`, or DISTILL_BUILD where the checkout is read-only."""
+    """The folder of everything that is made:
+
+    `_build`, or DISTILL_BUILD where the checkout is read-only.
+    """
     named = os.environ.get("DISTILL_BUILD")
     return Path(named).absolute() if named else root / "_build"
 
@@ -40,5 +44,7 @@ def reference_folder(root: Path, profile: str) -> Path:
 
 
 def work_folder(root: Path, profile: str, notebook: str) -> Path:
-    """`_build/<profile>/state/run/<notebook>`: what the runner knows of a notebook, and its work on it."""
+    """`_build/<profile>/state/run/<notebook>`: what the runner knows of a notebook, and its work on
+    it.
+    """
     return build_folder(root, profile) / "state" / "run" / notebook

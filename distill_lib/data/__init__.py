@@ -1,4 +1,6 @@
-"""Data sets: 8 x 8 digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100 and SVHN, each with its facts, licence and digest."""
+"""Data sets: 8 x 8 digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100 and SVHN, each with its facts,
+licence and digest.
+"""
 
 from distill_lib.data.catalogue import content_of, names
 from distill_lib.data.facts import DataError, DatasetInfo

@@ -1,4 +1,4 @@
-"""What is known of each data set before it is read: facts, licence, files, checksums and mirrors."""
+"""What is known of each data set before it is read: facts, licence, files, mirrors."""
 
 from functools import partial
 
@@ -38,7 +38,8 @@ _FINE_LABEL_NAMES = """
 """
 CIFAR100 = tuple(name.replace("_", " ") for name in _FINE_LABEL_NAMES.split())
 
-# MNIST's own home serves it no longer; CIFAR's comes first. What a mirror sends counts only by its checksum.
+# MNIST's own home serves it no longer; CIFAR's comes first. What a mirror sends counts only by its
+# checksum.
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -54,8 +55,8 @@ FASHION_MIRRORS = (
 SVHN_MIRRORS = ("http://ufldl.stanford.edu/housenumbers/",)  # its only home, without TLS
 CIFAR_HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 CIFAR_LICENCE = "none stated; the authors ask that the technical report (Krizhevsky 2009) be cited"
-# The paper's released code uses these for both sets. They are CIFAR-10's, and the std is the mean of each
-# image's own; over all training pixels together it would be .2470 .2435 .2616.
+# The paper's released code uses these for both sets. They are CIFAR-10's, and the std is the mean
+# of each image's own; over all training pixels together it would be .2470 .2435 .2616.
 CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 
 _ENTRIES = (
@@ -86,7 +87,9 @@ _ENTRIES = (
             pixel_max=255,
             mean=(0.1307,),
             std=(0.3081,),
-            licence="commonly stated as CC BY-SA 3.0 (copyright Y. LeCun and C. Cortes, from NIST data)",
+            licence=(
+                "commonly stated as CC BY-SA 3.0 (copyright Y. LeCun and C. Cortes, from NIST data)"
+            ),
             citation="lecun1998gradient",
             n_train=60_000,
             n_test=10_000,
@@ -231,5 +234,7 @@ def find(name: str) -> Entry:
 
 
 def content_of(name: str, digest: str) -> str:
-    """What the catalogue knows of a content with this digest, see `DatasetInfo.content`; '' if nothing."""
+    """What the catalogue knows of a content with this digest, see `DatasetInfo.content`; '' if
+    nothing.
+    """
     return CATALOGUE[name].contents.get(digest, "") if name in CATALOGUE else ""

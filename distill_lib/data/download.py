@@ -17,18 +17,20 @@ _CHUNK = 1 << 16
 def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
     """Paths of the entry's official files, verified, in the catalogue's order.
 
-    A file that already lies in `folder` or the entry's own one below (fetched by hand, or by another library)
-    is used as it is; the others are downloaded to `scratch`, with an announcement and a progress bar on
-    standard error.
+    A file that already lies in `folder` or the entry's own one below (fetched by hand, or by
+    another library) is used as it is; the others are downloaded to `scratch`, with an announcement
+    and a progress bar on standard error.
 
-    Raises: DataError if a file in `folder` has the wrong checksum, or no mirror gives one with the right one.
+    Raises: DataError if a file in `folder` has the wrong checksum, or no mirror gives one with the
+        right one.
     """
     here = folder / entry.folder
     missing = [file for file in entry.files if not (here / file.name).is_file()]
     for file in entry.files:
         if file not in missing and not _verified(here / file.name, file):
             raise DataError(
-                f"{here / file.name} is not the official file (its SHA-256 differs); remove it and run "
+                f"{here / file.name} is not the official file (its SHA-256 differs); remove it and "
+                "run "
                 f"`distill data {entry.info.name}` to fetch it again."
             )
     if missing:
@@ -38,7 +40,9 @@ def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
 
 def _download(entry: Entry, missing: list[File], folder: Path, scratch: Path) -> None:
     # Plain text on standard error even in a notebook, and a moving bar only on a terminal.
-    console = Console(stderr=True, force_jupyter=False, highlight=False, markup=False, soft_wrap=True)
+    console = Console(
+        stderr=True, force_jupyter=False, highlight=False, markup=False, soft_wrap=True
+    )
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     name, size = entry.info.name, decimal(sum(file.size for file in missing))
     console.print(
@@ -55,14 +59,18 @@ def _download(entry: Entry, missing: list[File], folder: Path, scratch: Path) ->
                 failures.append(f"{_host(mirror)} ({failure})")
             else:
                 raise DataError(
-                    f"{name} is not in {folder} and could not be downloaded: {file.name} failed at {' and '.join(failures)}; "
+                    f"{name} is not in {folder} and could not be downloaded: {file.name} failed at "
+                    f"{' and '.join(failures)}; "
                     f"set DISTILL_DATA to a folder that holds {name}.npz or the official files, "
                     f"or run `distill data {name}` with a network."
                 )
 
 
 def _attempt(mirror: str, file: File, target: Path, progress: Progress) -> str | None:
-    """Download one file from one mirror: None if it is the official one, else what is wrong in short."""
+    """Download one file from one mirror:
+
+    None if it is the official one, else what is wrong in short.
+    """
     download = pooch.HTTPDownloader(
         progressbar=_Bar(progress, file),
         chunk_size=_CHUNK,

@@ -1,8 +1,9 @@
-"""Readers of the sets' official formats: idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's cropped digits, scikit-learn's.
+"""Readers of the sets' official formats: idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's
+cropped digits, scikit-learn's.
 
-Each reader takes the downloaded files and returns the four arrays `x_train, y_train, x_test, y_test` as
-unsigned bytes, images channel-last (grey: no channel axis). No pickle is opened and no archive is unpacked
-to disk; the images are views of the bytes read.
+Each reader takes the downloaded files and returns the four arrays `x_train, y_train, x_test,
+y_test` as unsigned bytes, images channel-last (grey: no channel axis). No pickle is opened and no
+archive is unpacked to disk; the images are views of the bytes read.
 """
 
 import gzip
@@ -22,20 +23,26 @@ Arrays = dict[str, np.ndarray]
 def parse_idx(data: bytes) -> np.ndarray:
     """The array of an idx file of unsigned bytes (LeCun et al. 1998).
 
-    The file is two zero bytes, the type 0x08, the number of axes, each axis's length as a big-endian 32-bit
-    integer, then the values in C order.
+    The file is two zero bytes, the type 0x08, the number of axes, each axis's length as a
+    big-endian 32-bit integer, then the values in C order.
 
-    Raises: ValueError if the bytes are not such a file, or are more or fewer than its header promises.
+    Raises: ValueError if the bytes are not such a file, or are more or fewer than its header
+        promises.
     """
     if data[:3] != b"\x00\x00\x08" or len(data) < 4:
-        raise ValueError(f"an idx file of unsigned bytes starts with 000008, this one with {data[:4].hex()}.")
+        raise ValueError(
+            f"an idx file of unsigned bytes starts with 000008, this one with {data[:4].hex()}."
+        )
     header = 4 + 4 * data[3]
     if len(data) < header:
-        raise ValueError(f"the idx file ends inside its header, after {len(data)} of {header} bytes.")
+        raise ValueError(
+            f"the idx file ends inside its header, after {len(data)} of {header} bytes."
+        )
     shape = struct.unpack(f">{data[3]}I", data[4:header])
     if len(data) != header + math.prod(shape):
         raise ValueError(
-            f"an idx file of shape {shape} has {header + math.prod(shape)} bytes, but this one {len(data)}."
+            f"an idx file of shape {shape} has {header + math.prod(shape)} bytes, but this one "
+            f"{len(data)}."
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
@@ -43,17 +50,20 @@ def parse_idx(data: bytes) -> np.ndarray:
 def parse_cifar(
     data: bytes, label_bytes: int, shape: tuple[int, int, int] = (32, 32, 3)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The images (n, h, w, c) and labels (n,) of a file of CIFAR's binary version (Krizhevsky 2009).
+    """The images (n, h, w, c) and labels (n,) of a file of CIFAR's binary version (Krizhevsky
+    2009).
 
-    A record is `label_bytes` label bytes, of which the last is the finest (CIFAR-100: coarse, fine), then
-    the pixels channel-first.
+    A record is `label_bytes` label bytes, of which the last is the finest (CIFAR-100: coarse,
+    fine), then the pixels channel-first.
 
     Raises: ValueError if the bytes are not a whole number of records, or none.
     """
     h, w, c = shape
     record = label_bytes + h * w * c
     if not data or len(data) % record:
-        raise ValueError(f"a CIFAR file is some records of {record} bytes, this one has {len(data)} bytes.")
+        raise ValueError(
+            f"a CIFAR file is some records of {record} bytes, this one has {len(data)} bytes."
+        )
     records = np.frombuffer(data, np.uint8).reshape(-1, record)
     images = records[:, label_bytes:].reshape(-1, c, h, w).transpose(0, 2, 3, 1)
     return images, records[:, label_bytes - 1]
@@ -62,7 +72,8 @@ def parse_cifar(
 def read_idx(files: Sequence[Path]) -> Arrays:
     """The four arrays from four gzipped idx files, in the order of `PARTS`."""
     return {
-        part: parse_idx(gzip.decompress(file.read_bytes())) for part, file in zip(PARTS, files, strict=True)
+        part: parse_idx(gzip.decompress(file.read_bytes()))
+        for part, file in zip(PARTS, files, strict=True)
     }
 
 
@@ -74,7 +85,8 @@ def read_cifar(
     label_bytes: int,
     shape: tuple[int, int, int] = (32, 32, 3),
 ) -> Arrays:
-    """The four arrays from the one .tar.gz in `files`, whose members `train` and `test` hold the records.
+    """The four arrays from the one .tar.gz in `files`, whose members `train` and `test` hold the
+    records.
 
     Raises: ValueError if a member is missing or is not a file of records.
     """
@@ -92,9 +104,12 @@ def read_cifar(
 
 
 def read_svhn(files: Sequence[Path]) -> Arrays:
-    """The four arrays from `train_32x32.mat` and `test_32x32.mat`: X (h, w, c, n) and y (n, 1), in which 10 stands for 0.
+    """The four arrays from `train_32x32.mat` and `test_32x32.mat`:
 
-    Raises: ValueError if a file is no MATLAB file (version 5) of unsigned bytes, or lacks one of them.
+    X (h, w, c, n) and y (n, 1), in which 10 stands for 0.
+
+    Raises: ValueError if a file is no MATLAB file (version 5) of unsigned bytes, or lacks one of
+        them.
     """
     arrays: Arrays = {}
     for part, file in zip(("train", "test"), files, strict=True):
@@ -108,10 +123,13 @@ def read_svhn(files: Sequence[Path]) -> Arrays:
             ValueError,
             scipy.io.matlab.MatReadError,
         ) as problem:
-            raise ValueError(f"{file.name} is no MATLAB file (version 5) with X and y.") from problem
+            raise ValueError(
+                f"{file.name} is no MATLAB file (version 5) with X and y."
+            ) from problem
         if x.dtype != np.uint8 or y.dtype != np.uint8 or x.ndim != 4 or y.size != x.shape[3]:
             raise ValueError(
-                f"X is {x.dtype} of shape {x.shape} and y {y.dtype} of shape {y.shape} in {file.name}; "
+                f"X is {x.dtype} of shape {x.shape} and y {y.dtype} of shape {y.shape} in "
+                f"{file.name}; "
                 "unsigned bytes (h, w, c, n) and (n, 1) are needed."
             )
         arrays[f"x_{part}"] = np.ascontiguousarray(x.transpose(3, 0, 1, 2))
@@ -120,7 +138,9 @@ def read_svhn(files: Sequence[Path]) -> Arrays:
 
 
 def read_digits(files: Sequence[Path] = ()) -> Arrays:
-    """The four arrays of scikit-learn's 8 x 8 digits; every fifth image (index % 5 == 0) is the test part."""
+    """The four arrays of scikit-learn's 8 x 8 digits; every fifth image (index % 5 == 0) is the
+    test part.
+    """
     from sklearn.datasets import load_digits  # here, because scikit-learn is slow to import
 
     digits = load_digits()

@@ -1,8 +1,10 @@
-"""Data sets on disk: one `<name>.npz` each, fetched when first asked for, checked whenever it is read.
+"""Data sets on disk: one `<name>.npz` each, fetched when first asked for, checked whenever it is
+read.
 
-The file holds `x_train`, `y_train`, `x_test` and `y_test` as unsigned bytes, colour images as (n, h, w, c)
-and grey ones as (n, h, w). `fetch` adds `digest`, that of the four arrays which the official files hold: a
-content is the official one if the catalogue knows its digest as such, or, where it knows none, if the file does.
+The file holds `x_train`, `y_train`, `x_test` and `y_test` as unsigned bytes, colour images as (n,
+h, w, c) and grey ones as (n, h, w). `fetch` adds `digest`, that of the four arrays which the
+official files hold: a content is the official one if the catalogue knows its digest as such, or,
+where it knows none, if the file does.
 """
 
 import hashlib
@@ -50,7 +52,8 @@ class Listing:
         home: the set's own page.
         path: where its file is or would be; None for a set that ships with a dependency.
         present: whether `load` can do without a download.
-        download: bytes that `fetch` would download from nothing; 0 for a set that ships with a dependency.
+        download: bytes that `fetch` would download from nothing; 0 for a set that ships with a
+            dependency.
     """
 
     info: DatasetInfo
@@ -61,7 +64,10 @@ class Listing:
 
 
 def where() -> Path:
-    """The folder of the data sets: $DISTILL_DATA if set, else the user's cache. It may not exist yet."""
+    """The folder of the data sets: $DISTILL_DATA if set, else the user's cache.
+
+    It may not exist yet.
+    """
     if folder := os.environ.get("DISTILL_DATA"):
         return Path(folder).expanduser()
     import pooch  # as below, only where it is needed: it is slow to import
@@ -75,16 +81,20 @@ def describe() -> tuple[Listing, ...]:
 
 
 def fetch(name: str) -> Path | None:
-    """Make sure that a set's file is present and sound, downloading it if need be, and return its path.
+    """Make sure that a set's file is present and sound, downloading it if need be, and return its
+    path.
 
-    What is downloaded, how much, and how far it has come is told on standard error. The file appears whole
-    or not at all. Official files (idx.gz, binary .tar.gz, .mat) that already lie in the folder are used as they are.
+    What is downloaded, how much, and how far it has come is told on standard error. The file
+    appears whole or not at all. Official files (idx.gz, binary .tar.gz, .mat) that already lie in
+    the folder are used as they are.
 
     Args:
         name: one of `names()`.
 
-    Returns: the path of `<name>.npz` in `where()`; None for a set that ships with a dependency ("digits").
-    Raises: ValueError for an unknown name; DataError if the set cannot be downloaded or written, or as `load`.
+    Returns: the path of `<name>.npz` in `where()`; None for a set that ships with a dependency
+        ("digits").
+    Raises: ValueError for an unknown name; DataError if the set cannot be downloaded or written, or
+        as `load`.
     """
     entry = find(name)
     path = _present(entry)
@@ -100,9 +110,10 @@ def load(name: str) -> Dataset:
     Args:
         name: one of `names()`.
 
-    Raises: ValueError for an unknown name; DataError as `fetch` does, or if the set's file is damaged, is not
-        that set, holds labels outside the classes or leaves a class empty. A content that is neither the
-        official one nor a copy whose differences are known is refused; of such a copy `info.content` tells them.
+    Raises: ValueError for an unknown name; DataError as `fetch` does, or if the set's file is
+        damaged, is not that set, holds labels outside the classes or leaves a class empty. A
+        content that is neither the official one nor a copy whose differences are known is refused;
+        of such a copy `info.content` tells them.
     """
     entry = find(name)
     path = _present(entry)
@@ -136,7 +147,8 @@ def _present(entry: Entry) -> Path | None:
             _install(entry, path)
     except OSError as problem:
         raise DataError(
-            f"{path} could not be written ({(problem.strerror or str(problem)).lower()}); make room for it "
+            f"{path} could not be written ({(problem.strerror or str(problem)).lower()}); make "
+            "room for it "
             "there, or set DISTILL_DATA to a folder that can be written."
         ) from problem
     return path
@@ -149,11 +161,13 @@ def _sound(name: str, path: Path, size: int, modified: int) -> None:
 
 
 def _install(entry: Entry, path: Path) -> None:
-    """Write a set's file from its official files, by way of a folder beside it that never remains."""
+    """Write a set's file from its official files, by a folder that never remains."""
     from distill_lib.data.download import official_files
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{path.stem}-*"):  # by a process that was killed, when it is a day old
+    for left in path.parent.glob(
+        f".{path.stem}-*"
+    ):  # by a process that was killed, when it is a day old
         if time.time() - left.stat().st_mtime > 86400:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
@@ -189,13 +203,17 @@ def _read(entry: Entry, path: Path) -> tuple[Arrays, DatasetInfo]:
 
 
 def _identified(entry: Entry, arrays: Arrays, official: str = "") -> tuple[Arrays, DatasetInfo]:
-    """The arrays with the facts of their set, once their digest says what they are. Raises: ValueError if it does not."""
+    """The arrays with the facts of their set, once their digest says what they are.
+
+    Raises: ValueError if it does not.
+    """
     digest, known = _digest(arrays), entry.contents
     if digest == official and OFFICIAL not in known.values():
         known = {digest: OFFICIAL}
     if digest not in known:
         raise ValueError(
-            f"its content, of digest {digest[:16]}..., is not that of {entry.info.title}, nor of a copy "
+            f"its content, of digest {digest[:16]}..., is not that of {entry.info.title}, nor of a "
+            "copy "
             "whose differences are known"
         )
     return arrays, replace(entry.info, digest=digest, content=known[digest])
@@ -217,7 +235,9 @@ def _shape(entry: Entry, part: str) -> tuple[int, ...]:
 
 
 def _check(entry: Entry, arrays: Arrays) -> None:
-    """Raise ValueError unless the arrays are those of the entry: shapes, types, labels, no empty class."""
+    """Raise ValueError unless the arrays are those of the entry: shapes, types, labels, no empty
+    class.
+    """
     from distill_lib.boundary.checks import (
         labels,  # with it comes JAX, which a list of the sets does not need
     )
@@ -225,6 +245,8 @@ def _check(entry: Entry, arrays: Arrays) -> None:
     for part in PARTS:
         seen, shape = arrays[part], _shape(entry, part)
         if seen.shape != shape or seen.dtype != np.uint8:
-            raise ValueError(f"{part} is {seen.dtype} of shape {seen.shape}, not uint8 of shape {shape}")
+            raise ValueError(
+                f"{part} is {seen.dtype} of shape {seen.shape}, not uint8 of shape {shape}"
+            )
         if part.startswith("y"):
             labels(part, seen, len(entry.info.classes))

@@ -34,18 +34,21 @@ def counted(function: Callable[..., Any], *arguments: Any) -> Work:
     Args:
         arguments: arrays, or a `jax.ShapeDtypeStruct` in place of one.
 
-    Raises: ValueError if the compiled program repeats a part of itself; the message gives the rounds.
-        NotImplementedError where JAX does not count.
+    Raises: ValueError if the compiled program repeats a part of itself; the message gives the
+        rounds. NotImplementedError where JAX does not count.
     """
     compiled = jax.jit(function).lower(*arguments).compile()
     loops = [ROUNDS.search(line) for line in LOOP.findall(compiled.as_text() or "")]
     rounds = ["an unknown number of" if found is None else found[1] for found in loops]
     if rounds:
         raise ValueError(
-            f"the program has {len(rounds)} loop(s), of {', '.join(sorted(set(rounds)))} rounds, and "
+            f"the program has {len(rounds)} loop(s), of {', '.join(sorted(set(rounds)))} rounds, "
+            "and "
             "XLA counts one round of each: count the body, or unroll the loop."
         )
     found, memory = compiled.cost_analysis(), compiled.memory_analysis()
     if found is None or memory is None:
         raise NotImplementedError("JAX counts no work on this device; count on a processor.")
-    return Work(found.get("flops", 0.0), found.get("bytes accessed", 0.0), memory.temp_size_in_bytes)
+    return Work(
+        found.get("flops", 0.0), found.get("bytes accessed", 0.0), memory.temp_size_in_bytes
+    )

@@ -1,4 +1,6 @@
-"""The measurements that a processor cannot make in reasonable time, as pieces of a few minutes on one GPU, most wanted first."""
+"""The measurements that a processor cannot make in reasonable time, as pieces of a few minutes on
+one GPU, most wanted first.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -55,14 +57,22 @@ def pieces() -> list[Piece]:
 
 
 def published(dataset: str, ipc: int) -> Settings:
-    """The published settings of a descent, but for a bound on its steps; two ConvNets are trained, for at most 2,000 steps."""
+    """The published settings of a descent, but for a bound on its steps; two ConvNets are trained,
+    for at most 2,000 steps.
+    """
     return Settings(dataset, ipc, steps=3000, precision="bf16", finite=(1024, 2000, 2))
 
 
 def step(shape: tuple[int, int, int], ipc: int, precision: Precision, **small: int) -> Piece:
     """Time, operations and memory of one step of RFAD on images of a shape."""
     return _of_a_step(
-        "step", "a step at the published settings", rfad_step.step_rows, shape, ipc, precision, small
+        "step",
+        "a step at the published settings",
+        rfad_step.step_rows,
+        shape,
+        ipc,
+        precision,
+        small,
     )
 
 
@@ -86,8 +96,11 @@ def _of_a_step(
 
 
 def cell(chosen: Settings, minutes: float) -> Piece:
-    """One cell of RFAD's tables; the set's points, labels and lam_S stay in the folder as <name>.npz."""
-    name = f"rfad-{chosen.dataset}-{chosen.ipc}-{chosen.method.removeprefix('rfad ').replace(' ', '-')}"
+    """One cell of RFAD's tables; the set's points, labels and lam_S stay in the folder as
+    <name>.npz.
+    """
+    method = chosen.method.removeprefix("rfad ").replace(" ", "-")
+    name = f"rfad-{chosen.dataset}-{chosen.ipc}-{method}"
     name += f"-{chosen.seed}" if chosen.seed else ""
     return Piece(
         name,
@@ -103,7 +116,8 @@ def beside(chosen: Settings, minutes: float) -> Piece:
     """What a random subset of the size of a cell gives under the same judges."""
     return Piece(
         f"subset-{chosen.dataset}-{chosen.ipc}",
-        f"a random subset of {chosen.dataset}, {chosen.ipc} a class, under the judges of RFAD's sets",
+        f"a random subset of {chosen.dataset}, {chosen.ipc} a class, under the judges of RFAD's "
+        "sets",
         chosen._asdict(),
         minutes,
         partial(_beside, chosen),
@@ -121,7 +135,9 @@ def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
         inputs,
         chosen,
         checkpoint=folder / f"{name}.checkpoint.npz",
-        report=lambda at: say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}, {at.seconds:.0f} s"),
+        report=lambda at: say(
+            f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}, {at.seconds:.0f} s"
+        ),
     )
     points, labels = (np.asarray(part, np.float32) for part in (made.set.points, made.set.labels))
     with replacing(folder / f"{name}.npz") as file:
@@ -145,7 +161,8 @@ def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
         }
     )
     rows.append(
-        cell | {"model": None, "quantity": "validation", "measured": made.descent.watched, "unit": ""}
+        cell
+        | {"model": None, "quantity": "validation", "measured": made.descent.watched, "unit": ""}
     )
     return rows
 

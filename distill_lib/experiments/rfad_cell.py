@@ -1,4 +1,6 @@
-"""One cell of RFAD's tables at its published settings: a set distilled, then judged by kernels and by trained networks."""
+"""One cell of RFAD's tables at its published settings: a set distilled, then judged by kernels and
+by trained networks.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +27,9 @@ JITTER = 5e-3
 
 
 class Settings(NamedTuple):
-    """How one cell is made. The defaults of a descent are those of Loo et al. 2022, but for `steps`, a bound.
+    """How one cell is made.
+
+    The defaults of a descent are those of Loo et al. 2022, but for `steps`, a bound.
 
     Attributes:
         dataset, ipc, loss, learn_labels: the cell.
@@ -63,7 +67,7 @@ class Settings(NamedTuple):
 
 
 def inputs_of(data: Dataset) -> Preprocessing:
-    """Network inputs: standardised channels, and for colour images regularised ZCA on top; float32."""
+    """Network inputs: standardised channels, for colour images regularised ZCA on top."""
     standard = paper.normalisation(data.info, "float32")
     return Whitening.of(data.x_train, standard) if data.info.shape[2] == 3 else standard
 
@@ -84,7 +88,9 @@ def distilled(
         inputs,
         chosen.ipc * k,
         key=jax.random.key(chosen.seed),
-        networks=RandomNetworks(Network(data.info.shape, chosen.width, chosen.depth), chosen.networks),
+        networks=RandomNetworks(
+            Network(data.info.shape, chosen.width, chosen.depth), chosen.networks
+        ),
         classes=k,
         steps=chosen.steps,
         every=chosen.every,
@@ -109,23 +115,33 @@ def subset(data: Dataset, inputs: Preprocessing, ipc: int, seed: int) -> Distill
     labels = jnp.eye(k)[data.y_train[rows]] - 1 / k
     net = Network(data.info.shape, 1, 1)
     return DistilledSet(
-        inputs(data.x_train[rows]), labels, 0.0, None, inputs, "one-hot - 1/k", "random subset", {"seed": seed},
+        inputs(data.x_train[rows]),
+        labels,
+        0.0,
+        None,
+        inputs,
+        "one-hot - 1/k",
+        "random subset",
+        {"seed": seed},
         InfiniteWidth("nngp", net.architecture, 3, net.shape),
-    )  # fmt: skip
+    )
 
 
 def accuracies(data: Dataset, made: DistilledSet, chosen: Settings) -> dict[str, tuple[float, int]]:
-    """Fractions of test images classified as labelled, and of how many, by model: three kernels on the points of a set.
+    """Fractions of test images classified as labelled, and of how many, by model: three kernels on
+    the points of a set.
 
-    The kernel of 16 networks of the width that distilled on all test images; exact NNGP and NTK of the same ConvNet
-    on the first `exact`.
+    The kernel of 16 networks of the width that distilled on all test images; exact NNGP and NTK of
+    the same ConvNet on the first `exact`.
     """
     shape, points, labels = data.info.shape, jnp.asarray(made.points), jnp.asarray(made.labels)
     judging = RandomNetworks(Network(shape, chosen.width, chosen.depth), JUDGES)
     key = jax.random.key(4242)
     seen = jnp.asarray(batched_features(judging, key, data.x_test, made.normalisation))
     scores = _empirical(judging, key, points, labels, seen)
-    found = {"empirical nngp": (float(np.mean(np.argmax(scores, 1) == data.y_test)), len(data.y_test))}
+    found = {
+        "empirical nngp": (float(np.mean(np.argmax(scores, 1) == data.y_test)), len(data.y_test))
+    }
     tests, truth = data.x_test[: chosen.exact], data.y_test[: chosen.exact]
     if chosen.exact != 0:
         x, points = made.normalisation(tests), points.astype(jnp.float32)
@@ -145,30 +161,52 @@ def _empirical(judging, key, points, labels, seen):
     return seen @ (2 * own.T.astype(jnp.float64) @ alpha).astype(seen.dtype) + 0.01 * alpha.sum(0)
 
 
-def trained(data: Dataset, made: DistilledSet, chosen: Settings, **options: Any) -> tuple[list[float], float]:
+def trained(
+    data: Dataset, made: DistilledSet, chosen: Settings, **options: Any
+) -> tuple[list[float], float]:
     """Test accuracies of ConvNets trained on a set, one a start, and the learning rate.
 
-    Centred outputs, label scale 8, the largest of two learning rates that does not diverge; validated on 500 training images.
+    Centred outputs, label scale 8, the largest of two learning rates that does not diverge;
+    validated on 500 training images.
     """
     width, steps, count = chosen.finite
     k, inputs = len(data.info.classes), made.normalisation
     keep = np.asarray(
-        balanced_sample(jax.random.key(77), data.y_train, min(500, len(data.y_train) // 5) // k * k, k)
+        balanced_sample(
+            jax.random.key(77), data.y_train, min(500, len(data.y_train) // 5) // k * k, k
+        )
     )
     precision: Precision = "highest" if chosen.precision == "highest" else "tf32"
     model = FiniteNetwork(Network(data.info.shape, width, chosen.depth), k, precision=precision)
     found, rate = train_stably(
-        model, made.points, made.labels, count, rates=(1e-3, 1e-4), key=jax.random.key(5), steps=steps, every=100,
-        patience=500, validation=(inputs(data.x_train[keep]), data.y_train[keep]), label_scale=8.0, **options,
-    )  # fmt: skip
+        model,
+        made.points,
+        made.labels,
+        count,
+        rates=(1e-3, 1e-4),
+        key=jax.random.key(5),
+        steps=steps,
+        every=100,
+        patience=500,
+        validation=(inputs(data.x_train[keep]), data.y_train[keep]),
+        label_scale=8.0,
+        **options,
+    )
     return found.accuracies(data.x_test, data.y_test, inputs).tolist(), rate
 
 
 def judged(data: Dataset, made: DistilledSet, chosen: Settings, method: str) -> list[Row]:
     """Rows of a table of baselines: accuracies of a set in per cent."""
-    cell = {"table": "baselines", "dataset": chosen.dataset, "ipc": chosen.ipc, "method": method, "unit": "%"}
+    cell = {
+        "table": "baselines",
+        "dataset": chosen.dataset,
+        "ipc": chosen.ipc,
+        "method": method,
+        "unit": "%",
+    }
     rows = [
-        cell | {"model": model, "quantity": "accuracy", "measured": 100 * value, "test_images": count}
+        cell
+        | {"model": model, "quantity": "accuracy", "measured": 100 * value, "test_images": count}
         for model, (value, count) in accuracies(data, made, chosen).items()
     ]
     if chosen.finite[2]:
@@ -177,6 +215,11 @@ def judged(data: Dataset, made: DistilledSet, chosen: Settings, method: str) -> 
         rows.append(
             cell
             | {"model": "finite ConvNet", "quantity": "accuracy", "measured": float(values.mean())}
-            | {"spread": float(values.std()), "seeds": len(values), "width": chosen.finite[0], "rate": rate}
+            | {
+                "spread": float(values.std()),
+                "seeds": len(values),
+                "width": chosen.finite[0],
+                "rate": rate,
+            }
         )
     return rows

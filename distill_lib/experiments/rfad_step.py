@@ -1,4 +1,6 @@
-"""What a step of RFAD costs at given settings, and what a lower precision changes in its kernel, its loss and its gradient."""
+"""What a step of RFAD costs at given settings, and what a lower precision changes in its kernel,
+its loss and its gradient.
+"""
 
 import time
 from typing import Any
@@ -26,7 +28,9 @@ def objective(
     batch: int = 1280,
     classes: int = 10,
 ) -> tuple[Objective, Support]:
-    """A step's objective on random images and a support set: a step takes as long whatever the images show."""
+    """A step's objective on random images and a support set: a step takes as long whatever the
+    images show.
+    """
     rng = np.random.default_rng(0)
     count = max(batches * batch, ipc * classes)
     images = rng.integers(0, 256, (count, *shape)).astype(np.uint8)
@@ -47,10 +51,12 @@ def objective(
 
 
 def operations(made: Objective, m: int) -> int:
-    """Floating-point operations of a step's products, counted: forward for the targets, forward and back for the support.
+    """Floating-point operations of a step's products, counted: forward for the targets, forward and
+    back for the support.
 
-    Of the networks 1 + 1 products a layer and support point, since no gradient goes to the weights; K_SS twice; the two
-    products with F_T and their gradients, three in all. The solve, O(m^3), is left out.
+    Of the networks 1 + 1 products a layer and support point, since no gradient goes to the weights;
+    K_SS twice; the two products with F_T and their gradients, three in all. The solve, O(m^3), is
+    left out.
     """
     networks, n, k = made.networks, made.batches * made.batch, made.targets.count
     below = networks.count * networks.network.operations * (n + 2 * m)
@@ -61,7 +67,9 @@ def operations(made: Objective, m: int) -> int:
 def step_rows(
     shape: tuple[int, int, int], ipc: int, precision: Precision, repeats: int = 10, **settings: int
 ) -> list[Row]:
-    """Seconds, operations and memory of one step of loss and gradient, compiled; the least of `repeats` times."""
+    """Seconds, operations and memory of one step of loss and gradient, compiled; the least of
+    `repeats` times.
+    """
     made, support = objective(shape, ipc, precision, **settings)
     compiled = _slope.lower(made, support, jax.random.key(0)).compile()
     jax.block_until_ready(compiled(made, support, jax.random.key(0)))
@@ -73,7 +81,12 @@ def step_rows(
     m = len(support["points"])
     count = operations(made, m)
     memory: Any = compiled.memory_analysis()
-    cell = {"table": "rfad step", "dataset": "x".join(map(str, shape)), "ipc": ipc, "method": precision}
+    cell = {
+        "table": "rfad step",
+        "dataset": "x".join(map(str, shape)),
+        "ipc": ipc,
+        "method": precision,
+    }
     cell |= {"model": f"{made.networks.count} ConvNets of width {made.networks.network.width}"}
     cell |= {"targets": made.batches * made.batch}
     return [
@@ -87,7 +100,9 @@ def step_rows(
 def precision_rows(
     shape: tuple[int, int, int], ipc: int, precision: Precision, draws: int = 3, **settings: int
 ) -> list[Row]:
-    """How far K_TS, the loss and its gradient under a precision are from those under "highest", for the same drawn networks."""
+    """How far K_TS, the loss and its gradient under a precision are from those under "highest", for
+    the same drawn networks.
+    """
     found: dict[str, list[float]] = {"kernel": [], "loss": [], "gradient": []}
     exact, support = objective(shape, ipc, "highest", **settings)
     rough, _ = objective(shape, ipc, precision, **settings)
@@ -109,7 +124,12 @@ def precision_rows(
         )
         found["loss"].append(_apart(rough_loss, loss))
         found["gradient"].append(_apart(rough_gradient["points"], gradient["points"]))
-    cell = {"table": "rfad precision", "dataset": "x".join(map(str, shape)), "ipc": ipc, "method": precision}
+    cell = {
+        "table": "rfad precision",
+        "dataset": "x".join(map(str, shape)),
+        "ipc": ipc,
+        "method": precision,
+    }
     return [
         cell
         | {"model": name, "quantity": "relative error", "measured": float(np.max(values))}

@@ -4,8 +4,9 @@ On images flattened channel first a layer is a matrix,
 
 .. math:: A = \sum_{a, b} K_{a b} \otimes R_a \otimes C_b ,
 
-K_ab the (c_out, c_in) matrix of tap (a, b); R_a and C_b say with entries 0 and 1 which row and column of the image the tap
-sees at each row and column of the output. Each pair of channels is a Toeplitz matrix of Toeplitz blocks when the stride is 1.
+K_ab the (c_out, c_in) matrix of tap (a, b); R_a and C_b say with entries 0 and 1 which row and
+column of the image the tap sees at each row and column of the output. Each pair of channels is a
+Toeplitz matrix of Toeplitz blocks when the stride is 1.
 """
 
 import math
@@ -29,14 +30,16 @@ Padding = Literal["SAME", "VALID"]
 class Convolution(FeatureMap):
     """phi(x) = sigma(K_L * sigma(... sigma(K_1 * x))), sigma(t) = t for t >= 0 and slope * t below.
 
-    A right inverse exists when slope > 0 and the matrix of every layer has full row rank, so that no layer has more outputs
-    than inputs, c_out h' w' <= c_in h w.
+    A right inverse exists when slope > 0 and the matrix of every layer has full row rank, so that
+    no layer has more outputs than inputs, c_out h' w' <= c_in h w.
 
     Attributes:
         kernels: K_1, ..., K_L, each (c_out, c_in, height, width).
-        shape: (h, w, c) of an image; the inputs are flattened channel first, as `Normalisation` does, and so are the features.
+        shape: (h, w, c) of an image; the inputs are flattened channel first, as `Normalisation`
+            does, and so are the features.
         stride: of every layer.
-        padding: "SAME" (zeros around the image, h' = ceil(h / stride)) or "VALID" (none), of every layer.
+        padding: "SAME" (zeros around the image, h' = ceil(h / stride)) or "VALID" (none), of every
+            layer.
         slope: of the LeakyReLU on negative inputs; 1 for a linear layer.
     """
 
@@ -49,19 +52,22 @@ class Convolution(FeatureMap):
     def __check_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1 or self.stride < 1:
             raise ValueError(
-                "a convolution needs an image shape (height, width, channels) and a stride of at least 1, "
+                "a convolution needs an image shape (height, width, channels) and a stride of at "
+                "least 1, "
                 f"not {self.shape} and {self.stride}."
             )
         if self.padding not in ("SAME", "VALID"):
             raise ValueError(f"padding is '{self.padding}'; it must be SAME or VALID.")
         if not self.kernels or any(np.ndim(kernel) != 4 for kernel in self.kernels):
             raise ValueError(
-                "a convolution needs at least one kernel, each of shape (outputs, inputs, height, width)."
+                "a convolution needs at least one kernel, each of shape (outputs, inputs, height, "
+                "width)."
             )
         for layer, (kernel, size, out) in enumerate(self._layers(), start=1):
             if kernel.shape[1] != size[0] or min(out) < 1:
                 raise ValueError(
-                    f"layer {layer} has a kernel of shape {kernel.shape} (outputs, inputs, height, width), which does not "
+                    f"layer {layer} has a kernel of shape {kernel.shape} (outputs, inputs, height, "
+                    "width), which does not "
                     f"fit images of {size[0]} channels and {size[1]} x {size[2]} pixels."
                 )
 
@@ -85,7 +91,8 @@ class Convolution(FeatureMap):
             shape: (h, w, c) of an image.
             channels: outputs of each layer.
             size: height and width of the kernels.
-        Raises: ValueError for no layer, channels or a size below 1, or a kernel that does not fit the image.
+        Raises: ValueError for no layer, channels or a size below 1, or a kernel that does not fit
+            the image.
         """
         channels = tuple(channels)
         if not channels or min(channels) < 1 or size < 1:
@@ -93,7 +100,8 @@ class Convolution(FeatureMap):
                 f"channels = {channels} and size = {size}; give at least one layer, all at least 1."
             )
         kernels = tuple(
-            jax.random.normal(k, (out, c, size, size), dtype) / jnp.sqrt(jnp.asarray(c * size**2, dtype))
+            jax.random.normal(k, (out, c, size, size), dtype)
+            / jnp.sqrt(jnp.asarray(c * size**2, dtype))
             for k, c, out in zip(
                 jax.random.split(key, len(channels)), (shape[-1], *channels), channels, strict=False
             )
@@ -105,7 +113,9 @@ class Convolution(FeatureMap):
         h, w, c = self.shape
         for kernel in self.kernels:
             size, (c, _, *taps) = (c, h, w), kernel.shape
-            h, w = (_outputs(n, k, self.stride, self.padding) for n, k in zip((h, w), taps, strict=True))
+            h, w = (
+                _outputs(n, k, self.stride, self.padding) for n, k in zip((h, w), taps, strict=True)
+            )
             yield kernel, size, (c, h, w)
 
     @property
@@ -135,11 +145,14 @@ class Convolution(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """From the last layer to the first, the input of the layer nearest to what the layer sees of `near`.
+        """From the last layer to the first, the input of the layer nearest to what the layer sees
+        of `near`.
 
-        For None of least norm, which is the same as near = 0. Solved in double precision, whatever the map's own.
+        For None of least norm, which is the same as near = 0. Solved in double precision, whatever
+        the map's own.
 
-        Raises: ValueError if slope <= 0, a layer has more outputs than inputs, or its matrix lacks full row rank.
+        Raises: ValueError if slope <= 0, a layer has more outputs than inputs, or its matrix lacks
+            full row rank.
         """
         self._check(features, near)
         if not 0 < self.slope < float("inf"):
@@ -149,7 +162,8 @@ class Convolution(FeatureMap):
         for layer, (_, size, out) in enumerate(self._layers(), start=1):
             if math.prod(out) > math.prod(size):
                 raise ValueError(
-                    f"layer {layer} widens from {math.prod(size)} to {math.prod(out)}: it is not surjective and has no "
+                    f"layer {layer} widens from {math.prod(size)} to {math.prod(out)}: it is not "
+                    "surjective and has no "
                     "right inverse; take fewer channels or a larger stride."
                 )
         seen = [None] * len(self.kernels) if near is None else self._activations(near)[:-1]
@@ -195,13 +209,17 @@ def _outputs(n, size, stride, padding):
 
 
 def _taps(n, size, tap, stride, padding):
-    """R_a for rows, C_b for columns: entry (i, stride i + tap - zeros before the image) is 1 where it is in the image."""
+    """R_a for rows, C_b for columns: entry (i, stride i + tap - zeros before the image) is 1 where
+    it is in the image.
+    """
     out = _outputs(n, size, stride, padding)
     before = max((out - 1) * stride + size - n, 0) // 2  # 0 for VALID
     i = np.arange(out)
     seen = stride * i + tap - before
     inside = (seen >= 0) & (seen < n)
-    return scipy.sparse.csr_array((np.ones(inside.sum()), (i[inside], seen[inside])), shape=(out, n))
+    return scipy.sparse.csr_array(
+        (np.ones(inside.sum()), (i[inside], seen[inside])), shape=(out, n)
+    )
 
 
 def _nearest_solution(a, rows, near, name):
@@ -211,8 +229,9 @@ def _nearest_solution(a, rows, near, name):
               \begin{pmatrix} x \\ \nu \end{pmatrix} = \begin{pmatrix} 0 \\ y \end{pmatrix},
               \qquad \gamma = \sqrt{\epsilon}\,\|A\|, \quad \delta = \epsilon\,\|A\| .
 
-    It is never singular, and with so small a gamma its condition is not that of A squared; delta shifts a squared singular value s^2
-    of A to s^2 + gamma delta, which refinement takes back where s^2 is larger.
+    It is never singular, and with so small a gamma its condition is not that of A squared; delta
+    shifts a squared singular value s^2 of A to s^2 + gamma delta, which refinement takes back where
+    s^2 is larger.
 
     Raises: ValueError if the smallest singular value of A is at most 1e-11 of its norm.
     """
@@ -221,7 +240,9 @@ def _nearest_solution(a, rows, near, name):
     # ||A|| <= sqrt(||A||_1 ||A||_inf), seldom more than twice as large.
     norm = float(np.sqrt(abs(a).sum(0).max() * abs(a).sum(1).max())) or 1.0
     gamma, delta = np.sqrt(eps) * norm, eps * norm
-    system = scipy.sparse.block_array([[gamma * scipy.sparse.eye_array(size), a.T], [a, None]], format="csc")
+    system = scipy.sparse.block_array(
+        [[gamma * scipy.sparse.eye_array(size), a.T], [a, None]], format="csc"
+    )
     # SuperLU must not meet an exactly singular matrix: it may end the process.
     lu = scipy.sparse.linalg.splu(
         system - scipy.sparse.diags_array(np.repeat((0.0, delta), (size, out)), format="csc")
@@ -242,7 +263,8 @@ def _nearest_solution(a, rows, near, name):
     smallest = float(np.sqrt(gamma / np.linalg.norm(v))) / norm
     if not smallest > 1e-11:
         raise ValueError(
-            f"{name} ({out} x {size}) lacks full row rank: its smallest singular value is at most {smallest:.1g} of its norm, "
+            f"{name} ({out} x {size}) lacks full row rank: its smallest singular value is at most "
+            f"{smallest:.1g} of its norm, "
             "so the feature map has no right inverse."
         )
     if near is None:

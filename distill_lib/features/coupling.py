@@ -1,4 +1,6 @@
-"""Affine coupling layers: an invertible network (Example 5.1; Dinh, Sohl-Dickstein and Bengio 2017)."""
+"""Affine coupling layers: an invertible network (Example 5.1; Dinh, Sohl-Dickstein and Bengio
+2017).
+"""
 
 import equinox as eqx
 import jax
@@ -11,15 +13,18 @@ from distill_lib.features.base import FeatureMap
 
 
 class AffineCoupling(FeatureMap):
-    """L layers, each keeping every other coordinate a and moving the others, b -> b exp(s(a)) + t(a).
+    """L layers, each keeping every other coordinate a and moving the others, b -> b exp(s(a)) +
+    t(a).
 
-    With h = tanh(U_l a): s = bound tanh(S_l h), t = T_l h. A bijection of R^d for every choice of the weights, so p = d. Layer
-    l = 0, 1, ... keeps the coordinates of the parity of l, so two layers move all.
+    With h = tanh(U_l a): s = bound tanh(S_l h), t = T_l h. A bijection of R^d for every choice of
+    the weights, so p = d. Layer l = 0, 1, ... keeps the coordinates of the parity of l, so two
+    layers move all.
 
     Attributes:
         inner: U_l (hidden, kept).
         scales, shifts: S_l and T_l (moved, hidden).
-        bound: of the log-scales; e^-bound and e^bound bound what a layer multiplies by, forward and back.
+        bound: of the log-scales; e^-bound and e^bound bound what a layer multiplies by, forward and
+            back.
     """
 
     inner: tuple[Float[Array, "hidden kept"], ...]
@@ -53,14 +58,20 @@ class AffineCoupling(FeatureMap):
             )
 
         def entries(key, out, fan_in):
-            return jax.random.normal(key, (out, fan_in), dtype) / jnp.sqrt(jnp.asarray(fan_in, dtype))
+            return jax.random.normal(key, (out, fan_in), dtype) / jnp.sqrt(
+                jnp.asarray(fan_in, dtype)
+            )
 
         kept = [len(range(layer % 2, dim, 2)) for layer in range(layers)]
         keys = jax.random.split(key, (3, layers))
         return cls(
             tuple(entries(key, hidden, size) for key, size in zip(keys[0], kept, strict=True)),
-            tuple(entries(key, dim - size, hidden) for key, size in zip(keys[1], kept, strict=True)),
-            tuple(entries(key, dim - size, hidden) for key, size in zip(keys[2], kept, strict=True)),
+            tuple(
+                entries(key, dim - size, hidden) for key, size in zip(keys[1], kept, strict=True)
+            ),
+            tuple(
+                entries(key, dim - size, hidden) for key, size in zip(keys[2], kept, strict=True)
+            ),
             bound,
         )
 

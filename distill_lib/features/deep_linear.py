@@ -15,8 +15,9 @@ from distill_lib.linalg.pseudoinverse import svd
 class DeepLinear(FeatureMap):
     """phi(x) = W_L ... W_1 x = G x, of any widths and ranks.
 
-    Its range is the subspace range(G); there x = G^+ f is a preimage. A support set carries W exactly iff
-    range(W^T) lies in range(G) (Theorem 5.3, corrected), which training always provides.
+    Its range is the subspace range(G); there x = G^+ f is a preimage. A support set carries W
+    exactly iff range(W^T) lies in range(G) (Theorem 5.3, corrected), which training always
+    provides.
 
     Attributes:
         weights: W_1 (d_1, d), ..., W_L (d_L, d_{L-1}).
@@ -26,8 +27,13 @@ class DeepLinear(FeatureMap):
 
     @classmethod
     @door()
-    def random(cls, key: PRNGKeyArray, widths: Sequence[int], dtype: DTypeLike = jnp.float64) -> "DeepLinear":
-        """Entries from N(0, 1 / fan_in), for widths d, d_1, ..., d_L. Raises: ValueError as `FullyConnected.random`."""
+    def random(
+        cls, key: PRNGKeyArray, widths: Sequence[int], dtype: DTypeLike = jnp.float64
+    ) -> "DeepLinear":
+        """Entries from N(0, 1 / fan_in), for widths d, d_1, ..., d_L.
+
+        Raises: ValueError as `FullyConnected.random`.
+        """
         return cls(FullyConnected.random(key, widths, dtype=dtype).weights)
 
     @property
@@ -67,11 +73,13 @@ class DeepLinear(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """The preimages G^+ f of least norm, or those nearest to given points: near + G^+ (f - G near).
+        """The preimages G^+ f of least norm, or those nearest to given points: near + G^+ (f - G
+        near).
 
         Exact on range(G), so for every f where G has full row rank.
 
-        Raises: ValueError if more than a share sqrt(eps) of the features' norm lies outside range(G); the message gives it.
+        Raises: ValueError if more than a share sqrt(eps) of the features' norm lies outside
+            range(G); the message gives it.
         """
         self._check(features, near)
         g = svd(self.matrix)
@@ -79,8 +87,10 @@ class DeepLinear(FeatureMap):
         size, outside = jnp.linalg.norm(features), jnp.linalg.norm(features - inside @ g.v.T)
         if outside > jnp.sqrt(jnp.finfo(features.dtype).eps) * size:
             raise ValueError(
-                f"the features lie outside range(G), of dimension {len(g.s)} in R^{self.dim_out}, by a relative residual of "
-                f"{outside / size:.3g}, and have no preimage; features within it come from rows that onto_span has projected."
+                f"the features lie outside range(G), of dimension {len(g.s)} in R^{self.dim_out}, "
+                "by a relative residual of "
+                f"{outside / size:.3g}, and have no preimage; features within it come from rows "
+                "that onto_span has projected."
             )
         if near is None:
             return (inside / g.s) @ g.ut

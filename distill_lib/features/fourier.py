@@ -14,8 +14,8 @@ from distill_lib.features.base import FeatureMap, nearest_solution
 class RandomFourier(FeatureMap):
     """phi(x) = sqrt(2 / p) cos(A x + b).
 
-    For rank A = p <= d its range is the cube of features between -sqrt(2 / p) and sqrt(2 / p), and x = A^+ (angles - b) is a
-    right inverse for any angles +-arccos(sqrt(p / 2) f) + 2 pi j.
+    For rank A = p <= d its range is the cube of features between -sqrt(2 / p) and sqrt(2 / p), and
+    x = A^+ (angles - b) is a right inverse for any angles +-arccos(sqrt(p / 2) f) + 2 pi j.
 
     Attributes:
         frequencies: A (p, d), rows from N(0, I / variance).
@@ -40,17 +40,20 @@ class RandomFourier(FeatureMap):
 
         Args:
             variance: sigma^2 of the Gaussian kernel, in squared input units.
-            phase_max: phases are uniform on [0, phase_max]: 2 pi in the paper, pi in its released code. Only 2 b enters
-                phi(x) phi(x')^T, so both give the same kernels.
+            phase_max: phases are uniform on [0, phase_max]: 2 pi in the paper, pi in its released
+                code. Only 2 b enters phi(x) phi(x')^T, so both give the same kernels.
         Raises: ValueError unless dim_in, dim_out >= 1, variance > 0 and phase_max >= 0.
         """
         if dim_in < 1 or dim_out < 1 or not variance > 0 or not phase_max >= 0:
             raise ValueError(
-                f"random Fourier features need dim_in, dim_out >= 1, variance > 0 and phase_max >= 0, "
+                "random Fourier features need dim_in, dim_out >= 1, variance > 0 and phase_max >= "
+                "0, "
                 f"not {dim_in}, {dim_out}, {variance} and {phase_max}."
             )
         key_a, key_b = jax.random.split(key)
-        a = jax.random.normal(key_a, (dim_out, dim_in), dtype) / jnp.sqrt(jnp.asarray(variance, dtype))
+        a = jax.random.normal(key_a, (dim_out, dim_in), dtype) / jnp.sqrt(
+            jnp.asarray(variance, dtype)
+        )
         return cls(a, jax.random.uniform(key_b, (dim_out,), dtype, 0.0, phase_max))
 
     @property
@@ -74,8 +77,9 @@ class RandomFourier(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """For None the preimage of least norm with every angle in [0, pi]; else of the angles that have these cosines those nearest
-        to A near + b, and of the points with these angles the one nearest to `near`.
+        """For None the preimage of least norm with every angle in [0, pi]; else of the angles that
+        have these cosines those nearest to A near + b, and of the points with these angles the one
+        nearest to `near`.
 
         Raises: ValueError if p > d, rank A < p, or a feature lies outside [-sqrt(2/p), sqrt(2/p)].
         """
@@ -83,14 +87,16 @@ class RandomFourier(FeatureMap):
         self._check(features, near)
         if p > d:
             raise ValueError(
-                f"random Fourier features with p = {p} > d = {d} are not surjective onto their cube and have no right inverse; "
+                f"random Fourier features with p = {p} > d = {d} are not surjective onto their "
+                "cube and have no right inverse; "
                 "Example 5.4 needs p <= d."
             )
         cosines = jnp.sqrt(p / 2) * features
         top = float(jnp.abs(cosines).max())
         if top > 1 + 64 * float(jnp.finfo(features.dtype).eps):
             raise ValueError(
-                f"the features reach {top:.6g} times sqrt(2 / p), outside the range of the cosine; scale them by range_scale first."
+                f"the features reach {top:.6g} times sqrt(2 / p), outside the range of the cosine; "
+                "scale them by range_scale first."
             )
         angles = jnp.arccos(jnp.clip(cosines, -1, 1))
         if near is not None:

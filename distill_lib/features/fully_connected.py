@@ -15,8 +15,8 @@ from distill_lib.features.base import FeatureMap, nearest_solution
 class FullyConnected(FeatureMap):
     """phi(x) = sigma(W_L sigma(... sigma(W_1 x))), sigma(t) = t for t >= 0 and slope * t below.
 
-    Any widths make a feature map. A right inverse x = W_1^+ sigma^{-1}(... W_L^+ sigma^{-1}(f)) exists when no layer widens,
-    d >= d_1 >= ... >= d_L, every W_l has full row rank, and slope > 0.
+    Any widths make a feature map. A right inverse x = W_1^+ sigma^{-1}(... W_L^+ sigma^{-1}(f))
+    exists when no layer widens, d >= d_1 >= ... >= d_L, every W_l has full row rank, and slope > 0.
 
     Attributes:
         weights: W_1 (d_1, d), ..., W_L (d_L, d_{L-1}); no biases.
@@ -44,7 +44,8 @@ class FullyConnected(FeatureMap):
         """
         if len(widths) < 2 or min(widths) < 1:
             raise ValueError(
-                f"widths = {tuple(widths)}; give the input width and at least one layer, all at least 1."
+                f"widths = {tuple(widths)}; give the input width and at least one layer, all at "
+                "least 1."
             )
         keys = jax.random.split(key, len(widths) - 1)
         weights = tuple(
@@ -76,7 +77,8 @@ class FullyConnected(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """From the last layer to the first, the input of the layer nearest to what the layer sees of `near`.
+        """From the last layer to the first, the input of the layer nearest to what the layer sees
+        of `near`.
 
         For None of least norm, which is the same as near = 0. Square layers leave no choice.
 
@@ -90,12 +92,15 @@ class FullyConnected(FeatureMap):
         for layer, w in enumerate(self.weights, start=1):
             if w.shape[0] > w.shape[1]:
                 raise ValueError(
-                    f"layer {layer} widens from {w.shape[1]} to {w.shape[0]}: the network is not surjective and "
+                    f"layer {layer} widens from {w.shape[1]} to {w.shape[0]}: the network is not "
+                    "surjective and "
                     "has no right inverse; Example 5.2 needs d >= d_1 >= ... >= d_L."
                 )
         seen = [None] * len(self.weights) if near is None else self._activations(near)[:-1]
         x = features
-        for layer, (w, wished) in reversed(list(enumerate(zip(self.weights, seen, strict=True), start=1))):
+        for layer, (w, wished) in reversed(
+            list(enumerate(zip(self.weights, seen, strict=True), start=1))
+        ):
             x = jnp.where(x >= 0, x, x / self.slope)
             x = nearest_solution(w, x, wished, f"the weights of layer {layer}")
         return x

@@ -37,7 +37,8 @@ def _dtype_name(dtype) -> str:
 
 
 class Normalisation(eqx.Module):
-    """x = (pixel / pixel_max - mean) / std for each channel, flattened channel first as in the paper's released code.
+    """x = (pixel / pixel_max - mean) / std for each channel, flattened channel first as in the
+    paper's released code.
 
     Attributes:
         shape: (h, w, c) of an image.
@@ -59,11 +60,14 @@ class Normalisation(eqx.Module):
         fits = len(self.mean) == len(self.std) == self.shape[2]
         if not fits or not np.isfinite(self.mean + self.std).all() or min(self.std) <= 0:
             raise ValueError(
-                f"normalisation needs a mean and a positive std for each of {self.shape[2]} channels, "
+                f"normalisation needs a mean and a positive std for each of {self.shape[2]} "
+                "channels, "
                 f"not {self.mean} and {self.std}."
             )
         if not 0 < self.pixel_max < float("inf"):
-            raise ValueError(f"pixel_max = {self.pixel_max} cannot stand for white; it must be above 0.")
+            raise ValueError(
+                f"pixel_max = {self.pixel_max} cannot stand for white; it must be above 0."
+            )
 
     @property
     def dim(self) -> int:
@@ -71,23 +75,28 @@ class Normalisation(eqx.Module):
         return int(np.prod(self.shape))
 
     def for_white(self, white: float) -> "Normalisation":
-        """The same inputs from images in another range: of a normalisation for 0..255, `for_white(1.0)` takes images in [0, 1]."""
+        """The same inputs from images in another range: of a normalisation for 0..255,
+        `for_white(1.0)` takes images in [0, 1].
+        """
         return dataclasses.replace(self, pixel_max=white)
 
     def opened(self, images):
-        """Images (n, h, w, c) as an array to read in `batches`: what lies in a file stays there, and nothing is copied.
+        """Images (n, h, w, c) as an array to read in `batches`: what lies in a file stays there,
+        and nothing is copied.
 
         Raises: ValueError unless they are real numbers of that shape, n >= 1.
         """
         array = lazy("images", images)
         if len(array.shape) != 4 or tuple(array.shape[1:]) != self.shape or array.shape[0] == 0:
             raise ValueError(
-                f"images have shape {tuple(array.shape)}; (n, {', '.join(map(str, self.shape))}) with n >= 1 is needed."
+                f"images have shape {tuple(array.shape)}; (n, {', '.join(map(str, self.shape))}) "
+                "with n >= 1 is needed."
             )
         return array
 
     def check(self, images) -> None:
-        """Raise ValueError unless images have shape (n, h, w, c), n >= 1, and no NaN or infinite pixel; read in batches.
+        """Raise ValueError unless images have shape (n, h, w, c), n >= 1, and no NaN or infinite
+        pixel; read in batches.
 
         Warns of images in another range, see `batches`.
         """
@@ -104,21 +113,27 @@ class Normalisation(eqx.Module):
 
     @door()
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
-        """Images in pixel values, white at pixel_max; values outside 0..pixel_max are left as they are."""
+        """Images in pixel values, white at pixel_max; values outside 0..pixel_max are left as they
+        are.
+        """
         h, w, c = self.shape
         x = jnp.moveaxis(jnp.reshape(jnp.asarray(points), (-1, c, h, w)), 1, 3)
-        return (x * jnp.asarray(self.std, x.dtype) + jnp.asarray(self.mean, x.dtype)) * self.pixel_max
+        return (
+            x * jnp.asarray(self.std, x.dtype) + jnp.asarray(self.mean, x.dtype)
+        ) * self.pixel_max
 
 
 def batches(
     images, size: int, white: float | None, rows: Int[np.ndarray, " n"] | None = None
 ) -> Iterator[np.ndarray]:
-    """Images a batch at a time, as NumPy arrays of the type they have, each batch read once, and checked while it is there.
+    """Images a batch at a time, as NumPy arrays of the type they have, each batch read once, and
+    checked while it is there.
 
-    After the last one it warns if they seem to lie in another range than 0..white. The ranges in use, 0..1, 0..16, 0..255 and
-    0..65535, differ by a factor above 15, so it is another one if the largest pixel is that far from white:
-    below, for floats (bytes of dark images are bytes of dark images, and no pixel at all is black in every range); above, for whole
-    numbers that are not negative (distilled images leave their range freely, but not in whole numbers).
+    After the last one it warns if they seem to lie in another range than 0..white. The ranges in
+    use, 0..1, 0..16, 0..255 and 0..65535, differ by a factor above 15, so it is another one if the
+    largest pixel is that far from white: below, for floats (bytes of dark images are bytes of dark
+    images, and no pixel at all is black in every range); above, for whole numbers that are not
+    negative (distilled images leave their range freely, but not in whole numbers).
 
     Args:
         images: from `Normalisation.opened`.
@@ -136,7 +151,8 @@ def batches(
         checks.finite("images", batch, index)
         whole = batch.dtype.kind in "biu"
         if white is not None and not (
-            whole and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < _APART * white
+            whole
+            and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < _APART * white
         ):
             top, bottom = float(batch.max()), float(batch.min())
             largest = max(largest, top, -bottom)
@@ -148,8 +164,10 @@ def batches(
     dark = not whole and 0 < largest * _APART <= white
     if dark or (counts and largest >= _APART * white):
         warnings.warn(
-            f"the largest of the images' pixels is {largest:g}, but white is {white:g}, a range of 0..{white:g}: they seem to lie in "
+            f"the largest of the images' pixels is {largest:g}, but white is {white:g}, a range of "
+            f"0..{white:g}: they seem to lie in "
             f"another one. Multiply them by white / (their own white), or state their range: "
-            "normalisation.for_white(1.0) for images in [0, 1], or white=1.0 when a model predicts.",
+            "normalisation.for_white(1.0) for images in [0, 1], or white=1.0 when a model "
+            "predicts.",
             stacklevel=3,
         )

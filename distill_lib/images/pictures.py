@@ -22,15 +22,18 @@ def picture_grid(
     """Images in rows of `columns` on white, as an RGB picture.
 
     Args:
-        white: the value shown as white, 0 being black, clipped outside; None shows each image's own range.
+        white: the value shown as white, 0 being black, clipped outside; None shows each image's own
+            range.
         gap: pixels between images.
         zoom: each pixel becomes zoom x zoom.
-    Raises: ValueError for no images, not finite ones, other than 1 or 3 channels, or a white that is not above 0.
+    Raises: ValueError for no images, not finite ones, other than 1 or 3 channels, or a white that
+        is not above 0.
     """
     x = np.asarray(floats("images", images), np.float64)
     if x.ndim != 4 or not x.size or x.shape[3] not in (1, 3) or columns < 1:
         raise ValueError(
-            f"a picture grid needs images (n, h, w, 1 or 3) and at least one column, not shape {x.shape} and {columns}."
+            "a picture grid needs images (n, h, w, 1 or 3) and at least one column, not shape "
+            f"{x.shape} and {columns}."
         )
     checks.finite("images", x)
     if white is not None:
@@ -54,14 +57,16 @@ def picture_grid(
 def save_picture(picture: UInt8[np.ndarray, "height width 3"], path: str | Path) -> None:
     """Write an RGB picture, whole or not at all; the ending of the path chooses the format.
 
-    Raises: ValueError for another array or an ending that names no format, OSError if the file cannot be written.
+    Raises: ValueError for another array or an ending that names no format, OSError if the file
+        cannot be written.
     """
     from PIL import Image
 
     values = np.asarray(picture)
     if values.dtype != np.uint8 or values.ndim != 3 or values.shape[2] != 3 or not values.size:
         raise ValueError(
-            f"a picture is (height, width, 3) of unsigned bytes, not {values.shape} of {values.dtype}; "
+            f"a picture is (height, width, 3) of unsigned bytes, not {values.shape} of "
+            f"{values.dtype}; "
             "picture_grid makes one."
         )
     ending = Path(path).suffix.lower()

@@ -1,6 +1,7 @@
 """Images as b-bit integers, and back: value = offset + scale * code, with codes 0, ..., 2^b - 1.
 
-Distilled images are real numbers, often far outside 0..pixel_max, so a scale and an offset are stored beside the integers. Labels stay
+Distilled images are real numbers, often far outside 0..pixel_max, so a scale and an offset are
+stored beside the integers. Labels stay
 as they are: they are k numbers an image.
 """
 
@@ -20,7 +21,8 @@ class Stored(NamedTuple):
 
     Attributes:
         codes: integers 0..2^bits - 1, of the smallest unsigned type that holds them.
-        scale: the step from one code to the next; one for the set, or one per image with axes of length 1 behind it.
+        scale: the step from one code to the next; one for the set, or one per image with axes of
+            length 1 behind it.
         offset: the value of code 0, shaped like the scale.
     """
 
@@ -36,11 +38,13 @@ def quantise(images: Float[ArrayLike, "m ..."], bits: int, limits: Limits = "set
     Args:
         images: (m, ...) real numbers; any shape behind the first axis.
         bits: b, 1 to 32.
-        limits: the lowest and the highest value stored: "set", those of the whole set; "image", those of each image, with a scale and an
-            offset each; or a pair, (0, 255) for ordinary 8-bit pixels, and what lies outside is clipped to it.
-    Returns: the codes, for which `restore` is off by at most half a scale wherever nothing was clipped. An image (or set) of one
-        constant value has scale 0 and is stored exactly.
-    Raises: ValueError for no images or not finite ones, bits out of range, unknown limits, or a pair that is not increasing.
+        limits: the lowest and the highest value stored: "set", those of the whole set; "image",
+            those of each image, with a scale and an offset each; or a pair, (0, 255) for ordinary
+            8-bit pixels, and what lies outside is clipped to it.
+    Returns: the codes, for which `restore` is off by at most half a scale wherever nothing was
+        clipped. An image (or set) of one constant value has scale 0 and is stored exactly.
+    Raises: ValueError for no images or not finite ones, bits out of range, unknown limits, or a
+        pair that is not increasing.
     """
     x = np.asarray(images, np.float64)
     if x.ndim < 2 or not x.size:
@@ -64,7 +68,9 @@ def restore(stored: Stored) -> Float[np.ndarray, "m ..."]:
 def _limits(x, limits):
     if isinstance(limits, str):
         if limits not in ("set", "image"):
-            raise ValueError(f"limits is '{limits}'; it must be 'set', 'image' or a pair (low, high).")
+            raise ValueError(
+                f"limits is '{limits}'; it must be 'set', 'image' or a pair (low, high)."
+            )
         axes = tuple(range(1 if limits == "image" else 0, x.ndim))
         return x.min(axes, keepdims=True), x.max(axes, keepdims=True)
     pair = np.asarray(limits, np.float64)

@@ -10,8 +10,11 @@ from distill_lib.images.whitening import Preprocessing
 
 
 @door()
-def balanced_sample(key: PRNGKeyArray, labels: Int[ArrayLike, " n"], m: int, classes: int) -> np.ndarray:
-    """Indices of m random samples, as many of each class as of any other, in rounds 0, 1, ..., k-1, 0, 1, ...
+def balanced_sample(
+    key: PRNGKeyArray, labels: Int[ArrayLike, " n"], m: int, classes: int
+) -> np.ndarray:
+    """Indices of m random samples, as many of each class as of any other, in rounds 0, 1, ..., k-1,
+    0, 1, ...
 
     When k does not divide m, the last round stops early.
 
@@ -22,11 +25,14 @@ def balanced_sample(key: PRNGKeyArray, labels: Int[ArrayLike, " n"], m: int, cla
     rounds, fewest = -(-m // classes), int(np.min(np.bincount(values, minlength=classes)))
     if not 1 <= rounds <= fewest:
         raise ValueError(
-            f"{m} class-balanced samples of {classes} classes were asked for, but the smallest class has {fewest}; "
+            f"{m} class-balanced samples of {classes} classes were asked for, but the smallest "
+            f"class has {fewest}; "
             f"choose 1..{fewest * classes}."
         )
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    chosen = [rng.choice(np.flatnonzero(values == c), rounds, replace=False) for c in range(classes)]
+    chosen = [
+        rng.choice(np.flatnonzero(values == c), rounds, replace=False) for c in range(classes)
+    ]
     return np.stack(chosen, axis=1).reshape(-1)[:m]
 
 
@@ -38,9 +44,11 @@ def balanced_points(
     classes: int,
     normalisation: Preprocessing,
 ) -> tuple[Float[Array, "m d"], np.ndarray]:
-    """Network inputs of m random images, as many of each class as of any other, and which images they are.
+    """Network inputs of m random images, as many of each class as of any other, and which images
+    they are.
 
-    Of a file only those images are read. Raises: ValueError as `balanced_sample`, or for images that do not fit.
+    Of a file only those images are read. Raises: ValueError as `balanced_sample`, or for images
+    that do not fit.
     """
     images = normalisation.opened(images)
     checks.labels("the pool's labels", labels, classes, count=len(images))

@@ -1,4 +1,6 @@
-r"""Regularised ZCA: network inputs whose pixels are decorrelated, as KIP and RFAD take colour images."""
+r"""Regularised ZCA: network inputs whose pixels are decorrelated, as KIP and RFAD take colour
+images.
+"""
 
 import dataclasses
 
@@ -16,11 +18,13 @@ _BATCH = 4096
 
 
 class Whitening(eqx.Module):
-    r"""z = W (x - mu), W = U diag((s + 0.1 tr(C) / d)^{-1/2}) U^T, of standardised inputs x with mean mu and covariance C = U diag(s) U^T.
+    r"""z = W (x - mu), W = U diag((s + 0.1 tr(C) / d)^{-1/2}) U^T, of standardised inputs x with
+    mean mu and covariance C = U diag(s) U^T.
 
-    Takes the place of a `Normalisation`. x is what that gives: the channels are standardised first, so that no channel outweighs
-    another in tr(C) / d, which is then about 1 (Nguyen et al. 2021b, Loo et al. 2022). W is symmetric, so whitened inputs still look
-    like images; and the regulariser bounds it by (0.1 tr(C) / d)^{-1/2}, so directions of little variance are not blown up.
+    Takes the place of a `Normalisation`. x is what that gives: the channels are standardised first,
+    so that no channel outweighs another in tr(C) / d, which is then about 1 (Nguyen et al. 2021b,
+    Loo et al. 2022). W is symmetric, so whitened inputs still look like images; and the regulariser
+    bounds it by (0.1 tr(C) / d)^{-1/2}, so directions of little variance are not blown up.
 
     Attributes:
         normalisation: the standardisation before.
@@ -36,18 +40,23 @@ class Whitening(eqx.Module):
     @classmethod
     @door()
     def of(cls, images, normalisation: Normalisation, reg: float = 0.1) -> "Whitening":
-        """From a training set (n, h, w, c), read once in batches; sums in float64, one eigendecomposition, O(n d^2 + d^3).
+        """From a training set (n, h, w, c), read once in batches; sums in float64, one
+        eigendecomposition, O(n d^2 + d^3).
 
         Args:
             normalisation: the standardisation before; its dtype is that of the inputs.
             reg: of the mean variance tr(C) / d; 0.1 in both papers.
-        Raises: ValueError for images of the wrong shape or not finite, fewer than 2, all the same, or a reg not above 0.
+        Raises: ValueError for images of the wrong shape or not finite, fewer than 2, all the same,
+            or a reg not above 0.
         """
         images = normalisation.opened(images)
         checks.positive("reg", reg)
         # Near the mean: sums of squares do not cancel.
         shift = np.asarray(normalisation(images[:1]), np.float64)[0]
-        total, squares = jnp.zeros(normalisation.dim), jnp.zeros((normalisation.dim, normalisation.dim))
+        total, squares = (
+            jnp.zeros(normalisation.dim),
+            jnp.zeros((normalisation.dim, normalisation.dim)),
+        )
         for batch in batches(images, _BATCH, normalisation.pixel_max):
             total, squares = _plus(total, squares, normalisation(batch), shift)
         mean = total / len(images)
@@ -55,7 +64,8 @@ class Whitening(eqx.Module):
         values = jnp.clip(values, 0)
         if len(images) < 2 or values[-1] <= 1e-12 * max(1, float(np.abs(shift).max()) ** 2):
             raise ValueError(
-                f"{len(images)} images without any difference have no covariance to whiten by; give the training set."
+                f"{len(images)} images without any difference have no covariance to whiten by; "
+                "give the training set."
             )
         root = jnp.sqrt(values + reg * values.sum() / len(values))
         made = (mean + shift, (vectors / root) @ vectors.T, (vectors * root) @ vectors.T)
@@ -65,7 +75,8 @@ class Whitening(eqx.Module):
         for name, size in (("mean", 1), ("forward", 2), ("backward", 2)):
             if np.shape(getattr(self, name)) != (self.dim,) * size:
                 raise ValueError(
-                    f"{name} has shape {np.shape(getattr(self, name))}, but the images have {self.dim} numbers."
+                    f"{name} has shape {np.shape(getattr(self, name))}, but the images have "
+                    f"{self.dim} numbers."
                 )
 
     @property

@@ -1,8 +1,9 @@
 r"""Kernels of infinitely wide networks, and kernel matrices in blocks.
 
-A network whose weights are drawn at random has outputs that, as its layers get wide, are a Gaussian process with the NNGP
-kernel K; training all its layers by gradient descent is kernel regression with the neural tangent kernel (NTK) Theta.
-The layers are in the NTK parameterisation with weights of variance 2 / fan-in and biases of variance 0.01, as in KIP and RFAD.
+A network whose weights are drawn at random has outputs that, as its layers get wide, are a Gaussian
+process with the NNGP kernel K; training all its layers by gradient descent is kernel regression
+with the neural tangent kernel (NTK) Theta. The layers are in the NTK parameterisation with weights
+of variance 2 / fan-in and biases of variance 0.01, as in KIP and RFAD.
 """
 
 import abc
@@ -33,7 +34,10 @@ Architecture = Literal["fc", "conv", "convnet"]
 
 
 class Kernel(eqx.Module):
-    """A kernel on flattened images; differentiable, and for `jax.jit` to compile. Anything with this call will do in its place."""
+    """A kernel on flattened images; differentiable, and for `jax.jit` to compile.
+
+    Anything with this call will do in its place.
+    """
 
     @abc.abstractmethod
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
@@ -41,23 +45,27 @@ class Kernel(eqx.Module):
 
     @property
     def pair_size(self) -> int:
-        """How many numbers it holds for each pair while it computes, 1 unless stated; blocks are chosen by it."""
+        """How many numbers it holds for each pair while it computes, 1 unless stated; blocks are
+        chosen by it.
+        """
         return 1
 
 
 class InfiniteWidth(Kernel):
     """The NNGP or NTK of an infinitely wide network (Nguyen et al. 2021; Loo et al. 2022).
 
-    FC-L is L times (dense, ReLU); Conv-L is L times (3x3 convolution with zeros around the image, ReLU); ConvNet-L, with which
-    RFAD evaluates, is L times (the same convolution, ReLU, 2x2 average pooling). All flatten then and end in a dense layer.
-    Pooling drops the last row or column of an odd size. ConvNet kernels hold the covariance of every two positions, (h w)^2
+    FC-L is L times (dense, ReLU); Conv-L is L times (3x3 convolution with zeros around the image,
+    ReLU); ConvNet-L, with which RFAD evaluates, is L times (the same convolution, ReLU, 2x2 average
+    pooling). All flatten then and end in a dense layer. Pooling drops the last row or column of an
+    odd size. ConvNet kernels hold the covariance of every two positions, (h w)^2
     numbers a pair: give them tens of 28x28 images on a processor, and always compile.
 
     Attributes:
         kind: "nngp" or "ntk".
         architecture: "fc", "conv" or "convnet".
         depth: L, at least 1.
-        shape: (h, w, c) of an image; the points are flattened channel first, as `Normalisation` does.
+        shape: (h, w, c) of an image; the points are flattened channel first, as `Normalisation`
+            does.
     """
 
     kind: Kind = eqx.field(static=True)
@@ -94,15 +102,19 @@ class InfiniteWidth(Kernel):
         return {"fc": 1, "conv": pixels, "convnet": pixels**2}[self.architecture]
 
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-        """K(x_i, y_j). Raises: ImportError without neural-tangents, ValueError for points of another size.
+        """K(x_i, y_j).
 
-        NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX may compile wrongly: the NTK, any gradient, and
-        the NNGP of two layers and more on images of several channels, 16 pixels high or wide or more.
+        Raises: ImportError without neural-tangents, ValueError for points of another size.
+
+        NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX may compile
+        wrongly: the NTK, any gradient, and the NNGP of two layers and more on images of several
+        channels, 16 pixels high or wide or more.
         """
         for name, points in (("x", x), ("y", y)):
             if np.ndim(points) != 2 or np.shape(points)[1] != self.dim:
                 raise ValueError(
-                    f"{name} has shape {np.shape(points)}, but points of {self.dim} numbers as rows are needed."
+                    f"{name} has shape {np.shape(points)}, but points of {self.dim} numbers as "
+                    "rows are needed."
                 )
         pooled = self.architecture == "convnet" and _miscompiles()
         if pooled and self.kind == "ntk":
@@ -110,7 +122,9 @@ class InfiniteWidth(Kernel):
         h, w, c = self.shape
         if pooled and self.depth > 1 and c > 1 and max(h, w) >= 16:  # some sizes from 16 on
             raise NotImplementedError(_MISCOMPILED.format("NNGP kernel of colour images"))
-        values = _network(self.architecture, self.depth)(self._inputs(x), self._inputs(y), self.kind)
+        values = _network(self.architecture, self.depth)(
+            self._inputs(x), self._inputs(y), self.kind
+        )
         return _without_gradient(values) if pooled else values
 
     def _inputs(self, points):
@@ -121,15 +135,18 @@ class InfiniteWidth(Kernel):
 
 
 _MISCOMPILED = (
-    f"jax {jax.__version__} may compile the {{}} in ConvNets wrongly on processors: take jax 0.12 (Python 3.12 or 3.13), a GPU, another "
+    f"jax {jax.__version__} may compile the {{}} in ConvNets wrongly on processors: take jax 0.12 "
+    "(Python 3.12 or 3.13), a GPU, another "
     "architecture, or set XLA_FLAGS=--xla_cpu_max_isa=AVX2 before JAX starts."
 )
 
 
 def _miscompiles() -> bool:
-    """Whether kernels of pooled covariances may be compiled to reads out of bounds, which end the process.
+    """Whether kernels of pooled covariances may be compiled to reads out of bounds, which end the
+    process.
 
-    Seen with jax 0.10 on processors with AVX-512 and not with 0.12; since JAX does not tell its processor's kind, all of them are taken to have it.
+    Seen with jax 0.10 on processors with AVX-512 and not with 0.12; since JAX does not tell its
+    processor's kind, all of them are taken to have it.
     """
     capped = "xla_cpu_max_isa=AVX2" in os.environ.get("XLA_FLAGS", "")
     return jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12) and not capped
@@ -166,9 +183,11 @@ def _network(architecture: Architecture, depth: int) -> Callable[..., Any]:
 
 
 def _pooled(covariances):
-    """2x2 average pooling of a neural-tangents `Kernel`, whose arrays end in (h, h, w, w), or (w, w, h, h).
+    """2x2 average pooling of a neural-tangents `Kernel`, whose arrays end in (h, h, w, w), or (w,
+    w, h, h).
 
-    As `stax.AvgPool((2, 2), (2, 2))`, whose gradient some versions of XLA compile wrongly at still smaller sizes.
+    As `stax.AvgPool((2, 2), (2, 2))`, whose gradient some versions of XLA compile wrongly at still
+    smaller sizes.
     """
 
     def pool(cov):
@@ -206,10 +225,11 @@ def gram(
     """K(x_i, x_j) in blocks, those below the diagonal copied from above; symmetric to the last bit.
 
     Args:
-        block: rows and columns of a block; by default 128 MB of what the kernel holds for each pair (`Kernel.pair_size`).
+        block: rows and columns of a block; by default 128 MB of what the kernel holds for each pair
+            (`Kernel.pair_size`).
         report: called with the progress after each block.
-    The blocks are spread over `jax.devices()`. Raises: ValueError for points that are no finite matrix, or a block below 1;
-    `memory.OutOfMemory` where a block does not fit.
+    The blocks are spread over `jax.devices()`. Raises: ValueError for points that are no finite
+    matrix, or a block below 1; `memory.OutOfMemory` where a block does not fit.
     """
     checks.matrix("x", x)
     size, padded = _padded(x, _block_size(kernel, block))

@@ -1,4 +1,6 @@
-"""neural-tangents on current JAX: the names that its last release (0.6.5) looks for are lent to it while it is imported."""
+"""neural-tangents on current JAX: the names that its last release (0.6.5) looks for are lent to it
+while it is imported.
+"""
 
 import importlib
 import sys
@@ -16,7 +18,8 @@ import jax.interpreters.ad
 def stax() -> Any:
     """The module `neural_tangents.stax`, imported at the first call.
 
-    Raises: ImportError if neural-tangents or frozendict is not installed; the message names the command.
+    Raises: ImportError if neural-tangents or frozendict is not installed; the message names the
+        command.
     """
     try:
         if "neural_tangents" in sys.modules:
@@ -35,7 +38,9 @@ def stax() -> Any:
 
 @contextmanager
 def _lent():
-    """What the import needs and JAX no longer has at these places; taken back afterwards, so that nobody else sees it."""
+    """What the import needs and JAX no longer has at these places; taken back afterwards, so that
+    nobody else sees it.
+    """
     with ExitStack() as stack:
 
         def lend(module, name, value):

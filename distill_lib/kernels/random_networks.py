@@ -1,4 +1,6 @@
-"""Random finite networks: the features of RFAD, whose inner product estimates the NNGP kernel of the infinitely wide network."""
+"""Random finite networks: the features of RFAD, whose inner product estimates the NNGP kernel of
+the infinitely wide network.
+"""
 
 import math
 from functools import partial
@@ -17,21 +19,24 @@ WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
 BIAS_VARIANCE = 0.01  # b_std = 0.1
 
 Parameters = list[tuple[Float[Array, "..."], Float[Array, " out"]]]
-# How the products of float32 networks are computed; sums are of float32 in each. Only accelerators have "tf32", factors of 11
-# significant bits: processors compute it as "highest". "bf16" keeps factors and activations to 8 significant bits everywhere.
+# How the products of float32 networks are computed; sums are of float32 in each. Only accelerators
+# have "tf32", factors of 11 significant bits: processors compute it as "highest". "bf16" keeps
+# factors and activations to 8 significant bits everywhere.
 Precision = Literal["highest", "tf32", "bf16"]
 
 
 class Network(eqx.Module):
     """A network before its parameters are drawn, up to its last hidden layer.
 
-    Each layer is affine and then ReLU. "fc": dense layers. "conv": 3x3 convolutions, zero-padded to the same size. "convnet": each of
-    these followed by 2x2 average pooling; at an odd size the last row or column is left out. The output layer is not part of it.
+    Each layer is affine and then ReLU. "fc": dense layers. "conv": 3x3 convolutions, zero-padded to
+    the same size. "convnet": each of these followed by 2x2 average pooling; at an odd size the last
+    row or column is left out. The output layer is not part of it.
 
     Attributes:
         shape: (h, w, c) of an image; inputs are flattened channel first, as `Normalisation` does.
         width: channels, or units, of every layer.
-        depth: number of layers; a ConvNet halves its image with each, so 28x28 and 32x32 take 3, and 8x8 is best left at 2.
+        depth: number of layers; a ConvNet halves its image with each, so 28x28 and 32x32 take 3,
+            and 8x8 is best left at 2.
         architecture: "convnet", "conv" or "fc", as in `InfiniteWidth`.
     """
 
@@ -43,15 +48,18 @@ class Network(eqx.Module):
     def __check_init__(self) -> None:
         if self.architecture not in get_args(Architecture):
             raise ValueError(
-                f"the architecture '{self.architecture}' is unknown; known are {', '.join(get_args(Architecture))}."
+                f"the architecture '{self.architecture}' is unknown; known are "
+                f"{', '.join(get_args(Architecture))}."
             )
         if len(self.shape) != 3 or min(*self.shape, self.width, self.depth) < 1:
             raise ValueError(
-                f"shape = {self.shape}, width = {self.width} and depth = {self.depth} must be (h, w, c) and numbers of at least 1."
+                f"shape = {self.shape}, width = {self.width} and depth = {self.depth} must be (h, "
+                "w, c) and numbers of at least 1."
             )
         if self.architecture == "convnet" and min(self.shape[:2]) < 2**self.depth:
             raise ValueError(
-                f"images of {self.shape[0]}x{self.shape[1]} cannot be halved {self.depth} times; take a depth of at most "
+                f"images of {self.shape[0]}x{self.shape[1]} cannot be halved {self.depth} times; "
+                "take a depth of at most "
                 f"{int(math.log2(min(self.shape[:2])))}."
             )
 
@@ -75,17 +83,22 @@ class Network(eqx.Module):
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of the products for one image: 2 fan_in width at each position of each layer."""
+        """Floating-point operations of the products for one image: 2 fan_in width at each position
+        of each layer.
+        """
         h, w, _ = self.shape
         places = [1 if self.architecture == "fc" else h * w] * self.depth
         if self.architecture == "convnet":
             places = [(h >> layer) * (w >> layer) for layer in range(self.depth)]
         return sum(
-            2 * fan_in * self.width * count for fan_in, count in zip(self.fan_ins, places, strict=True)
+            2 * fan_in * self.width * count
+            for fan_in, count in zip(self.fan_ins, places, strict=True)
         )
 
     def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Parameters:
-        """Standard normal numbers in the shapes of the layers' weights and biases; `hidden` gives them their variance."""
+        """Standard normal numbers in the shapes of the layers' weights and biases; `hidden` gives
+        them their variance.
+        """
         window = () if self.architecture == "fc" else (3, 3)
         parameters = []
         for fan_in, layer in zip(self.fan_ins, jax.random.split(key, self.depth), strict=True):
@@ -105,7 +118,7 @@ class Network(eqx.Module):
     def hidden(
         self, parameters: Parameters, x: Float[Array, "n d"], precision: Precision = "highest"
     ) -> Float[Array, "n q"]:
-        """Last hidden activations of inputs, with the parameters as they stand and in their dtype."""
+        """Last hidden activations of inputs, with parameters as they stand, in their dtype."""
         dtype = parameters[0][0].dtype
         if precision == "bf16":
             parameters = jax.tree.map(lambda part: part.astype(jnp.bfloat16), parameters)
@@ -140,9 +153,10 @@ def _halved(x):
 def _convolution(x, weights, precision="highest"):
     """Of images with 3x3 windows, zeros around.
 
-    XLA's own gradient is the same but reverses windows and makes the batch a channel, many times slower on processors. Here that for
-    x is a convolution with the window turned by 180 degrees, and that for the weights one matrix product for each of nine shifts.
-    It can be differentiated once, backwards.
+    XLA's own gradient is the same but reverses windows and makes the batch a channel, many times
+    slower on processors. Here that for x is a convolution with the window turned by 180 degrees,
+    and that for the weights one matrix product for each of nine shifts. It can be differentiated
+    once, backwards.
     """
     return jax.lax.conv_general_dilated(
         x,
@@ -175,7 +189,8 @@ _convolution.defvjp(_kept, _pulled_back)
 
 
 class RandomNetworks(eqx.Module):
-    """N networks that are drawn whenever they are needed: a key stands for all their weights, so redrawing them costs no memory.
+    """N networks that are drawn whenever they are needed: a key stands for all their weights, so
+    redrawing them costs no memory.
 
     Attributes:
         network: each of them.
@@ -211,19 +226,24 @@ class RandomNetworks(eqx.Module):
     def features(
         self, key: PRNGKeyArray, x: Float[Array, "n d"], precision: Precision = "highest"
     ) -> Float[Array, "n p"]:
-        """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by sqrt(p); float32.
+        """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by
+        sqrt(p); float32.
 
-        One network is evaluated at a time: the memory is that of one network's activations, of the weights of all and of F. A
-        gradient for x also keeps a byte for each activation of all networks, where a unit was on.
+        One network is evaluated at a time: the memory is that of one network's activations, of the
+        weights of all and of F. A gradient for x also keeps a byte for each activation of all
+        networks, where a unit was on.
         """
         return self.hidden(self.draw(key), x, precision)
 
 
 class EmpiricalNNGP(Kernel):
-    """K(x, y) = 2 F(x) F(y)^T + 0.01 of drawn networks (Loo et al. 2022), the kernel of their output layer's Gaussian process.
+    """K(x, y) = 2 F(x) F(y)^T + 0.01 of drawn networks (Loo et al. 2022), the kernel of their
+    output layer's Gaussian process.
 
-    Where it is an estimate of the NNGP kernel of the infinitely wide network, `InfiniteWidth("nngp", ...)`, its variance falls as 1 / N.
-    With one hidden layer its mean is that kernel; with more it differs by a term of order 1 / width, which more networks do not remove.
+    Where it is an estimate of the NNGP kernel of the infinitely wide network,
+    `InfiniteWidth("nngp", ...)`, its variance falls as 1 / N. With one hidden layer its mean is
+    that kernel; with more it differs by a term of order 1 / width, which more networks do not
+    remove.
 
     Attributes:
         networks: how many, and of which architecture.
@@ -240,12 +260,18 @@ class EmpiricalNNGP(Kernel):
 
     @property
     def pair_size(self) -> int:
-        """16. The networks hold numbers for each point and none for a pair: this keeps a block to 1024 points and their activations."""
+        """16.
+
+        The networks hold numbers for each point and none for a pair: this keeps a block to 1024
+        points and their activations.
+        """
         return 16
 
 
 def from_features(f: Float[Array, "n p"], g: Float[Array, "m p"]) -> Float[Array, "n m"]:
-    """K = 2 F G^T + 0.01: the output layer has weights of variance 2 / p and biases of variance 0.01."""
+    """K = 2 F G^T + 0.01: the output layer has weights of variance 2 / p and biases of variance
+    0.01.
+    """
     return WEIGHT_VARIANCE * f @ g.T + BIAS_VARIANCE
 
 

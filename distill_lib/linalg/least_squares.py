@@ -12,10 +12,12 @@ from distill_lib.linalg.pseudoinverse import negligible
 @door()
 @jax.jit
 def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
-    """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD where the first round fails.
+    """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD
+    where the first round fails.
 
-    The first round leaves Q^T Q = I up to cond(B)^2 eps, the second up to eps if that was below 1; so the loss is as accurate as by
-    Householder's QR up to cond(B) of about 10^7 in float64, and beyond it, or where B has not full rank, by singular values.
+    The first round leaves Q^T Q = I up to cond(B)^2 eps, the second up to eps if that was below 1;
+    so the loss is as accurate as by Householder's QR up to cond(B) of about 10^7 in float64, and
+    beyond it, or where B has not full rank, by singular values.
     """
     r, m = b.shape
 

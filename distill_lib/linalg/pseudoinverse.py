@@ -1,13 +1,14 @@
 r"""The regularised pseudoinverse, and the way back from it.
 
-In the paper's columns, :math:`\phi_\lambda(X)^+ = (K(X,X) + \lambda I)^{-1}\phi(X)^\top`. With samples as rows and
-features F = phi(X)^T of shape (m, p), that matrix is
+In the paper's columns, :math:`\phi_\lambda(X)^+ = (K(X,X) + \lambda I)^{-1}\phi(X)^\top`. With
+samples as rows and features F = phi(X)^T of shape (m, p), that matrix is
 
-.. math:: F \mapsto (F F^\top + \lambda I_m)^{-1} F = V\,\mathrm{diag}\Big(\frac{s}{s^2+\lambda}\Big)\,U^\top,
+.. math:: F \mapsto (F F^\top + \lambda I_m)^{-1} F
+          = V\,\mathrm{diag}\Big(\frac{s}{s^2+\lambda}\Big)\,U^\top,
           \qquad F = V\,\mathrm{diag}(s)\,U^\top,
 
-again (m, p): a feature matrix and its regularised pseudoinverse share their singular vectors, so every function
-here is a scalar function of the singular values.
+again (m, p): a feature matrix and its regularised pseudoinverse share their singular vectors, so
+every function here is a scalar function of the singular values.
 """
 
 from typing import Any, NamedTuple, Self
@@ -39,14 +40,16 @@ class Svd(NamedTuple):
         return _product(self.v, values.astype(self.s.dtype), self.ut)
 
     def inverse(self) -> Self:
-        """Decomposition of the pseudoinverse, transposed back to (m, p): 1 / s, descending again."""
+        """Decomposition of the pseudoinverse, transposed back to (m, p): 1 / s, descending."""
         v, ut = _reversed(self.v, self.ut)
         return type(self)(v, 1 / self.s[::-1], ut)
 
 
 @door()
 def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
-    """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1; by NumPy for a NumPy array."""
+    """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1; by NumPy for a
+    NumPy array.
+    """
     linalg: Any = np.linalg if isinstance(a, np.ndarray) else jnp.linalg
     v, values, ut = linalg.svd(a, full_matrices=False)
     s = np.asarray(values)
@@ -61,9 +64,11 @@ def rank(a: Float[Array, "m p"]) -> int:
 
 
 def negligible(shape: tuple[int, ...], dtype: Any) -> float:
-    """The one rule of numerical rank: singular values up to 10 max(m, p) eps of the largest are rounding.
+    """The one rule of numerical rank: singular values up to 10 max(m, p) eps of the largest are
+    rounding.
 
-    The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in small matrices.
+    The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in
+    small matrices.
     """
     return 10 * max(shape) * float(jnp.finfo(dtype).eps)
 
@@ -83,17 +88,21 @@ def _product(v, values, ut):
 
 
 @door()
-def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str) -> Float[Array, "n in"]:
-    """The least-norm x with w x = row for each row: rows (W^+)^T, through W^T = Q R and W^+ = Q R^{-T}.
+def least_norm(
+    w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str
+) -> Float[Array, "n in"]:
+    """The least-norm x with w x = row for each row: rows (W^+)^T, through W^T = Q R and W^+ = Q
+    R^{-T}.
 
-    Square random matrices are ill-conditioned but invertible, so only those singular to working precision are refused:
-    s_min <= 10 eps s_1.
+    Square random matrices are ill-conditioned but invertible, so only those singular to working
+    precision are refused: s_min <= 10 eps s_1.
 
     Raises: ValueError unless w has full row rank; `name` is its subject.
     """
     if w.shape[0] > w.shape[1]:
         raise ValueError(
-            f"{name} have rank at most {w.shape[1]} < {w.shape[0]}, so the feature map has no right inverse."
+            f"{name} have rank at most {w.shape[1]} < {w.shape[0]}, so the feature map has no "
+            "right inverse."
         )
     q, r = jnp.linalg.qr(w.T)
     tolerance = 10 * jnp.finfo(w.dtype).eps
@@ -110,10 +119,11 @@ def least_norm(w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str
 
 @door()
 def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
-    """The transposed pseudoinverse, cut at the numerical rank of `svd`: by A = Q R as Q R^{-T} where that rank is certainly full.
+    """The transposed pseudoinverse, cut at the numerical rank of `svd`: by A = Q R as Q R^{-T}
+    where that rank is certainly full.
 
-    A QR factorisation takes a fraction of an SVD's time. ||R||_F ||R^{-1}||_F is at least s_1 / s_min, so below
-    1 / `negligible` nothing is to be cut.
+    A QR factorisation takes a fraction of an SVD's time. ||R||_F ||R^{-1}||_F is at least s_1 /
+    s_min, so below 1 / `negligible` nothing is to be cut.
     """
     made, condition = _pinv_by_qr(a)
     # Not so for NaN, which a singular R gives.
@@ -134,13 +144,16 @@ def _pinv_by_qr(a):
 
 @door()
 def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
-    """phi_reg(X)^+ in the paper's notation: (F F^T + reg I)^{-1} F; at reg = 0 the transpose of pinv(F).
+    """phi_reg(X)^+ in the paper's notation:
+
+    (F F^T + reg I)^{-1} F; at reg = 0 the transpose of pinv(F).
 
     Raises: ValueError for a negative reg or non-finite features.
     """
     if reg == 0:
         return pinv(features)
-    # Continuous in the singular values, so nothing is cut: small ones carry what a small reg lets through.
+    # Continuous in the singular values, so nothing is cut: small ones carry what a small reg lets
+    # through.
     v, values, ut = jnp.linalg.svd(features, full_matrices=False)
     s = np.asarray(values)
     return Svd(v, s, ut).with_values(s / (s**2 + reg))
@@ -148,7 +161,8 @@ def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[A
 
 @door()
 def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
-    """phi_reg(X): the pseudoinverse of phi_reg(X)^+, with singular values s + reg / s (zeros stay zero).
+    """phi_reg(X): the pseudoinverse of phi_reg(X)^+, with singular values s + reg / s (zeros stay
+    zero).
 
     At reg = 0 this is the features themselves. Raises: as `regularised_pinv`.
     """
@@ -159,17 +173,21 @@ def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array,
 
 
 @door()
-def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
-    """Features F with regularised(F, reg) == target: the inverse used by Theorems 4.1, 5.1, C.1 and C.2.
+def unregularised(
+    target: Float[Array, "m p"], reg: float = 0.0, branch: Signs = "+"
+) -> Float[Array, "m p"]:
+    """Features F with regularised(F, reg) == target: the inverse used by Theorems 4.1, 5.1, C.1 and
+    C.2.
 
     Each nonzero singular value mu of the target comes from a root of s^2 - mu s + reg = 0.
 
     Args:
         target: (m, p) wished phi_reg(X_S); it is the pseudoinverse (transposed) of the paper's D.
         reg: lam_S, at most `max_reg(target)`.
-        branch: "+" or "-", or an array of +1 and -1, one for each nonzero singular value in descending order:
-            which root to take. At reg = 0 only "+" gives features.
-    Raises: ValueError if reg > mu_min^2 / 4 (the bound lam_S <= 1 / (4 s'_1^2) of Theorem 4.1), or for a bad branch.
+        branch: "+" or "-", or an array of +1 and -1, one for each nonzero singular value in
+            descending order: which root to take. At reg = 0 only "+" gives features.
+    Raises: ValueError if reg > mu_min^2 / 4 (the bound lam_S <= 1 / (4 s'_1^2) of Theorem 4.1), or
+        for a bad branch.
     """
     t = svd(target)
     s = roots(t.s, reg, branch)
@@ -178,15 +196,22 @@ def unregularised(target: Float[Array, "m p"], reg: float = 0.0, branch: Signs =
 
 @door()
 def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.ndarray, " r"]:
-    """A root s of s^2 - mu s + reg = 0 for each mu > 0, given in descending order. Raises: as `unregularised`."""
+    """A root s of s^2 - mu s + reg = 0 for each mu > 0, given in descending order.
+
+    Raises: as `unregularised`.
+    """
     signs = _signs(branch, len(mu))
     if reg == 0 and (signs < 0).any():
-        raise ValueError("branch '-' at reg_s = 0 is the root s = 0, which gives no features; use '+'.")
+        raise ValueError(
+            "branch '-' at reg_s = 0 is the root s = 0, which gives no features; use '+'."
+        )
     bound = largest_reg(mu)
-    # sqrt(mu^2 - 4 reg) doubles the relative error of the bound, hence the few units in the last place.
+    # sqrt(mu^2 - 4 reg) doubles the relative error of the bound, hence the few units in the last
+    # place.
     if reg > bound * (1 + 16 * float(np.finfo(mu.dtype).eps)):
         raise ValueError(
-            f"reg_s = {reg:.6g} is above 1 / (4 s_1^2) = {bound:.6g}, the largest for which Theorem 4.1 has a "
+            f"reg_s = {reg:.6g} is above 1 / (4 s_1^2) = {bound:.6g}, the largest for which "
+            "Theorem 4.1 has a "
             "solution; lower it, clip it, or scale the labels up."
         )
     plus = (mu + np.sqrt(np.clip(mu**2 - 4 * reg, 0, None))) / 2
@@ -196,13 +221,17 @@ def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.nd
 
 @door(infinite=True)
 def max_reg(target: Float[Array, "m p"]) -> float:
-    """The largest lam_S for which `unregularised(target, lam_S)` exists: mu_min^2 / 4 = 1 / (4 s'_1^2)."""
+    """The largest lam_S for which `unregularised(target, lam_S)` exists: mu_min^2 / 4 = 1 / (4
+    s'_1^2).
+    """
     return largest_reg(svd(target).s)
 
 
 @door(infinite=True)
 def largest_reg(mu: Float[np.ndarray, " r"]) -> float:
-    """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any mu."""
+    """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any
+    mu.
+    """
     return float(np.float64(mu[-1]) ** 2 / 4) if len(mu) else float("inf")
 
 
@@ -212,8 +241,13 @@ def _signs(branch: Signs, count: int) -> Float[np.ndarray, " r"]:
             raise ValueError(f"branch is '{branch}'; it must be '+', '-' or an array of +1 and -1.")
         return np.full(count, 1.0 if branch == "+" else -1.0)
     signs = np.asarray(branch)
-    if signs.shape != (count,) or signs.dtype.kind not in "iuf" or not np.isin(signs, (-1, 1)).all():
+    if (
+        signs.shape != (count,)
+        or signs.dtype.kind not in "iuf"
+        or not np.isin(signs, (-1, 1)).all()
+    ):
         raise ValueError(
-            f"branch has shape {signs.shape} and type {signs.dtype}; it needs one entry, +1 or -1, for each of the {count} nonzero singular values."
+            f"branch has shape {signs.shape} and type {signs.dtype}; it needs one entry, +1 or -1, "
+            f"for each of the {count} nonzero singular values."
         )
     return signs

@@ -1,4 +1,6 @@
-"""What a distilled set gives away: two tests that tell training sets apart, and the record of an informed adversary."""
+"""What a distilled set gives away: two tests that tell training sets apart, and the record of an
+informed adversary.
+"""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,10 +13,13 @@ from distill_lib.linalg.pseudoinverse import negligible
 def sum_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
-    """Zero for the model of the set if its labels are one-hot, whichever points carry which: 1^T phi(X_S)^+ = 1^T W.
+    """Zero for the model of the set if its labels are one-hot, whichever points carry which: 1^T
+    phi(X_S)^+ = 1^T W.
 
-    1^T Y_S = 1^T for labels whose columns sum to 1, so Y_S D = W gives 1^T D = 1^T W whatever Z is. Measured where rounding is small, on
-    the points: ||1^T Q - 1^T W phi(X_S)|| / ||1^T Q|| with the projector Q = phi(X_S)^+ phi(X_S), for m <= p the identity. Needs lam_S = 0.
+    1^T Y_S = 1^T for labels whose columns sum to 1, so Y_S D = W gives 1^T D = 1^T W whatever Z is.
+    Measured where rounding is small, on
+    the points: ||1^T Q - 1^T W phi(X_S)|| / ||1^T Q|| with the projector Q = phi(X_S)^+ phi(X_S),
+        for m <= p the identity. Needs lam_S = 0.
     """
     rows, _ = _bases(features)
     ones = (rows @ rows.swapaxes(-1, -2)).sum(-1)
@@ -26,9 +31,11 @@ def sum_residual(
 def span_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
-    """||W (I - phi(X_S) phi(X_S)^+)||_F / ||W||_F: zero for the model of the set, whatever labels and Z are.
+    """||W (I - phi(X_S) phi(X_S)^+)||_F / ||W||_F: zero for the model of the set, whatever labels
+    and Z are.
 
-    The rows of W = Y_S D lie in the row space of D, which is the span of the points at every lam_S. Says nothing once m >= p.
+    The rows of W = Y_S D lie in the row space of D, which is the span of the points at every lam_S.
+    Says nothing once m >= p.
     """
     _, basis = _bases(features)
     w = np.asarray(weights)
@@ -45,13 +52,15 @@ def last_record(
 ) -> tuple[Float[np.ndarray, " p"], int]:
     """The one record that an adversary does not know, from W and the statistics of all others.
 
-    W (G + x x^T + reg I) = C + y x^T says (W x - y) x^T = C - W (G + reg I), of rank one: its right singular vector is x up to
-    a factor c, and (c W v - y) c, k equations for the one number c and the class, gives that.
+    W (G + x x^T + reg I) = C + y x^T says (W x - y) x^T = C - W (G + reg I), of rank one: its right
+    singular vector is x up to a factor c, and (c W v - y) c, k equations for the one number c and
+    the class, gives that.
 
     Args:
         weights: ridge model W of all records; gram, cross: G and C of all but one; reg: lam.
     Returns: features x and class of the record; where W is not exact, a least-squares fit.
-    Raises: ValueError for shapes that do not fit, k = 1, or if C = W (G + reg I): W fits the record exactly.
+    Raises: ValueError for shapes that do not fit, k = 1, or if C = W (G + reg I): W fits the record
+        exactly.
     """
     k, p = np.shape(weights)
     if k == 1:
@@ -59,7 +68,9 @@ def last_record(
     w = np.asarray(weights)
     m = np.asarray(cross) - w @ (np.asarray(gram) + reg * np.eye(p))
     if np.linalg.norm(m) <= 1e-12 * np.linalg.norm(cross):
-        raise ValueError("W fits the missing record exactly, so the statistics of the others do not show it.")
+        raise ValueError(
+            "W fits the missing record exactly, so the statistics of the others do not show it."
+        )
     v = np.linalg.svd(m, full_matrices=False)[2][0]
     a, g = w @ v, m @ v
     fits = []

@@ -13,9 +13,11 @@ class Audit(NamedTuple):
     """The outcome of an audit.
 
     Attributes:
-        epsilon: lower bound; the mechanism is (epsilon', delta)-private for no smaller epsilon', unless chance misled the audit.
+        epsilon: lower bound; the mechanism is (epsilon', delta)-private for no smaller epsilon',
+            unless chance misled the audit.
         threshold: scores above it were taken for the second data set.
-        false_positives, false_negatives: errors among `trials` releases of the first and of the second data set each.
+        false_positives, false_negatives: errors among `trials` releases of the first and of the
+            second data set each.
     """
 
     epsilon: float
@@ -33,13 +35,17 @@ def epsilon_lower(
     delta: float,
     confidence: float = 0.95,
 ) -> Float[np.ndarray, "..."]:
-    """A lower confidence bound on epsilon from the errors of one fixed test, `trials` releases of each data set.
+    """A lower confidence bound on epsilon from the errors of one fixed test, `trials` releases of
+    each data set.
 
-    Every test of an (epsilon, delta)-private mechanism has FNR >= 1 - delta - e^epsilon FPR and the same exchanged. Both rates are
-    replaced by upper Clopper-Pearson limits, each at 1 - (1 - confidence) / 2, so that they hold together with `confidence`.
+    Every test of an (epsilon, delta)-private mechanism has FNR >= 1 - delta - e^epsilon FPR and the
+    same exchanged. Both rates are replaced by upper Clopper-Pearson limits, each at 1 - (1 -
+    confidence) / 2, so that they hold together with `confidence`.
     """
     level = 1 - (1 - confidence) / 2
-    fpr, fnr = (_upper_limit(np.asarray(e), trials, level) for e in (false_positives, false_negatives))
+    fpr, fnr = (
+        _upper_limit(np.asarray(e), trials, level) for e in (false_positives, false_negatives)
+    )
     tiny = np.finfo(float).tiny
     powers = [np.log(np.maximum(1 - delta - b, tiny) / a) for a, b in ((fpr, fnr), (fnr, fpr))]
     return np.maximum(np.maximum(*powers), 0)
@@ -52,9 +58,11 @@ def audit(
     delta: float,
     confidence: float = 0.95,
 ) -> Audit:
-    """Lower bound on epsilon from an attack's scores, one per release of each of two neighbouring data sets.
+    """Lower bound on epsilon from an attack's scores, one per release of each of two neighbouring
+    data sets.
 
-    The first half of the scores chooses the threshold, the second half measures its errors, so the test is fixed before it counts.
+    The first half of the scores chooses the threshold, the second half measures its errors, so the
+    test is fixed before it counts.
 
     Args:
         absent, present: scores on releases of the two data sets, higher for the second one.
@@ -76,23 +84,28 @@ def audit(
 
 
 @door()
-def roc_area(outside: Float[ArrayLike, " n"], inside: Float[ArrayLike, " m"]) -> tuple[float, float]:
+def roc_area(
+    outside: Float[ArrayLike, " n"], inside: Float[ArrayLike, " m"]
+) -> tuple[float, float]:
     """The area under an attack's ROC curve, and its standard error.
 
-    The area is the share of pairs in which the score from inside is the larger one, with 1/2 for equal ones: 1/2 for scores that say
-    nothing. The standard error is DeLong, DeLong and Clarke-Pearson's (Biometrics 44, 1988): with v_i the share of outside scores
-    below the i-th inside one, and w_j that of inside scores above the j-th outside one, it is sqrt(var(v) / m + var(w) / n). It is
-    zero, and says nothing, where the two kinds of scores do not overlap.
+    The area is the share of pairs in which the score from inside is the larger one, with 1/2 for
+    equal ones: 1/2 for scores that say nothing. The standard error is DeLong, DeLong and
+    Clarke-Pearson's (Biometrics 44, 1988): with v_i the share of outside scores below the i-th
+    inside one, and w_j that of inside scores above the j-th outside one, it is sqrt(var(v) / m +
+    var(w) / n). It is zero, and says nothing, where the two kinds of scores do not overlap.
 
     Args:
-        outside, inside: independent scores of non-members and of members, higher for those taken for members; at least 2 of each.
+        outside, inside: independent scores of non-members and of members, higher for those taken
+            for members; at least 2 of each.
     Returns: the area and its standard error, both in [0, 1].
     Raises: ValueError for fewer scores, or scores that are not finite.
     """
     low, high = (np.asarray(a, np.float64) for a in (outside, inside))
     if min(len(low), len(high)) < 2:
         raise ValueError(
-            f"an area under the ROC curve needs at least 2 scores of each kind, not {len(high)} and {len(low)}."
+            f"an area under the ROC curve needs at least 2 scores of each kind, not {len(high)} "
+            f"and {len(low)}."
         )
     v, w = _share_below(low, high), 1 - _share_below(high, low)
     return float(v.mean()), float(np.sqrt(v.var(ddof=1) / len(v) + w.var(ddof=1) / len(w)))
@@ -102,7 +115,8 @@ def roc_area(outside: Float[ArrayLike, " n"], inside: Float[ArrayLike, " m"]) ->
 def correlations(
     released: Float[ArrayLike, " d"], candidates: Float[ArrayLike, "n d"]
 ) -> Float[np.ndarray, " n"]:
-    """Pearson correlation of a released vector with each candidate for what it was made from; 0 with a constant one.
+    """Pearson correlation of a released vector with each candidate for what it was made from; 0
+    with a constant one.
 
     Raises: ValueError for shapes that do not fit, or entries that are not finite.
     """
@@ -111,21 +125,28 @@ def correlations(
     size = np.linalg.norm(a) * np.linalg.norm(b, axis=1)
     # A constant is known by its range: its mean may be rounded and leave a residue.
     varies = (np.ptp(released) > 0) & (np.ptp(candidates, axis=1) > 0)
-    return np.divide(b @ a, size, out=np.zeros(len(b), np.result_type(a, b)), where=varies & (size > 0))
+    return np.divide(
+        b @ a, size, out=np.zeros(len(b), np.result_type(a, b)), where=varies & (size > 0)
+    )
 
 
 def _share_below(scores, of) -> np.ndarray:
     # With 1/2 for equal ones.
     scores = np.sort(scores)
-    return (np.searchsorted(scores, of, "left") + np.searchsorted(scores, of, "right")) / (2 * len(scores))
+    return (np.searchsorted(scores, of, "left") + np.searchsorted(scores, of, "right")) / (
+        2 * len(scores)
+    )
 
 
 def _errors(low, high, threshold) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.sort(low), np.sort(high)
-    return len(low) - np.searchsorted(low, threshold, "right"), np.searchsorted(high, threshold, "right")
+    return len(low) - np.searchsorted(low, threshold, "right"), np.searchsorted(
+        high, threshold, "right"
+    )
 
 
 def _upper_limit(errors, trials, level):
-    # The Clopper-Pearson upper limit is the `level` quantile of Beta(errors + 1, trials - errors), and 1 if all failed.
+    # The Clopper-Pearson upper limit is the `level` quantile of Beta(errors + 1, trials - errors),
+    # and 1 if all failed.
     inside = scipy.special.betaincinv(errors + 1, np.maximum(trials - errors, 1), level)
     return np.where(errors < trials, inside, 1.0)

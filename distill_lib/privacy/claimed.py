@@ -1,4 +1,7 @@
-"""Theorem 6.2 as claimed: noise in the free matrix Z of Theorem 4.1. For study; it protects nothing that `attacks` asks for."""
+"""Theorem 6.2 as claimed: noise in the free matrix Z of Theorem 4.1.
+
+For study; it protects nothing that `attacks` asks for.
+"""
 
 import math
 
@@ -28,13 +31,17 @@ def claimed_deviation(
     Args:
         labels: Y_S of rank k; targets: Y of the training set.
         bound: B >= ||phi(x_i)||; sigma_0: below the smallest singular value of phi(X).
-    Raises: ValueError unless rank(Y_S) = k, the shapes fit, bound, sigma_0 and epsilon are above 0 and 0 < delta < 1.
+    Raises: ValueError unless rank(Y_S) = k, the shapes fit, bound, sigma_0 and epsilon are above 0
+        and 0 < delta < 1.
     """
     check_guarantee(epsilon, delta)
     checks.positive("bound", bound)
     checks.positive("sigma_0", sigma_0)
     left, rest = _split(labels)
-    signal, mask = np.linalg.norm(left @ np.asarray(targets).T, axis=1), np.linalg.norm(rest, axis=1)
+    signal, mask = (
+        np.linalg.norm(left @ np.asarray(targets).T, axis=1),
+        np.linalg.norm(rest, axis=1),
+    )
     if (mask <= 1e-12).any():
         return math.inf
     scale = 2 * math.sqrt(math.log(1.25 / delta)) * bound / (sigma_0**2 * epsilon)
@@ -49,7 +56,8 @@ def claimed_release(
     rng: np.random.Generator,
     trials: tuple[int, ...] = (),
 ) -> Float[np.ndarray, "*trials m p"]:
-    """phi(X_S) = D^+ at lam_S = 0 with D = Y_S^+ W + (I - Y_S^+ Y_S) Z, Z ~ N(0, deviation^2) entrywise, many draws at once.
+    """phi(X_S) = D^+ at lam_S = 0 with D = Y_S^+ W + (I - Y_S^+ Y_S) Z, Z ~ N(0, deviation^2)
+    entrywise, many draws at once.
 
     Raises: ValueError unless rank(Y_S) = k and the shapes fit.
     """

@@ -1,11 +1,13 @@
 r"""The Gaussian mechanism on the sufficient statistics of ridge regression.
 
-A record (x, y) with f = phi(x), ||f|| <= B and one-hot y enters G = sum f f^T and C = sum y f^T once. Released are
+A record (x, y) with f = phi(x), ||f|| <= B and one-hot y enters G = sum f f^T and C = sum y f^T
+once. Released are
 
 .. math:: \tilde G = G + E, \quad \tilde C = C + F, \qquad
           (\mathrm{svec}\,E,\; w B\,F) \sim N(0, \sigma^2 I),
 
-where svec lists the diagonal and sqrt 2 times the upper triangle, so that its norm is Frobenius' and each entry counts once.
+where svec lists the diagonal and sqrt 2 times the upper triangle, so that its norm is Frobenius'
+and each entry counts once.
 """
 
 import math
@@ -26,15 +28,17 @@ Adjacency = Literal["add-remove", "replace-one"]
 def sensitivity(bound: float, adjacency: Adjacency = "add-remove", weight: float = 1.0) -> float:
     """The largest change of (svec G, weight * bound * C) between neighbours, in Euclidean norm.
 
-    add-remove: B^2 sqrt(1 + w^2). replace-one: sqrt 2 B^2 (1 + w^2 / 2) for w^2 <= 2, else 2 w B^2. Both are attained when
-    p >= 2; no factor of sqrt 2 or 2 leads from one to the other.
+    add-remove: B^2 sqrt(1 + w^2). replace-one: sqrt 2 B^2 (1 + w^2 / 2) for w^2 <= 2, else 2 w B^2.
+    Both are attained when p >= 2; no factor of sqrt 2 or 2 leads from one to the other.
 
     Raises: ValueError for a bound or weight that is not above 0, or an unknown adjacency.
     """
     checks.positive("bound", bound)
     checks.positive("weight", weight)
     if adjacency not in get_args(Adjacency):
-        raise ValueError(f"adjacency is '{adjacency}'; it must be one of {', '.join(get_args(Adjacency))}.")
+        raise ValueError(
+            f"adjacency is '{adjacency}'; it must be one of {', '.join(get_args(Adjacency))}."
+        )
     if adjacency == "add-remove":
         return bound**2 * math.sqrt(1 + weight**2)
     # Worst are two records of one class at cosine -w^2 / 2, or -1 where that is below -1.
@@ -42,18 +46,22 @@ def sensitivity(bound: float, adjacency: Adjacency = "add-remove", weight: float
 
 
 def noise_multiplier(epsilon: float, delta: float) -> float:
-    """sigma / sensitivity of the Gaussian mechanism that is exactly (epsilon, delta)-private, for any epsilon > 0.
+    """sigma / sensitivity of the Gaussian mechanism that is exactly (epsilon, delta)-private, for
+    any epsilon > 0.
 
-    By dp-accounting (the analytic Gaussian mechanism of Balle and Wang 2018), not sqrt(2 ln(1.25 / delta)) / epsilon.
+    By dp-accounting (the analytic Gaussian mechanism of Balle and Wang 2018), not sqrt(2 ln(1.25 /
+    delta)) / epsilon.
 
-    Raises: ValueError for a bad epsilon or delta, ImportError naming the extra if dp-accounting is not installed.
+    Raises: ValueError for a bad epsilon or delta, ImportError naming the extra if dp-accounting is
+        not installed.
     """
     check_guarantee(epsilon, delta)
     try:
         from dp_accounting import get_sigma_gaussian
     except ImportError as error:
         raise ImportError(
-            "calibrating private noise needs dp-accounting; install it with: pip install 'distill-lib[privacy]'"
+            "calibrating private noise needs dp-accounting; install it with: pip install "
+            "'distill-lib[privacy]'"
         ) from error
     # Raised by far more than the tolerance of the solver and the rounding of float64 statistics.
     return (1 + 1e-9) * get_sigma_gaussian(epsilon, delta)
@@ -61,9 +69,11 @@ def noise_multiplier(epsilon: float, delta: float) -> float:
 
 @door()
 def output_sensitivity(n: int, bound: float, reg: float) -> float:
-    """An upper bound on ||W' - W||_F for ridge models of up to n records that differ in one added or removed record.
+    """An upper bound on ||W' - W||_F for ridge models of up to n records that differ in one added
+    or removed record.
 
-    (1 + B sqrt(n) / (2 sqrt(reg))) min(B / reg, 1 / (2 sqrt(reg))); twice that if one record is replaced.
+    (1 + B sqrt(n) / (2 sqrt(reg))) min(B / reg, 1 / (2 sqrt(reg))); twice that if one record is
+    replaced.
     """
     checks.positive("n", n)
     checks.positive("bound", bound)
@@ -73,14 +83,16 @@ def output_sensitivity(n: int, bound: float, reg: float) -> float:
 
 @dataclass(frozen=True)
 class StatisticsMechanism:
-    """An (epsilon, delta)-differentially private release of (G, C) for features clipped to norm `bound`, one-hot labels.
+    """An (epsilon, delta)-differentially private release of (G, C) for features clipped to norm
+    `bound`, one-hot labels.
 
     Attributes:
         epsilon, delta: the guarantee.
         bound: B, chosen without looking at the data.
-        adjacency: "add-remove" (neighbours differ by one record more or less) or "replace-one" (by one record exchanged, label
-            included; the number of records is then public).
-        weight: w, how much of the budget goes to C; at 1 one record can change both parts equally much.
+        adjacency: "add-remove" (neighbours differ by one record more or less) or "replace-one" (by
+            one record exchanged, label included; the number of records is then public).
+        weight: w, how much of the budget goes to C; at 1 one record can change both parts equally
+            much.
     Raises: ValueError for values out of range.
     """
 
@@ -109,7 +121,10 @@ class StatisticsMechanism:
         rng: np.random.Generator,
         trials: tuple[int, ...] = (),
     ) -> tuple[Float[np.ndarray, "*trials p p"], Float[np.ndarray, "*trials k p"]]:
-        """G and C with their noise, `trials` independent releases at once. Each of them spends the whole budget."""
+        """G and C with their noise, `trials` independent releases at once.
+
+        Each of them spends the whole budget.
+        """
         a = rng.standard_normal((*trials, *gram.shape))
         # Symmetric, of deviation sigma on the diagonal and sigma / sqrt 2 off it.
         noisy = np.asarray(gram) + self.deviation * (a + a.swapaxes(-1, -2)) / 2
@@ -117,7 +132,9 @@ class StatisticsMechanism:
         return noisy, np.asarray(cross) + self.deviation / (self.weight * self.bound) * b
 
     def reg(self, p: int) -> float:
-        """lam from public quantities alone: the root mean square eigenvalue of G's noise, sigma sqrt((p + 1) / 2)."""
+        """lam from public quantities alone: the root mean square eigenvalue of G's noise, sigma
+        sqrt((p + 1) / 2).
+        """
         return self.deviation * math.sqrt((p + 1) / 2)
 
 
@@ -125,4 +142,6 @@ def check_guarantee(epsilon: float, delta: float) -> None:
     """Raise ValueError unless epsilon > 0 and 0 < delta < 1."""
     checks.positive("epsilon", epsilon)
     if not (checks.number(delta) and 0 < delta < 1):
-        raise ValueError(f"delta = {delta!r} is no probability to fail; it must lie between 0 and 1.")
+        raise ValueError(
+            f"delta = {delta!r} is no probability to fail; it must lie between 0 and 1."
+        )

@@ -1,4 +1,6 @@
-"""A private ridge model, and distilled sets of it: whatever is made from a private release is as private."""
+"""A private ridge model, and distilled sets of it: whatever is made from a private release is as
+private.
+"""
 
 import dataclasses
 
@@ -32,21 +34,26 @@ class PrivateRidge(eqx.Module):
     def distill(
         self, m: int, *, key: PRNGKeyArray, start: str = "noise", public_pool=None, **options
     ) -> DistilledSet:
-        """A set of m points that carries the private model, and with it the guarantee (post-processing).
+        """A set of m points that carries the private model, and with it the guarantee
+        (post-processing).
 
         Args:
             key: of the noise start, recorded in the set; not that of `private_ridge`.
             start, options: as `distill_lib.distill`.
-            public_pool: (images, labels) for the starts that begin at images. They shine through, so none may be private.
-        Raises: ValueError for a start from images without a public pool, or a pool by its other name; else as `distill`.
+            public_pool: (images, labels) for the starts that begin at images. They shine through,
+                so none may be private.
+        Raises: ValueError for a start from images without a public pool, or a pool by its other
+            name; else as `distill`.
         """
         if "pool" in options:
             raise ValueError(
-                "a private model takes no pool; give images that are no secret as public_pool=(images, labels)."
+                "a private model takes no pool; give images that are no secret as "
+                "public_pool=(images, labels)."
             )
         if start != "noise" and public_pool is None:
             raise ValueError(
-                f"start '{start}' begins at images, which show in the set; give public_pool=(images, labels), "
+                f"start '{start}' begins at images, which show in the set; give "
+                "public_pool=(images, labels), "
                 "none of them private, or start from noise."
             )
         made = distill(self.model, m, key=key, start=start, pool=public_pool, **options)  # type: ignore[arg-type]
@@ -67,21 +74,25 @@ def private_ridge(
 ) -> PrivateRidge:
     """W = C~ (G~_+ + lam I)^{-1} from one release of the noisy statistics of clipped features.
 
-    G~_+ is G~ with its negative eigenvalues set to zero, the nearest positive semidefinite matrix, and lam is
-    `mechanism.reg(p)`. The model uses phi itself, not clipped, which gives the same classes where phi(t x) = t phi(x) for t > 0
-    (linear maps, LeakyReLU networks without biases). For other maps choose B above the norms, for random Fourier features sqrt 2.
+    G~_+ is G~ with its negative eigenvalues set to zero, the nearest positive semidefinite matrix,
+    and lam is `mechanism.reg(p)`. The model uses phi itself, not clipped, which gives the same
+    classes where phi(t x) = t phi(x) for t > 0 (linear maps, LeakyReLU networks without biases).
+    For other maps choose B above the norms, for random Fourier features sqrt 2.
 
     Args:
         images, labels: the private training set, read once.
-        feature_map, normalisation: chosen without looking at it; so a mean, a deviation or a whitening of its own pixels will not do.
+        feature_map, normalisation: chosen without looking at it; so a mean, a deviation or a
+            whitening of its own pixels will not do.
         classes: k, public.
-        key: None draws the noise from the operating system's entropy. A key repeats an experiment; who knows it can take the noise
-            off again, so nothing made with one is private.
-    Raises: ValueError for labels out of range, images of the wrong shape or not finite, or a normalisation that is not float64;
-        ImportError without dp-accounting.
+        key: None draws the noise from the operating system's entropy. A key repeats an experiment;
+            who knows it can take the noise off again, so nothing made with one is private.
+    Raises: ValueError for labels out of range, images of the wrong shape or not finite, or a
+        normalisation that is not float64; ImportError without dp-accounting.
     """
     mechanism.deviation  # noqa: B018  (needs the accountant, which may be missing: before the data are read)
-    stats = clipped_statistics(images, labels, feature_map, normalisation, mechanism.bound, classes=classes)
+    stats = clipped_statistics(
+        images, labels, feature_map, normalisation, mechanism.bound, classes=classes
+    )
     rng = np.random.default_rng(None if key is None else np.asarray(jax.random.key_data(key)))
     gram, cross = mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
     reg = mechanism.reg(len(gram))
@@ -91,7 +102,13 @@ def private_ridge(
 
 @door()
 def clipped_statistics(
-    images, labels, feature_map: FeatureMap, normalisation: Normalisation, bound: float, *, classes: int
+    images,
+    labels,
+    feature_map: FeatureMap,
+    normalisation: Normalisation,
+    bound: float,
+    *,
+    classes: int,
 ) -> RidgeStats:
     """G and C, not private, of the features phi(x) min(1, B / ||phi(x)||) and one-hot labels.
 
@@ -99,16 +116,19 @@ def clipped_statistics(
     """
     if normalisation.dtype != "float64":
         raise ValueError(
-            f"the normalisation is of {normalisation.dtype}, whose rounding exceeds the margin of the noise; private statistics need float64."
+            f"the normalisation is of {normalisation.dtype}, whose rounding exceeds the margin of "
+            "the noise; private statistics need float64."
         )
-    return RidgeStats.of_images(images, labels, classes, _Clipped(feature_map, bound), normalisation)
+    return RidgeStats.of_images(
+        images, labels, classes, _Clipped(feature_map, bound), normalisation
+    )
 
 
 @door()
 def noisy_ridge(
     gram: Float[np.ndarray, "*trials p p"], cross: Float[np.ndarray, "*trials k p"], reg: float
 ) -> Float[np.ndarray, "*trials k p"]:
-    """C (G_+ + reg I)^{-1} for a symmetric G that need not be positive semidefinite, many at once."""
+    """C (G_+ + reg I)^{-1} for a symmetric G of any sign, many at once."""
     e, v = np.linalg.eigh(gram)
     return (cross @ v / (np.maximum(e, 0) + reg)[..., None, :]) @ v.swapaxes(-1, -2)
 
@@ -135,4 +155,6 @@ class _Clipped(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        raise ValueError("clipped features are for training a private model; distil the model itself.")
+        raise ValueError(
+            "clipped features are for training a private model; distil the model itself."
+        )

@@ -1,4 +1,6 @@
-"""Ridge regression: sufficient statistics, every lam from one eigendecomposition, and the choice of lam."""
+"""Ridge regression: sufficient statistics, every lam from one eigendecomposition, and the choice of
+lam.
+"""
 
 from distill_lib.ridge.model import GRID as GRID
 from distill_lib.ridge.model import RidgeModel as RidgeModel

@@ -38,7 +38,9 @@ def padded(
 
 
 @eqx.filter_jit
-def features_of(feature_map: FeatureMap, normalisation: Preprocessing, images) -> Float[Array, "n p"]:
+def features_of(
+    feature_map: FeatureMap, normalisation: Preprocessing, images
+) -> Float[Array, "n p"]:
     """phi of images (n, h, w, c)."""
     return feature_map(normalisation(images))
 

@@ -52,7 +52,8 @@ class RidgeModel(eqx.Module):
         """W phi(x) for images (n, h, w, c).
 
         Args:
-            white: the pixel value that is white in these images, where it is not that of the model's normalisation.
+            white: the pixel value that is white in these images, where it is not that of the
+                model's normalisation.
         """
         normalisation = self.normalisation if white is None else self.normalisation.for_white(white)
         return scores(self.weights, self.feature_map, normalisation, images)
@@ -63,7 +64,10 @@ class RidgeModel(eqx.Module):
 
     @door()
     def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
-        """Fraction of images classified as labelled. Args: as `scores`. Raises: ValueError for labels that do not fit."""
+        """Fraction of images classified as labelled.
+
+        Args: as `scores`. Raises: ValueError for labels that do not fit.
+        """
         images = self.normalisation.opened(images)
         checks.labels("labels", labels, len(self.weights), len(images), every=False)
         return float(np.mean(self.predict(images, white) == np.asarray(labels)))
@@ -86,25 +90,32 @@ def fit(
 ) -> RidgeModel:
     """Ridge regression on one-hot labels, lam chosen by validation accuracy.
 
-    The images are read once, in batches, and never copied as a whole; the features of the validation part are kept. It warns if the
-    chosen lam is an end of the grid, so that a better one may lie beyond; not for ties="largest", which repeats a rule.
+    The images are read once, in batches, and never copied as a whole; the features of the
+    validation part are kept. It warns if the chosen lam is an end of the grid, so that a better one
+    may lie beyond; not for ties="largest", which repeats a rule.
 
     Args:
-        images: (n, h, w, c) unsigned bytes or floats, in a list, an array, a tensor or a file that can be sliced.
+        images: (n, h, w, c) unsigned bytes or floats, in a list, an array, a tensor or a file that
+            can be sliced.
         labels: (n,) class indices.
         key: JAX random key of the split.
         classes: k; by default the largest label + 1.
-        regs: candidate lam, all > 0 or 0 for the minimum-norm solution; one value skips the choice but keeps the split.
-        val_fraction: share of the samples held out, 0.05 in the paper; 0 (with a single reg) trains on everything.
+        regs: candidate lam, all > 0 or 0 for the minimum-norm solution; one value skips the choice
+            but keeps the split.
+        val_fraction: share of the samples held out, 0.05 in the paper; 0 (with a single reg) trains
+            on everything.
         refit: train again on all samples with the chosen lam. The paper does not.
-        validation: "random", samples held out at random, as in the paper, but never the only one of a class; "stratified", the
-            same share of every class; "leave-one-out", each sample judged by the model of all others, exactly and from the same
-            eigendecomposition, for a second reading of the images. The model is then that of all samples, and nothing is held out.
-        ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that of the least
-            squared error on the validation part; "auto", the largest, unless that is the end of the grid, where nothing but the
-            grid would have chosen it: then the loss decides, with a warning.
-    Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not finite, an empty or
-        negative grid, or a validation part that is empty or takes everything.
+        validation: "random", samples held out at random, as in the paper, but never the only one of
+            a class; "stratified", the same share of every class; "leave-one-out", each sample
+            judged by the model of all others, exactly and from the same eigendecomposition, for a
+            second reading of the images. The model is then that of all samples, and nothing is held
+            out.
+        ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that
+            of the least squared error on the validation part; "auto", the largest, unless that is
+            the end of the grid, where nothing but the grid would have chosen it: then the loss
+            decides, with a warning.
+    Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not
+        finite, an empty or negative grid, or a validation part that is empty or takes everything.
     """
     images = normalisation.opened(images)
     labels = checks.indices("labels", labels, count=len(images))
@@ -132,7 +143,8 @@ def fit(
         )
         if refit:
             path = RidgePath.of(stats + RidgeStats.of(features, jnp.asarray(one_hot)))
-    # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more through.
+    # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more
+    # through.
     weights = feature_map.onto_span(path.weights(best))
     return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
 
@@ -146,7 +158,8 @@ def _grid(regs, validation, ties) -> tuple[float, ...]:
             raise ValueError(f"{name} is '{value}'; it must be one of {', '.join(known)}.")
     if np.ndim(regs) != 1:
         raise ValueError(
-            f"regs = {regs!r} is no grid; give a sequence of ridge parameters, for one value (value,)."
+            f"regs = {regs!r} is no grid; give a sequence of ridge parameters, for one value "
+            "(value,)."
         )
     for reg in regs:
         checks.reg("reg", reg)
@@ -159,17 +172,21 @@ def _of_one_kind(feature_map, normalisation) -> None:
     """Raise ValueError unless map and normalisation have one size and one precision."""
     if feature_map.dim_in != normalisation.dim:
         raise ValueError(
-            f"the feature map takes {feature_map.dim_in} inputs, but images of shape {normalisation.shape} have {normalisation.dim}."
+            f"the feature map takes {feature_map.dim_in} inputs, but images of shape "
+            f"{normalisation.shape} have {normalisation.dim}."
         )
     for path, leaf in jax.tree_util.tree_leaves_with_path(feature_map):
         if not eqx.is_array_like(leaf) or isinstance(leaf, bool | int | float | complex):
             raise ValueError(
-                f"{type(feature_map).__name__}{jax.tree_util.keystr(path)} = {leaf!r} counts as a parameter, since every field of a "
-                "feature map does that is not marked: write it as `name: type = eqx.field(static=True)` in the class."
+                f"{type(feature_map).__name__}{jax.tree_util.keystr(path)} = {leaf!r} counts as a "
+                "parameter, since every field of a "
+                "feature map does that is not marked: write it as `name: type = "
+                "eqx.field(static=True)` in the class."
             )
         if jnp.result_type(leaf) != normalisation.dtype:
             raise ValueError(
-                f"the feature map is of {jnp.result_type(leaf)} and the normalisation of {normalisation.dtype}; "
+                f"the feature map is of {jnp.result_type(leaf)} and the normalisation of "
+                f"{normalisation.dtype}; "
                 "give both the same dtype, which is that of the whole computation."
             )
 
@@ -193,7 +210,10 @@ def _rows(images, labels, feature_map, normalisation):
 def scores(
     weights: Float[Array, "k p"], feature_map: FeatureMap, normalisation: Preprocessing, images
 ) -> Float[Array, "n k"]:
-    """W phi(x) of images (n, h, w, c), in batches. Raises: ValueError for images of the wrong shape or not finite."""
+    """W phi(x) of images (n, h, w, c), in batches.
+
+    Raises: ValueError for images of the wrong shape or not finite.
+    """
     images = normalisation.opened(images)
     labels = np.zeros(len(images), np.int32)
     parts = [

@@ -15,9 +15,12 @@ from distill_lib.ridge.statistics import RidgeStats
 
 
 class RidgePath(eqx.Module):
-    """Every ridge solution of one training set: G = V diag(e) V^T gives W(reg) = (C V) diag(1 / (e + reg)) V^T.
+    """Every ridge solution of one training set:
 
-    `of` can be traced; what is asked of the path afterwards takes its eigenvalues to the host and cannot.
+    G = V diag(e) V^T gives W(reg) = (C V) diag(1 / (e + reg)) V^T.
+
+    `of` can be traced; what is asked of the path afterwards takes its eigenvalues to the host and
+    cannot.
 
     Attributes:
         values: (p,) eigenvalues e of G, not negative.
@@ -46,9 +49,13 @@ class RidgePath(eqx.Module):
     def accuracies(
         self, features: Float[Array, "n p"], labels: Int[ArrayLike, " n"], regs: Sequence[float]
     ) -> Float[np.ndarray, " r"]:
-        """Fraction of samples that W(reg) classifies as labelled, for each reg; the features are rotated once."""
+        """Fraction of samples that W(reg) classifies as labelled, for each reg; the features are
+        rotated once.
+        """
         truth = np.asarray(labels)
-        return np.array([np.mean(np.argmax(s, axis=1) == truth) for s in self._scores(features, regs)])
+        return np.array(
+            [np.mean(np.argmax(s, axis=1) == truth) for s in self._scores(features, regs)]
+        )
 
     @door()
     def losses(
@@ -59,7 +66,9 @@ class RidgePath(eqx.Module):
 
     def _scores(self, features, regs) -> Iterator[Float[np.ndarray, "n k"]]:
         rotated, c = np.asarray(features @ self.vectors), np.asarray(self.rotated)
-        for reg in regs:  # a thin product: compiling a program for it would take longer than the whole grid
+        for reg in (
+            regs
+        ):  # a thin product: compiling a program for it would take longer than the whole grid
             yield rotated @ (c * self.filter(float(reg))).T
 
     def filter(self, reg: float) -> Float[np.ndarray, " p"]:

@@ -1,4 +1,6 @@
-r"""How lam is chosen: the samples held out, or each of them in turn, and what happens when several lam do equally well."""
+r"""How lam is chosen: the samples held out, or each of them in turn, and what happens when several
+lam do equally well.
+"""
 
 import warnings
 from typing import Literal
@@ -18,30 +20,39 @@ Ties = Literal["auto", "largest", "loss"]
 def split(
     n: int, key: PRNGKeyArray, val_fraction: float
 ) -> tuple[Int[np.ndarray, " n_train"], Int[np.ndarray, " n_val"]]:
-    """Random indices of the samples to train on and of those held out, each ascending, so that batches read in order.
+    """Random indices of the samples to train on and of those held out, each ascending, so that
+    batches read in order.
 
     Raises: ValueError for a share outside [0, 1), or one that leaves nothing to train on.
     """
     if not 0 <= val_fraction < 1:
-        raise ValueError(f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1).")
+        raise ValueError(
+            f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1)."
+        )
     if (n_val := round(n * val_fraction)) == n:
         raise ValueError(
-            f"val_fraction = {val_fraction} of {n} samples leaves 0 to train on; that part needs samples too."
+            f"val_fraction = {val_fraction} of {n} samples leaves 0 to train on; that part needs "
+            "samples too."
         )
     order = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(n)
     return np.sort(order[n_val:]), np.sort(order[:n_val])
 
 
 def chosen(regs, accuracies, ties, losses) -> float:
-    """The most accurate lam; of equals the largest or that of the least of `losses`, for which see `fit`."""
-    tied = [reg for reg, accuracy in zip(regs, accuracies, strict=True) if accuracy == max(accuracies)]
+    """The most accurate lam; of equals the largest or that of the least of `losses`, for which see
+    `fit`.
+    """
+    tied = [
+        reg for reg, accuracy in zip(regs, accuracies, strict=True) if accuracy == max(accuracies)
+    ]
     best, undecided = max(tied), len(tied) > 1 and max(tied) == max(regs) > min(regs)
     if ties == "loss" or (ties == "auto" and undecided):
         best = -min(zip(losses(tied), (-reg for reg in tied), strict=True))[1]
     at_an_end = min(regs) < max(regs) and (best == max(regs) or best == min(regs) > 0)
     if ties != "largest" and at_an_end:
         warnings.warn(
-            f"lam = {best:g} is an end of the grid of {min(regs):g}..{max(regs):g}, so a better one may lie beyond: extend regs"
+            f"lam = {best:g} is an end of the grid of {min(regs):g}..{max(regs):g}, so a better "
+            "one may lie beyond: extend regs"
             + (
                 f"; {len(tied)} values of it have the same validation accuracy, so the loss decided"
                 if len(tied) > 1
@@ -52,15 +63,17 @@ def chosen(regs, accuracies, ties, losses) -> float:
         )
     elif ties == "auto" and undecided:
         warnings.warn(
-            f"{len(tied)} of {len(regs)} values of lam, up to the largest one, have the same validation accuracy, {max(accuracies):.4g}: "
-            f"the least loss has chosen lam = {best:g}; hold out more samples, or take validation='leave-one-out'.",
+            f"{len(tied)} of {len(regs)} values of lam, up to the largest one, have the same "
+            f"validation accuracy, {max(accuracies):.4g}: "
+            f"the least loss has chosen lam = {best:g}; hold out more samples, or take "
+            "validation='leave-one-out'.",
             stacklevel=4,
         )
     return best
 
 
 def parts(labels, key, val_fraction, validation, candidates):
-    """Rows to train on and rows held out, each ascending; never all rows of a class are held out."""
+    """Rows to train on and rows held out, each ascending; never all rows of a class."""
     n = len(labels)
     if validation == "leave-one-out":
         return np.arange(n), np.arange(0)
@@ -73,14 +86,17 @@ def parts(labels, key, val_fraction, validation, candidates):
         train, val = np.sort(np.append(train, kept)), np.setdiff1d(val, kept)
     if len(val) == 0 and candidates > 1:
         raise ValueError(
-            f"val_fraction = {val_fraction} of {n} samples leaves none to validate on; that part needs samples "
+            f"val_fraction = {val_fraction} of {n} samples leaves none to validate on; that part "
+            "needs samples "
             "when lam is to be chosen."
         )
     return train, val
 
 
 def _stratified(labels, key, count):
-    """`count` rows held out, of every class its share, rounded so that the largest remainders are rounded up."""
+    """`count` rows held out, of every class its share, rounded so that the largest remainders are
+    rounded up.
+    """
     sizes = np.bincount(labels)
     share = sizes * (count / len(labels))
     held = share.astype(int)
@@ -93,8 +109,8 @@ def _stratified(labels, key, count):
 def left_out(path, rows, regs) -> list[tuple[float, float]]:
     r"""Accuracy and mean squared error for each lam, each sample judged by the model of all others.
 
-    Without its sample, a fitted row f_i = W phi_i becomes f_i - h_i / (1 - h_i) (y_i - f_i), h_i = phi_i^T (G + lam I)^{-1} phi_i: the
-    residual grows by 1 / (1 - h_i).
+    Without its sample, a fitted row f_i = W phi_i becomes f_i - h_i / (1 - h_i) (y_i - f_i), h_i =
+    phi_i^T (G + lam I)^{-1} phi_i: the residual grows by 1 / (1 - h_i).
 
     Args:
         path: the `RidgePath` of all samples.
@@ -109,8 +125,10 @@ def left_out(path, rows, regs) -> list[tuple[float, float]]:
         y, rest = np.eye(k, dtype=rotated.dtype)[truth], 1 - (rotated**2) @ filters.T
         if (lost := (rest <= negligible(vectors.shape, rest.dtype)).any(axis=0)).any():
             raise ValueError(
-                f"leave-one-out has no digits left at reg = {max(np.array(regs)[lost]):g}, where the model goes through single samples "
-                f"in {rest.dtype}: leave such small values out of regs{'' if rest.dtype == np.float64 else ', or compute in float64'}."
+                f"leave-one-out has no digits left at reg = {max(np.array(regs)[lost]):g}, where "
+                "the model goes through single samples "
+                f"in {rest.dtype}: leave such small values out of "
+                f"regs{'' if rest.dtype == np.float64 else ', or compute in float64'}."
             )
         for i, scale in enumerate(filters):
             residual = (y - rotated @ (c * scale).T) / rest[:, i : i + 1]

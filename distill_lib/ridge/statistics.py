@@ -36,7 +36,10 @@ class RidgeStats(eqx.Module):
     @classmethod
     @door()
     def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
-        """Statistics of one chunk. Raises: ValueError for shapes that do not fit or entries that are not finite."""
+        """Statistics of one chunk.
+
+        Raises: ValueError for shapes that do not fit or entries that are not finite.
+        """
         sums = _sums(features.shape[1], targets.shape[1], features.dtype)
         sums.add(features, targets, len(features))
         return cls(*sums.whole())
@@ -51,9 +54,11 @@ class RidgeStats(eqx.Module):
         feature_map: FeatureMap,
         normalisation: Preprocessing,
     ) -> Self:
-        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once in batches.
+        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once
+        in batches.
 
-        Raises: ValueError for labels out of range or not one per image, images of the wrong shape or not finite.
+        Raises: ValueError for labels out of range or not one per image, images of the wrong shape
+            or not finite.
         """
         images = normalisation.opened(images)
         checks.labels("labels", labels, classes, count=len(images), every=False)
@@ -61,9 +66,17 @@ class RidgeStats(eqx.Module):
 
     @classmethod
     def of_rows(
-        cls, images, rows, labels, classes: int, feature_map: FeatureMap, normalisation: Preprocessing
+        cls,
+        images,
+        rows,
+        labels,
+        classes: int,
+        feature_map: FeatureMap,
+        normalisation: Preprocessing,
     ) -> Self:
-        """As `of_images`, of the images of some ascending rows (None: all), with a label for each of them; checked before."""
+        """As `of_images`, of the images of some ascending rows (None: all), with a label for each
+        of them; checked before.
+        """
         sums = _sums(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
         for batch, truth in padded(images, labels, normalisation, rows):
             sums.add(*samples_of(feature_map, normalisation, batch, truth, classes))
@@ -75,7 +88,8 @@ class RidgeStats(eqx.Module):
         """Statistics of both chunks together. Raises: ValueError if they have different p or k."""
         if self.cross.shape != other.cross.shape:
             raise ValueError(
-                f"statistics of shapes (k, p) = {self.cross.shape} and {other.cross.shape} do not add up; they must be of one model."
+                f"statistics of shapes (k, p) = {self.cross.shape} and {other.cross.shape} do not "
+                "add up; they must be of one model."
             )
         return jax.tree.map(jnp.add, self, other)
 
@@ -86,26 +100,36 @@ class RidgeStats(eqx.Module):
     @door()
     def loss(self, weights: Float[Array, "k p"], reg: float = 0.0) -> Float[Array, ""]:
         """||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
-        fit = jnp.vdot(weights @ self.gram, weights) - 2 * jnp.vdot(weights, self.cross) + self.label_sq
+        fit = (
+            jnp.vdot(weights @ self.gram, weights)
+            - 2 * jnp.vdot(weights, self.cross)
+            + self.label_sq
+        )
         return fit + reg * jnp.vdot(weights, weights)
 
     @door()
     def solve(self, reg: float) -> Float[Array, "k p"]:
-        """W = C (G + reg I)^{-1} for one reg > 0 by Cholesky; for many, or reg = 0, use `RidgePath`.
+        """W = C (G + reg I)^{-1} for one reg > 0 by Cholesky; for many, or reg = 0, use
+        `RidgePath`.
 
         Raises: ValueError if G + reg I is not numerically positive definite.
         """
-        factor = jax.scipy.linalg.cho_factor(self.gram + reg * jnp.eye(len(self.gram), dtype=self.gram.dtype))
+        factor = jax.scipy.linalg.cho_factor(
+            self.gram + reg * jnp.eye(len(self.gram), dtype=self.gram.dtype)
+        )
         weights = jax.scipy.linalg.cho_solve(factor, self.cross.T).T
         if not bool(jnp.isfinite(weights).all()):
             raise ValueError(
-                f"G + reg I is not positive definite at reg = {reg:.3g}; use a larger reg or RidgePath."
+                f"G + reg I is not positive definite at reg = {reg:.3g}; use a larger reg or "
+                "RidgePath."
             )
         return weights
 
 
 class HostSums:
-    """G, C, ||Y||^2 and n in main memory: BLAS multiplies in double precision about twice as fast as XLA on a CPU.
+    """G, C, ||Y||^2 and n in main memory:
+
+    BLAS multiplies in double precision about twice as fast as XLA on a CPU.
 
     Of G the lower triangle only, in strips, which costs half the products; `whole` mirrors it.
     """

@@ -29,7 +29,8 @@ def _record(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 class DistilledSet(eqx.Module):
-    """Support points, their labels, and the model class they are for: a feature map, or a kernel that has none.
+    """Support points, their labels, and the model class they are for: a feature map, or a kernel
+    that has none.
 
     Attributes:
         points: (m, d) network inputs X_S, normalised.
@@ -37,7 +38,8 @@ class DistilledSet(eqx.Module):
         reg_s: lam_S, the ridge parameter to train with.
         feature_map: phi; None for a set made for a kernel.
         normalisation: from images to network inputs; its inverse shows the points as images.
-        label_convention: what the labels are, in words ("one-hot", "W phi_{lam_S}(Xh)", "W phi_{lam_S}(X_S)", "one-hot - 1/k").
+        label_convention: what the labels are, in words ("one-hot", "W phi_{lam_S}(Xh)", "W
+            phi_{lam_S}(X_S)", "one-hot - 1/k").
         construction: which theorem or method made the set.
         provenance: how it was made and how exactly it carries its model; kept as plain JSON values.
         kernel: the kernel it was made for, where there is no feature map.
@@ -55,18 +57,22 @@ class DistilledSet(eqx.Module):
 
     def __check_init__(self) -> None:
         phi, kernel = self.feature_map, self.kernel
-        checks.matrix("points", self.points, cols=self.normalisation.dim if phi is None else phi.dim_in)
+        checks.matrix(
+            "points", self.points, cols=self.normalisation.dim if phi is None else phi.dim_in
+        )
         checks.matrix("labels", self.labels, rows=len(self.points))
         if not np.size(self.points) or not np.size(self.labels):
             raise ValueError("a distilled set needs at least one point and one label for each.")
         checks.reg("reg_s", self.reg_s)
         if phi is not None and kernel is not None:
             raise ValueError(
-                "a set is for a feature map or for a kernel; give one of them, the other being None."
+                "a set is for a feature map or for a kernel; give one of them, the other being "
+                "None."
             )
         if kernel is not None and kernel.shape != self.normalisation.shape:
             raise ValueError(
-                f"the kernel takes images of shape {kernel.shape}, but the set holds {self.normalisation.shape}."
+                f"the kernel takes images of shape {kernel.shape}, but the set holds "
+                f"{self.normalisation.shape}."
             )
         if phi is not None and self.normalisation.dim != phi.dim_in:
             raise ValueError(
@@ -75,10 +81,14 @@ class DistilledSet(eqx.Module):
             )
 
     def model(self) -> RidgeModel:
-        """The model that training on this set gives: W_S = Y_S phi_{lam_S}(X_S)^+. Raises: ValueError without a feature map."""
+        """The model that training on this set gives:
+
+        W_S = Y_S phi_{lam_S}(X_S)^+. Raises: ValueError without a feature map.
+        """
         if self.feature_map is None:
             raise ValueError(
-                "this set has no feature map, hence no weights; take scores or predict with its kernel, or regression.scores "
+                "this set has no feature map, hence no weights; take scores or predict with its "
+                "kernel, or regression.scores "
                 "with any other."
             )
         weights = recovered_weights(self.feature_map(self.points), self.labels, self.reg_s)
@@ -86,10 +96,13 @@ class DistilledSet(eqx.Module):
         return RidgeModel(weights, self.feature_map, self.normalisation, self.reg_s, (), ())
 
     def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
-        """W_S phi(x), or K(x, X_S) (K_SS + lam_S I)^{-1} Y_S, for images (n, h, w, c). To predict more than once, keep `model()`.
+        """W_S phi(x), or K(x, X_S) (K_SS + lam_S I)^{-1} Y_S, for images (n, h, w, c).
+
+        To predict more than once, keep `model()`.
 
         Args:
-            white: the pixel value that is white in these images, where it is not that of the set's normalisation.
+            white: the pixel value that is white in these images, where it is not that of the set's
+                normalisation.
         Raises: ValueError without a feature map and a kernel, or for images of the wrong shape.
         """
         if self.kernel is None:
@@ -106,22 +119,30 @@ class DistilledSet(eqx.Module):
         return np.argmax(np.asarray(self.scores(images, white)), axis=1)
 
     def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
-        """Fraction of images (n, h, w, c) that the set's model classifies as labelled. Args and Raises: as `scores`."""
+        """Fraction of images (n, h, w, c) that the set's model classifies as labelled.
+
+        Args and Raises: as `scores`.
+        """
         truth = checks.indices("labels", labels, count=len(images))
         return float(np.mean(self.predict(images, white) == truth))
 
     def images(self) -> Float[Array, "m h w c"]:
-        """The points as images in pixel values; distilled from noise they leave 0..pixel_max freely."""
+        """The points as images in pixel values; distilled from noise they leave 0..pixel_max
+        freely.
+        """
         return self.normalisation.inverse(self.points)
 
     def picture(self, columns: int = 10, **options) -> UInt8[np.ndarray, "height width 3"]:
-        """The points as a grid; options are those of `pictures.picture_grid`, `pictures.save_picture` writes it."""
+        """The points as a grid; options are those of `pictures.picture_grid`,
+        `pictures.save_picture` writes it.
+        """
         return picture_grid(self.images(), columns, **options)
 
     def save(self, path: str | Path) -> None:
         """Write one npz file without pickles, at once or not at all.
 
-        Raises: ValueError for a part that a file cannot keep, OSError if it cannot be written; nothing is left then.
+        Raises: ValueError for a part that a file cannot keep, OSError if it cannot be written;
+            nothing is left then.
         """
         phi, arrays = packing.pack_feature_map(self.feature_map)
         normalisation, more = packing.pack_preprocessing(self.normalisation)
@@ -141,9 +162,11 @@ class DistilledSet(eqx.Module):
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote; predictions are the same.
 
-        The header is read first, then the arrays that it names, once their types and shapes are found to fit.
+        The header is read first, then the arrays that it names, once their types and shapes are
+        found to fit.
 
-        Raises: ValueError if the file cannot be read, is no distilled set, or is of a newer version.
+        Raises: ValueError if the file cannot be read, is no distilled set, or is of a newer
+            version.
         """
         remedy = "give a file written by DistilledSet.save"
         with _refusing(path, "a distilled set", remedy), npz.opened(path) as file:
@@ -175,25 +198,27 @@ class DistilledSet(eqx.Module):
     ) -> Self:
         """A set released by others, from an npz file with `images` and `labels` and nothing else.
 
-        Images are (m, c, h, w), (m, h, w, c), (m, d), or (m, h, w) where c = 1. Labels are (m, k), or m
-        class indices, which become one-hot. What a file does not tell has to be stated: how its images
-        were preprocessed.
+        Images are (m, c, h, w), (m, h, w, c), (m, d), or (m, h, w) where c = 1. Labels are (m, k),
+        or m class indices, which become one-hot. What a file does not tell has to be stated: how
+        its images were preprocessed.
 
         Args:
             normalisation: from images to network inputs.
-            pixels: whether the file holds pixel values, white at `normalisation.pixel_max`, or network
-                inputs, preprocessed already; a warning says if the other seems to be the case.
+            pixels: whether the file holds pixel values, white at `normalisation.pixel_max`, or
+                network inputs, preprocessed already; a warning says if the other seems to be the
+                case.
             channels: where the channels stand, if the shape of the images does not show it.
             classes: k, if class indices leave a class out.
             kernel: the kernel to evaluate with.
             reg_s: lam_S.
             label_convention, construction: in words; class indices are "one-hot".
-        Raises: ValueError if the file cannot be read without pickles, lacks an array, holds another, or
-            one is not finite, real or of such a shape.
+        Raises: ValueError if the file cannot be read without pickles, lacks an array, holds
+            another, or one is not finite, real or of such a shape.
         """
         h, w, c = normalisation.shape
         remedy = (
-            f"give an npz file with arrays images (m, {c}, {h}, {w}) or (m, {h}, {w}, {c}) and labels (m, k), "
+            f"give an npz file with arrays images (m, {c}, {h}, {w}) or (m, {h}, {w}, {c}) and "
+            "labels (m, k), "
             "or m class indices, of finite numbers"
         )
         with _refusing(path, "images and labels", remedy), npz.opened(path) as file:
@@ -201,11 +226,22 @@ class DistilledSet(eqx.Module):
             labels, one_hot = released.labels(file, len(images), classes)
             if one_hot and label_convention == "as released":
                 label_convention = "one-hot"
-            points = normalisation(images) if pixels else np.moveaxis(images, 3, 1).reshape(len(images), -1)
+            points = (
+                normalisation(images)
+                if pixels
+                else np.moveaxis(images, 3, 1).reshape(len(images), -1)
+            )
             made = cls(
-                jnp.asarray(points), jnp.asarray(labels.astype(normalisation.dtype)), reg_s, None, normalisation,
-                label_convention, construction, {"file": Path(path).name}, kernel,
-            )  # fmt: skip
+                jnp.asarray(points),
+                jnp.asarray(labels.astype(normalisation.dtype)),
+                reg_s,
+                None,
+                normalisation,
+                label_convention,
+                construction,
+                {"file": Path(path).name},
+                kernel,
+            )
         if hint := released.pixels_hint(images, normalisation, pixels):
             warnings.warn(f"{path}: {hint}", stacklevel=2)
         return made
@@ -216,13 +252,16 @@ def _refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}.") from error
+        raise ValueError(
+            f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}."
+        ) from error
 
 
 def _within(name: str, values: Array) -> Array:
     if not bool(jnp.isfinite(values).all()):
         raise ValueError(
-            f"{name} leave the range of {values.dtype}: points, feature map or normalisation are too large or "
+            f"{name} leave the range of {values.dtype}: points, feature map or normalisation are "
+            "too large or "
             "too small."
         )
     return values

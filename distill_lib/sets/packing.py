@@ -1,4 +1,6 @@
-"""The parts of a distilled set as plain values and named arrays, and back: what its file is made of."""
+"""The parts of a distilled set as plain values and named arrays, and back: what its file is made
+of.
+"""
 
 import dataclasses
 import json
@@ -39,21 +41,28 @@ _HEADER = {
 
 
 def header_text(header: dict[str, Any], arrays: Arrays) -> str:
-    """A header as JSON, with the type and shape of every array. Raises: ValueError for what `load` would refuse."""
+    """A header as JSON, with the type and shape of every array.
+
+    Raises: ValueError for what `load` would refuse.
+    """
     described = {name: [array.dtype.name, list(array.shape)] for name, array in arrays.items()}
     content = {"format": FORMAT, "version": VERSION, "arrays": described}
     content |= {name: plain(name, value) for name, value in header.items()}
     try:
         check_shapes(unpack(entries("", content, _HEADER), arrays.__getitem__))
     except ValueError as error:
-        raise ValueError(f"the set cannot be saved, since `load` would refuse it: {error}.") from error
+        raise ValueError(
+            f"the set cannot be saved, since `load` would refuse it: {error}."
+        ) from error
     return json.dumps(content, allow_nan=False)
 
 
 def read_header(file: Npz) -> dict[str, Any]:
-    """The header of a set's file, its entries of the right types, and every array as it says; no array is read.
+    """The header of a set's file, its entries of the right types, and every array as it says; no
+    array is read.
 
-    Raises: ValueError if it is none, of an unknown version, or if the arrays are not those that it describes.
+    Raises: ValueError if it is none, of an unknown version, or if the arrays are not those that it
+        describes.
     """
     text = file.text("header")
     try:
@@ -82,7 +91,10 @@ def _check_described(file: Npz, described: dict[str, Any]) -> None:
 
 
 def unpack(header: dict[str, Any], array: Array) -> dict[str, Any]:
-    """The arguments of a `DistilledSet`. Raises: ValueError that names the entry which `save` did not write."""
+    """The arguments of a `DistilledSet`.
+
+    Raises: ValueError that names the entry which `save` did not write.
+    """
     return {
         "points": array("points"),
         "labels": array("labels"),
@@ -103,9 +115,12 @@ def check_shapes(parts: dict[str, Any]) -> None:
     m = points.shape[0] if points.shape else 0
     for name, of, wanted in (("points", points, ("any", d)), ("labels", labels, (m, "any"))):
         fits = len(of.shape) == 2 and 0 not in of.shape
-        if not fits or any(want not in ("any", size) for want, size in zip(wanted, of.shape, strict=True)):
+        if not fits or any(
+            want not in ("any", size) for want, size in zip(wanted, of.shape, strict=True)
+        ):
             raise ValueError(
-                f"{name} has shape {of.shape}, but a matrix of shape ({wanted[0]}, {wanted[1]}) is needed"
+                f"{name} has shape {of.shape}, but a matrix of shape ({wanted[0]}, {wanted[1]}) is "
+                "needed"
             )
     if phi is None:
         return
@@ -122,13 +137,17 @@ def check_shapes(parts: dict[str, Any]) -> None:
 
 
 def pack_feature_map(phi: FeatureMap | None) -> tuple[dict[str, Any], Arrays]:
-    """A feature map, or that there is none (a tuple of arrays counts its entries). Raises: ValueError for a map `load` would not know."""
+    """A feature map, or that there is none (a tuple of arrays counts its entries).
+
+    Raises: ValueError for a map `load` would not know.
+    """
     if phi is None:
         return {"kind": "none"}, {}
     kind = type(phi).__name__
     if KINDS.get(kind) is not type(phi):
         raise ValueError(
-            f"the feature map {kind} cannot be saved, since `load` would not know it; known are {', '.join(KINDS)}."
+            f"the feature map {kind} cannot be saved, since `load` would not know it; known are "
+            f"{', '.join(KINDS)}."
         )
     values: dict[str, Any] = {"kind": kind}
     arrays: Arrays = {}
@@ -177,7 +196,9 @@ def unpack_feature_map(values: dict[str, Any], array: Array) -> FeatureMap | Non
 def pack_preprocessing(preprocessing: Preprocessing) -> tuple[dict[str, Any], Arrays]:
     """The numbers of the standardisation, and of the whitening after it where there is one."""
     if isinstance(preprocessing, Whitening):
-        arrays = {f"whitening.{name}": np.asarray(getattr(preprocessing, name)) for name in _WHITENING}
+        arrays = {
+            f"whitening.{name}": np.asarray(getattr(preprocessing, name)) for name in _WHITENING
+        }
         values, _ = pack_preprocessing(preprocessing.normalisation)
         return values | {"whitening": True}, arrays
     return dataclasses.asdict(preprocessing) | {"dtype": jnp.dtype(preprocessing.dtype).name}, {}
@@ -201,7 +222,8 @@ def pack_kernel(kernel: InfiniteWidth | None) -> dict[str, Any] | None:
         return None
     if type(kernel) is not InfiniteWidth:
         raise ValueError(
-            f"the kernel {type(kernel).__name__} cannot be saved, since `load` would not know it; known is InfiniteWidth."
+            f"the kernel {type(kernel).__name__} cannot be saved, since `load` would not know it; "
+            "known is InfiniteWidth."
         )
     return dataclasses.asdict(kernel)
 

@@ -16,7 +16,10 @@ _APART, _NEAR = 5, 2.5  # factors between root mean squares: of another range, o
 def images(
     file: Npz, normalisation: Preprocessing, channels: Channels | None
 ) -> Float[np.ndarray, "m h w c"]:
-    """The file's images, channel last; its shapes are checked before they are read. Raises: Unreadable."""
+    """The file's images, channel last; its shapes are checked before they are read.
+
+    Raises: Unreadable.
+    """
     file.only({"images", "labels"}, "a released set")
     h, w, c = normalisation.shape
     m, *shape = file.check("images").shape or (0,)
@@ -26,21 +29,28 @@ def images(
     if not m or not fitting:
         stated = f", or have their channels {channels}" if channels else ""
         raise Unreadable(
-            f"images have shape {(m, *shape)}, which is none of {h} x {w} pixels and {c} channels{stated}"
+            f"images have shape {(m, *shape)}, which is none of {h} x {w} pixels and {c} "
+            f"channels{stated}"
         )
     if len(fitting) > 1 and c > 1:
         raise Unreadable(
-            f"images of shape {(m, *shape)} may have their channels first or last; state channels='first' or 'last'"
+            f"images of shape {(m, *shape)} may have their channels first or last; state "
+            "channels='first' or 'last'"
         )
     values = file.read("images").astype(normalisation.dtype, copy=False)
     checks.finite("images", values)  # float64 may not fit into float32
     return (
-        np.moveaxis(values.reshape(m, c, h, w), 1, 3) if fitting[0] == "first" else values.reshape(m, h, w, c)
+        np.moveaxis(values.reshape(m, c, h, w), 1, 3)
+        if fitting[0] == "first"
+        else values.reshape(m, h, w, c)
     )
 
 
 def labels(file: Npz, m: int, classes: int | None) -> tuple[Float[np.ndarray, "m k"], bool]:
-    """The labels of m images, and whether they are the one-hot rows of class indices. Raises: ValueError."""
+    """The labels of m images, and whether they are the one-hot rows of class indices.
+
+    Raises: ValueError.
+    """
     claim = file.check("labels")
     if claim.dtype.kind == "f" or claim.shape not in ((m,), (m, 1)):
         return file.read("labels", shape=(m, None)), False
@@ -49,20 +59,26 @@ def labels(file: Npz, m: int, classes: int | None) -> tuple[Float[np.ndarray, "m
         classes = min(int(index.max()) + 1, m)
         if set(index.tolist()) != set(range(classes)):
             raise Unreadable(
-                f"the class indices {index.min()}..{index.max()} leave classes out; state how many there are with classes="
+                f"the class indices {index.min()}..{index.max()} leave classes out; state how many "
+                "there are with classes="
             )
     checks.labels("labels", index, classes, every=False)
     return np.eye(classes)[index], True
 
 
-def pixels_hint(values: Float[np.ndarray, "m h w c"], normalisation: Preprocessing, pixels: bool) -> str:
-    """What to say if the images have the size of network inputs but were said to be pixels, or the reverse; else ''.
+def pixels_hint(
+    values: Float[np.ndarray, "m h w c"], normalisation: Preprocessing, pixels: bool
+) -> str:
+    """What to say if the images have the size of network inputs but were said to be pixels, or the
+    reverse; else ''.
 
-    Pixels have a root mean square of about pixel_max sqrt(mean^2 + std^2), network inputs of about 1.
+    Pixels have a root mean square of about pixel_max sqrt(mean^2 + std^2), network inputs of about
+    1.
     """
     first = normalisation.normalisation if isinstance(normalisation, Whitening) else normalisation
     usual = {
-        True: first.pixel_max * float(np.sqrt(np.mean(np.square(first.mean) + np.square(first.std)))),
+        True: first.pixel_max
+        * float(np.sqrt(np.mean(np.square(first.mean) + np.square(first.std)))),
         False: 1.0,
     }
     size = float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
@@ -74,6 +90,8 @@ def pixels_hint(values: Float[np.ndarray, "m h w c"], normalisation: Preprocessi
         return ""
     names = {True: "pixel values", False: "network inputs"}
     return (
-        f"the root mean square of its images is {size:.3g}, as for {names[not pixels]} (about {usual[not pixels]:.3g}); "
-        f"pixels={pixels} takes them for {names[pixels]} (about {usual[pixels]:.3g}), so try pixels={not pixels}."
+        f"the root mean square of its images is {size:.3g}, as for {names[not pixels]} (about "
+        f"{usual[not pixels]:.3g}); "
+        f"pixels={pixels} takes them for {names[pixels]} (about {usual[pixels]:.3g}), so try "
+        f"pixels={not pixels}."
     )

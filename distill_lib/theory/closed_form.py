@@ -1,11 +1,13 @@
 r"""Distilled sets in closed form: Theorems 4.1, 4.2 and 5.1, Corollary 4.1.1.
 
-Everything is about two equations. With W the original model, Y_S the labels and F the support features,
+Everything is about two equations. With W the original model, Y_S the labels and F the support
+features,
 
 .. math:: Y_S\,D = W, \qquad \phi_{\lambda_S}(X_S)^+ = D .
 
 The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the second is solved by
-`pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and features (m, p).
+`pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and
+features (m, p).
 """
 
 from typing import NamedTuple
@@ -31,14 +33,18 @@ from distill_lib.theory.conditions import enough_points
 
 @door()
 def label_svd(labels: Float[Array, "m k"]) -> Svd:
-    """Decomposition of the labels. Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes."""
+    """Decomposition of the labels.
+
+    Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes.
+    """
     m, k = labels.shape
     enough_points(m, k)
     y = svd(np.asarray(labels))  # few columns: not worth compiling a program
     if len(y.s) < k:
         raise ValueError(
             f"the labels Y_S have rank {len(y.s)}, but Theorem 4.1 needs rank k = {k}; "
-            "make sure that every class has a support point and that no label column repeats another."
+            "make sure that every class has a support point and that no label column repeats "
+            "another."
         )
     return y
 
@@ -70,9 +76,13 @@ def _with_free_part(y_pinv, weights, labels, z):
 
 @door()
 def realistic_matrix(
-    weights: Float[Array, "k p"], labels: Float[Array, "m k"], real: Float[Array, "m p"], reg_s: float = 0.0
+    weights: Float[Array, "k p"],
+    labels: Float[Array, "m k"],
+    real: Float[Array, "m p"],
+    reg_s: float = 0.0,
 ) -> Float[Array, "m p"]:
-    """The D of Theorem 4.1 nearest to the real data's phi_{lam_S}(Xh)^+ in Frobenius norm (Corollary 4.1.1).
+    """The D of Theorem 4.1 nearest to the real data's phi_{lam_S}(Xh)^+ in Frobenius norm
+    (Corollary 4.1.1).
 
     Args: as `recovery_matrix`, with real: (m, p) features of real samples.
     Raises: as `recovery_matrix`.
@@ -81,11 +91,14 @@ def realistic_matrix(
 
 
 @door()
-def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs = "+") -> Float[Array, "m p"]:
-    """Support features phi(X_S) with phi_{reg_s}(X_S)^+ = D (Theorem 4.1 for LRR, Theorem 5.1 for KRR).
+def support_features(
+    d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs = "+"
+) -> Float[Array, "m p"]:
+    """Support features phi(X_S) with phi_{reg_s}(X_S)^+ = D (Theorem 4.1 for LRR, Theorem 5.1 for
+    KRR).
 
-    With D = V diag(s') U^T the features are V diag(s) U^T, s = (1 +- sqrt(1 - 4 reg_s s'^2)) / (2 s') where s' > 0
-    and 0 elsewhere; at reg_s = 0 they are D^+ (transposed to samples as rows).
+    With D = V diag(s') U^T the features are V diag(s) U^T, s = (1 +- sqrt(1 - 4 reg_s s'^2)) / (2
+    s') where s' > 0 and 0 elsewhere; at reg_s = 0 they are D^+ (transposed to samples as rows).
 
     Args:
         d: (m, p) from `recovery_matrix` or `realistic_matrix`.
@@ -93,7 +106,8 @@ def support_features(d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs =
         branch: the root, "+", "-" or +-1 per nonzero singular value of D^+ in descending order.
     Raises: ValueError if reg_s is above its bound; the message gives the bound.
     """
-    # From the singular values of D itself: those of a stored D^+ have lost condition(D) in accuracy.
+    # From the singular values of D itself: those of a stored D^+ have lost condition(D) in
+    # accuracy.
     target = svd(d).inverse()
     return target.with_values(roots(target.s, reg_s, branch))
 
@@ -103,7 +117,8 @@ class Choices(NamedTuple):
 
     Attributes:
         z: (m, p) the free matrix Z.
-        branch: (r,) +1 or -1 for each nonzero singular value of D^+ in descending order, as `support_features` takes it.
+        branch: (r,) +1 or -1 for each nonzero singular value of D^+ in descending order, as
+            `support_features` takes it.
     """
 
     z: Float[Array, "m p"]
@@ -114,14 +129,16 @@ class Choices(NamedTuple):
 def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     """The Z and the roots by which Theorem 4.1 produces given support features: its "only if".
 
-    Z = phi_{reg_s}(X_S)^+ gives D = Z for any labels of rank k, and the root is "+" where s^2 >= reg_s. With the
-    W_S of any such labels, `support_features(recovery_matrix(W_S, labels, z), reg_s, branch)` are the features again.
+    Z = phi_{reg_s}(X_S)^+ gives D = Z for any labels of rank k, and the root is "+" where s^2 >=
+    reg_s. With the W_S of any such labels, `support_features(recovery_matrix(W_S, labels, z),
+    reg_s, branch)` are the features again.
 
     Args:
         features: (m, p) any support features.
         reg_s: lam_S they are trained with.
-    Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D has a repeated singular value,
-        its decomposition is not unique, and D does not tell which of its vectors took which root.
+    Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D
+        has a repeated singular value, its decomposition is not unique, and D does not tell which of
+        its vectors took which root.
     """
     f = svd(features)
     if reg_s == 0:
@@ -134,8 +151,10 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     if (equal & (np.diff(branch) != 0)).any():
         at = order[int(np.argmax(equal & (np.diff(branch) != 0)))]
         raise ValueError(
-            f"the features have the singular values {f.s[at]:.6g} and reg_s / {f.s[at]:.6g} both, which have the same image; "
-            "the support set is one of Theorem 4.1, but D alone does not say which root belongs to which direction."
+            f"the features have the singular values {f.s[at]:.6g} and reg_s / {f.s[at]:.6g} both, "
+            "which have the same image; "
+            "the support set is one of Theorem 4.1, but D alone does not say which root belongs to "
+            "which direction."
         )
     return Choices(f.with_values(1 / mu), branch)
 
@@ -144,10 +163,11 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
 def support_rank(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> int:
-    """rank phi(X_S), for every lam_S and every root: rank W + rank(Q^T Z (I - W^+ W)), Q a basis of null(Y_S).
+    """rank phi(X_S), for every lam_S and every root: rank W + rank(Q^T Z (I - W^+ W)), Q a basis of
+    null(Y_S).
 
-    The exact version of Proposition 4.1: full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of Q^T Z that are
-    independent of each other and of them.
+    The exact version of Proposition 4.1: full rank min(m, p) takes k independent rows of W and
+    min(m, p) - k rows of Q^T Z that are independent of each other and of them.
 
     Args: as `recovery_matrix`. Raises: as `recovery_matrix`.
     """
@@ -175,9 +195,12 @@ def max_reg(d: Float[Array, "m p"]) -> float:
 def solved_labels(
     weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float = 0.0
 ) -> Float[Array, "m k"]:
-    """Labels for fixed support features (Theorem 4.2): Y_S = W phi_{lam_S}(X_S), of least recovery error.
+    """Labels for fixed support features (Theorem 4.2):
 
-    Exact iff the rows of W lie in the row space of phi_{lam_S}(X_S)^+, so always when m >= p and the features have rank p.
+    Y_S = W phi_{lam_S}(X_S), of least recovery error.
+
+    Exact iff the rows of W lie in the row space of phi_{lam_S}(X_S)^+, so always when m >= p and
+    the features have rank p.
     Raises: ValueError if shapes do not fit or an entry is not finite.
     """
     return regularised(features, reg_s) @ weights.T
@@ -205,6 +228,8 @@ def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"])
 
 @door()
 def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
-    """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its predictions."""
+    """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its
+    predictions.
+    """
     w, w_s = np.asarray(weights), np.asarray(recovered)
     return float(np.vdot(w, w_s) / (np.linalg.norm(w) * np.linalg.norm(w_s)))

@@ -9,7 +9,8 @@ def enough_points(m: int, k: int) -> None:
     """Raise ValueError unless m >= k: training on m points gives weights of rank at most m."""
     if m < k:
         raise ValueError(
-            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs m >= k."
+            f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs "
+            "m >= k."
         )
 
 

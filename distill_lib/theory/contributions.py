@@ -1,6 +1,7 @@
 r"""What each support point adds to a prediction, and what the prediction loses without it.
 
-A kernel regression is a sum over its support points. With M = (K_SS + lam_S I)^{-1} and alpha = M Y_S, samples as rows,
+A kernel regression is a sum over its support points. With M = (K_SS + lam_S I)^{-1} and alpha = M
+Y_S, samples as rows,
 
 .. math:: f_c(x) = \sum_j K(x, x_j)\, \alpha_{jc} .
 """
@@ -32,10 +33,11 @@ class FeatureKernel(Kernel):
 
 @door()
 def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"]:
-    """M = (K_SS + lam_S I)^{-1}, the pseudoinverse for lam_S = 0; `M @ labels` are the coefficients alpha.
+    """M = (K_SS + lam_S I)^{-1}, the pseudoinverse for lam_S = 0; `M @ labels` are the coefficients
+    alpha.
 
-    At lam_S = 0 directions in which K_SS is zero to working precision are cut: they reach no prediction, and without them alpha is the
-    shortest of all that make the same model.
+    At lam_S = 0 directions in which K_SS is zero to working precision are cut: they reach no
+    prediction, and without them alpha is the shortest of all that make the same model.
 
     Args:
         k_ss: kernel matrix of the support points.
@@ -50,7 +52,9 @@ def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"
 
 
 @door()
-def contributions(k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]) -> Float[Array, "n m k"]:
+def contributions(
+    k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]
+) -> Float[Array, "n m k"]:
     """K(x, x_j) alpha_jc of each point j to each score f_c(x); summed over j they are the scores.
 
     Args:
@@ -65,23 +69,27 @@ def contributions(k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]) 
 def removals(
     k_ts: Float[Array, "n m"], m_inverse: Float[Array, "m m"], labels: Float[Array, "m k"]
 ) -> Float[Array, "n m k"]:
-    r"""f_c(x) - f_c^{-j}(x): what the score loses when the point j is removed and the rest trained again at the same lam_S.
+    r"""f_c(x) - f_c^{-j}(x): what the score loses when the point j is removed and the rest trained
+    again at the same lam_S.
 
     .. math:: f_c(x) - f_c^{-j}(x) = \frac{\alpha_{jc}}{M_{jj}} \sum_i K(x, x_i) M_{ij},
 
-    which is alpha_jc times the part of K(x, x_j) that the other points do not explain, K(x, x_j) - K(x, X_R) (K_RR + lam_S I)^{-1} K(X_R, x_j).
+    which is alpha_jc times the part of K(x, x_j) that the other points do not explain, K(x, x_j) -
+    K(x, X_R) (K_RR + lam_S I)^{-1} K(X_R, x_j).
 
     Args:
         k_ts: K(x, X_S).
         m_inverse: M, from `inverse`, of full rank.
         labels: Y_S.
-    Raises: ValueError for shapes that do not fit, or where M has not full rank: some points are dependent.
+    Raises: ValueError for shapes that do not fit, or where M has not full rank: some points are
+        dependent.
     """
     m = len(labels)
     values = jnp.linalg.eigvalsh(jnp.asarray(m_inverse))
     if not bool(values[0] > negligible((m,), values.dtype) * values[-1]):
         raise ValueError(
-            f"the kernel matrix of the {m} support points has not full rank, so what a removed point takes away is not "
+            f"the kernel matrix of the {m} support points has not full rank, so what a removed "
+            "point takes away is not "
             "determined by it; remove repeated or dependent points first."
         )
     unexplained = (k_ts @ m_inverse) / jnp.diag(m_inverse)
@@ -99,7 +107,9 @@ def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Arra
     """
     sizes, total = _sizes(parts)
     if not (checks.number(share) and 0 < share <= 1):
-        raise ValueError(f"share = {share!r} is no share of the contributions; it must be in (0, 1].")
+        raise ValueError(
+            f"share = {share!r} is no share of the contributions; it must be in (0, 1]."
+        )
     reached = jnp.cumsum(jnp.sort(sizes, axis=1)[:, ::-1], axis=1)
     # Rounding may leave the last sum below the whole.
     short = reached < share * (1 - 1e-12) * total[:, None]
@@ -110,7 +120,8 @@ def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Arra
 def cancellation(parts: Float[Array, "n m"]) -> Float[Array, " n"]:
     """Sum of the absolute contributions over the absolute value of their sum.
 
-    It is 1 where all points pull the same way, and large where the score is a small rest of large parts.
+    It is 1 where all points pull the same way, and large where the score is a small rest of large
+    parts.
 
     Args:
         parts: contributions of the points to one score of each input.
@@ -132,10 +143,12 @@ def _sizes(parts):
 def gathered(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], x: Float[Array, " p"]
 ) -> tuple[Float[Array, "m p"], Float[Array, "m k"]]:
-    """Another set with the same model for every lam_S, in which one point alone makes all scores of a given input.
+    """Another set with the same model for every lam_S, in which one point alone makes all scores of
+    a given input.
 
-    An orthogonal R mixes the samples, phi(X_S) R and Y_S R, and leaves phi(X_S) phi(X_S)^T and Y_S phi(X_S)^T alone, hence W_S. The
-    reflection here takes u = K(X_S, x) to a multiple of the first unit vector: K(x, x_j) = 0 for every other point.
+    An orthogonal R mixes the samples, phi(X_S) R and Y_S R, and leaves phi(X_S) phi(X_S)^T and Y_S
+    phi(X_S)^T alone, hence W_S. The reflection here takes u = K(X_S, x) to a multiple of the first
+    unit vector: K(x, x_j) = 0 for every other point.
 
     Args:
         features, labels: a support set, for a surjective phi.
@@ -145,7 +158,9 @@ def gathered(
     u = jnp.asarray(features) @ jnp.asarray(x)
     size = jnp.linalg.norm(u)
     if not bool(size > 0):
-        raise ValueError("the input is orthogonal to every support point, so there is no score to gather.")
+        raise ValueError(
+            "the input is orthogonal to every support point, so there is no score to gather."
+        )
     # Householder: R = I - 2 v v^T / v^T v with v = u + sign(u_1) ||u|| e_1.
     v = u.at[0].add(jnp.where(u[0] < 0, -size, size))
 

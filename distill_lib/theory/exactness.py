@@ -1,6 +1,7 @@
 """Whether a distilled set is what its theorem promises, as far as rounding lets one see.
 
-An inner product of n numbers is rounded by at most gamma = n eps of the sum of its terms' sizes; n is taken as max(d, p).
+An inner product of n numbers is rounded by at most gamma = n eps of the sum of its terms' sizes; n
+is taken as max(d, p).
 """
 
 import jax.numpy as jnp
@@ -21,13 +22,15 @@ def shortfall(
 ) -> str:
     """Why a set is not what its theorem promises; empty if it is, as far as rounding lets one see.
 
-    Where features f were wished and x = phi.inverse(f): ||phi(x) - f|| / ||f|| has to be below 1 and explained by rounding. The
-    features are known to gamma ||f||, and phi(x) to what it moves by when every coordinate of x moves by gamma of itself: a point
-    cannot be told better, and an inverse that is backward stable does as well. So a map whose inverse amplifies rounding passes, in
-    any precision, and one whose inverse is another map's does not.
+    Where features f were wished and x = phi.inverse(f): ||phi(x) - f|| / ||f|| has to be below 1
+    and explained by rounding. The features are known to gamma ||f||, and phi(x) to what it moves by
+    when every coordinate of x moves by gamma of itself: a point cannot be told better, and an
+    inverse that is backward stable does as well. So a map whose inverse amplifies rounding passes,
+    in any precision, and one whose inverse is another map's does not.
 
-    Where the points were given and labels solved for them (Theorem 4.2): the recovery error has to be explained by rounding of
-    W phi_{lam_S} phi_{lam_S}^+, gamma times the condition number of phi_{lam_S}; beyond that W has parts outside the span of the points.
+    Where the points were given and labels solved for them (Theorem 4.2): the recovery error has to
+    be explained by rounding of W phi_{lam_S} phi_{lam_S}^+, gamma times the condition number of
+    phi_{lam_S}; beyond that W has parts outside the span of the points.
 
     Args:
         made: phi(x).
@@ -39,8 +42,10 @@ def shortfall(
         if error <= _gamma(len(made), made) * (float(s[0] / s[-1]) if len(s) else 1.0):
             return ""
         return (
-            f"the features of these {len(made)} samples do not span the model's rows, and Theorem 4.2 is exact "
-            'only where they do: take more samples, or start "nearest", which moves them until they do.'
+            f"the features of these {len(made)} samples do not span the model's rows, and Theorem "
+            "4.2 is exact "
+            'only where they do: take more samples, or start "nearest", which moves them until '
+            "they do."
         )
     gamma = _gamma(phi.dim_in, made)
     signs = np.random.default_rng(0).choice((-1.0, 1.0), points.shape).astype(points.dtype)
@@ -49,13 +54,16 @@ def shortfall(
     rounding = gamma + float(jnp.linalg.norm(phi(points * (1 + gamma * signs)) - made)) / size
     if gap <= rounding and gap < 1:
         return ""
-    cause = (
-        f"phi(inverse(f)) differs from f by {gap:.2g} of its norm, and rounding explains {rounding:.1g}: "
-        "correct the inverse"
-        if gap > rounding
-        else f"rounding makes of it what differs from f by {gap:.2g} of its norm: compute in float64, "
-        "or take another map"
-    )
+    if gap > rounding:
+        cause = (
+            f"phi(inverse(f)) differs from f by {gap:.2g} of its norm, and rounding explains "
+            f"{rounding:.1g}: correct the inverse"
+        )
+    else:
+        cause = (
+            f"rounding makes of it what differs from f by {gap:.2g} of its norm: compute in "
+            "float64, or take another map"
+        )
     return f"{type(phi).__name__}.inverse is no right inverse of the map here; {cause}."
 
 

@@ -1,8 +1,9 @@
 r"""Exact distilled sets of which many pixels are held at prescribed values, noise for instance.
 
-Training on points X_S (columns) with labels Y_S = W X_{lam_S} gives W iff X_S C = Q for some C, where Q is an orthonormal basis of
-range(W^T). Each pixel has k equations of its own, one row of X_S C = Q, and unknowns of its own, the points in which it is free; the
-m k numbers C are common to all. `held_set` solves for both.
+Training on points X_S (columns) with labels Y_S = W X_{lam_S} gives W iff X_S C = Q for some C,
+where Q is an orthonormal basis of range(W^T). Each pixel has k equations of its own, one row of X_S
+C = Q, and unknowns of its own, the points in which it is free; the m k numbers C are common to all.
+`held_set` solves for both.
 """
 
 import jax
@@ -33,9 +34,11 @@ def balanced_mask(key: PRNGKeyArray, m: int, pixels: int, count: int) -> Bool[np
 
 
 def lacking_equations(held: Bool[np.ndarray, "m d"], outputs: int) -> int:
-    """sum_i (k - f_i)_+, f_i the number of points in which pixel i is free: the conditions that held pixels set on C.
+    """sum_i (k - f_i)_+, f_i the number of points in which pixel i is free: the conditions that
+    held pixels set on C.
 
-    At 0 an exact set exists whatever the held values are, and above m k none does, for almost all held values.
+    At 0 an exact set exists whatever the held values are, and above m k none does, for almost all
+    held values.
 
     Args:
         outputs: k.
@@ -46,9 +49,11 @@ def lacking_equations(held: Bool[np.ndarray, "m d"], outputs: int) -> int:
 
 
 def largest_share(outputs: int, pixels: int, m: int) -> float:
-    """1 - (k/m)(1 - m/d), the largest share of entries that a mask can hold with an exact set for almost all held values.
+    """1 - (k/m)(1 - m/d), the largest share of entries that a mask can hold with an exact set for
+    almost all held values.
 
-    Such a mask holds m pixels in all points, and the others in m - k of them. More held entries are more than m k `lacking_equations`.
+    Such a mask holds m pixels in all points, and the others in m - k of them. More held entries are
+    more than m k `lacking_equations`.
 
     Raises: ValueError unless 0 < k <= m <= d.
     """
@@ -65,12 +70,15 @@ def held_set(
     penalty: float,
     reg_s: float = 0.0,
 ) -> Nearest:
-    """A set that carries W exactly under the linear map, with the entries of `start` wherever `held` says so.
+    """A set that carries W exactly under the linear map, with the entries of `start` wherever
+    `held` says so.
 
-    Solves X_S C = Q for the free entries and C together, by damped Gauss-Newton steps of least ||dX||_F^2 + penalty^2 ||dC||_F^2 from
-    `start` and C = (start start^T + penalty I)^{-1} start Q, how the given points combine to the model's rows by ridge regression. That
-    C is first changed least for the pixels that are free in fewer than k points, where these are at most m. What is returned is the
-    set nearest to `start` for the last C, or, where the steps do not converge and it has a set, for the first one. A step costs m^2 k^2 d + (m k)^3 operations.
+    Solves X_S C = Q for the free entries and C together, by damped Gauss-Newton steps of least
+    ||dX||_F^2 + penalty^2 ||dC||_F^2 from `start` and C = (start start^T + penalty I)^{-1} start Q,
+    how the given points combine to the model's rows by ridge regression. That C is first changed
+    least for the pixels that are free in fewer than k points, where these are at most m. What is
+    returned is the set nearest to `start` for the last C, or, where the steps do not converge and
+    it has a set, for the first one. A step costs m^2 k^2 d + (m k)^3 operations.
 
     Args:
         weights: W of rank k.
@@ -79,8 +87,9 @@ def held_set(
         penalty: above 0; more of it, smaller C and larger changes.
         reg_s: lam_S of the labels.
     Returns: the points, their labels, the Frobenius distance from `start`.
-    Raises: ValueError for shapes that do not fit or a mask that is not boolean, if m < k, rank(W) < k, the held pixels set more than
-        m k conditions on C (`lacking_equations`), or no set is found: the steps have stalled or are used up.
+    Raises: ValueError for shapes that do not fit or a mask that is not boolean, if m < k, rank(W) <
+        k, the held pixels set more than m k conditions on C (`lacking_equations`), or no set is
+        found: the steps have stalled or are used up.
     """
     checks.positive("penalty", penalty)
     k, m, held = len(weights), len(start), _mask(held, np.shape(start))
@@ -88,7 +97,8 @@ def held_set(
     independent_outputs(weights, "a set with held pixels needs independent outputs")
     if (lacking := lacking_equations(held, k)) > m * k:
         raise ValueError(
-            f"the held pixels set {lacking} conditions on {m * k} coefficients; no set with these pixels carries W, but for "
+            f"the held pixels set {lacking} conditions on {m * k} coefficients; no set with these "
+            "pixels carries W, but for "
             "exceptional values: hold fewer pixels."
         )
     x = np.asarray(start).T
@@ -103,17 +113,21 @@ def held_set(
             break
     else:
         raise ValueError(
-            f"no set was found: the equations of the model stay unsolved by {miss:.2g}; hold fewer pixels, other values, or take another penalty."
+            f"no set was found: the equations of the model stay unsolved by {miss:.2g}; hold fewer "
+            "pixels, other values, or take another penalty."
         )
     points = jnp.asarray(nearest.T)
-    return Nearest(points, solved_labels(weights, points, reg_s), float(np.linalg.norm(nearest - x)))
+    return Nearest(
+        points, solved_labels(weights, points, reg_s), float(np.linalg.norm(nearest - x))
+    )
 
 
 def _mask(held, shape=None):
     held = np.asarray(held)
     if held.dtype != bool or held.ndim != 2 or shape not in (None, held.shape):
         raise ValueError(
-            f"held has shape {held.shape} of {held.dtype}; a mask of True and False of shape {shape or '(m, d)'} is needed."
+            f"held has shape {held.shape} of {held.dtype}; a mask of True and False of shape "
+            f"{shape or '(m, d)'} is needed."
         )
     return held
 
@@ -126,7 +140,8 @@ def _miss(x, c, q):
 def _coefficients(x, c, q, free, penalty):
     """C of a solution of X C = Q near x and c, if the steps converge.
 
-    Levenberg-Marquardt: the damping falls after a step that lowers the residual, and rises after one that does not, which is not taken.
+    Levenberg-Marquardt: the damping falls after a step that lowers the residual, and rises after
+    one that does not, which is not taken.
     """
 
     miss, damping, done = _miss(x, c, q), 0.1, np.sqrt(np.finfo(x.dtype).eps)
@@ -145,10 +160,12 @@ def _coefficients(x, c, q, free, penalty):
 
 
 def _step(x, c, q, free, penalty, damping):
-    """x (d, m) and c (m, k) after J^T (J J^T + damping I)^{-1} (Q - X C), J: dX, dC -> dX C + X dC, dC measured by penalty ||dC||_F.
+    """x (d, m) and c (m, k) after J^T (J J^T + damping I)^{-1} (Q - X C), J: dX, dC -> dX C + X dC,
+    dC measured by penalty ||dC||_F.
 
-    J J^T is a k x k block for each pixel plus a matrix of rank m k. With G_i = (C_{F_i}^T C_{F_i} + damping I)^{-1} and residuals r_i,
-    dC solves penalty^2 dC + sum_i x_i x_i^T dC G_i = sum_i x_i r_i^T G_i, and dX_i = (r_i - dC^T x_i)^T G_i C^T where it is free.
+    J J^T is a k x k block for each pixel plus a matrix of rank m k. With G_i = (C_{F_i}^T C_{F_i} +
+    damping I)^{-1} and residuals r_i, dC solves penalty^2 dC + sum_i x_i x_i^T dC G_i = sum_i x_i
+    r_i^T G_i, and dX_i = (r_i - dC^T x_i)^T G_i C^T where it is free.
     """
     (d, m), k = x.shape, c.shape[1]
     r = q - x @ c
@@ -162,7 +179,10 @@ def _step(x, c, q, free, penalty, damping):
 
 
 def _nearest(x, c, q, free):
-    """For each pixel the least change of its free entries that solves x_i C = q_i: (q_i - x_i C) C_F^+."""
+    """For each pixel the least change of its free entries that solves x_i C = q_i:
+
+    (q_i - x_i C) C_F^+.
+    """
     inverse = np.linalg.pinv(np.where(free[:, :, None], c, 0))  # (d, k, m)
     return x + free * np.einsum("dk,dkm->dm", q - x @ c, inverse)
 
@@ -171,11 +191,12 @@ def _nearest(x, c, q, free):
 def independence(
     weights: Float[Array, "k d"], points: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:
-    """Least over largest singular value of the conditions that held pixels set on C: 0 if dependent, 1 if there are none.
+    """Least over largest singular value of the conditions that held pixels set on C: 0 if
+    dependent, 1 if there are none.
 
-    X_S C = Q can be solved for every small change of the held values where dC -> (N_i^T dC^T x_i)_i is onto, with N_i a basis of the
-    complement of range(C_{F_i}^T): above 0, all held values near those of the set allow an exact set as well. The singular values
-    are those of this map.
+    X_S C = Q can be solved for every small change of the held values where dC -> (N_i^T dC^T x_i)_i
+    is onto, with N_i a basis of the complement of range(C_{F_i}^T): above 0, all held values near
+    those of the set allow an exact set as well. The singular values are those of this map.
 
     Args:
         weights: (k, d) W of rank k.
@@ -199,11 +220,13 @@ def independence(
 def least_error(
     weights: Float[Array, "k d"], start: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:
-    """A relative recovery error below which no set stays, with any labels and lam_S, from the pixels held in all points.
+    """A relative recovery error below which no set stays, with any labels and lam_S, from the
+    pixels held in all points.
 
-    The rows of W_S lie in the span of the points; on the pixels H that every point holds, that span is one of m known vectors, so
-    ||W_S - W||_F >= ||W_H (I - Pi_H)||_F with their projector Pi_H. Zero in general for at most m such pixels. Where all other
-    entries are free, sets come as near to it as one likes, and one attains it iff rank [W_{H^c}, W_H Pi_H] <= rank(W_H Pi_H) + m -
+    The rows of W_S lie in the span of the points; on the pixels H that every point holds, that span
+    is one of m known vectors, so ||W_S - W||_F >= ||W_H (I - Pi_H)||_F with their projector Pi_H.
+    Zero in general for at most m such pixels. Where all other entries are free, sets come as near
+    to it as one likes, and one attains it iff rank [W_{H^c}, W_H Pi_H] <= rank(W_H Pi_H) + m -
     rank(X_H), for instance if rank(W_H Pi_H) + m - rank(X_H) >= k.
 
     Args:

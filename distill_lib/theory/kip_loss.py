@@ -1,16 +1,19 @@
-r"""The loss of kernel inducing points (KIP), and the same loss without the training set (Theorem 6.1).
+r"""The loss of kernel inducing points (KIP), and the same loss without the training set (Theorem
+6.1).
 
 The model that a support set trains has the weights W_S, and its loss on the training set is
 
-.. math:: L(X_S) = \|Y_S (K_{SS} + \lambda_S I)^{-1} K(X_S, X) - Y\|_F^2 = \|W_S\,\phi(X) - Y\|_F^2 .
+.. math:: L(X_S) = \|Y_S (K_{SS} + \lambda_S I)^{-1} K(X_S, X) - Y\|_F^2
+          = \|W_S\,\phi(X) - Y\|_F^2 .
 
-An orthogonal matrix that mixes the n samples leaves L alone. One exists that leaves features to r = rank phi(X) samples only:
-phi(X) Q = [R, 0] and Y Q = [T, E], so that R R^T = G, T R^T = C and
+An orthogonal matrix that mixes the n samples leaves L alone. One exists that leaves features to r =
+rank phi(X) samples only: phi(X) Q = [R, 0] and Y Q = [T, E], so that R R^T = G, T R^T = C and
 
 .. math:: L(X_S) = \|W_S R - T\|_F^2 + \|E\|_F^2,
 
-where ||E||^2 is the least loss of any weights. Everything below takes a `Target`, which is a training set, a batch or the reduced
-pair (R, T); it is pure, can be jitted, and is differentiated with respect to support points x through `support = phi(x)`.
+where ||E||^2 is the least loss of any weights. Everything below takes a `Target`, which is a
+training set, a batch or the reduced pair (R, T); it is pure, can be jitted, and is differentiated
+with respect to support points x through `support = phi(x)`.
 """
 
 from typing import Self
@@ -29,7 +32,8 @@ Scalar = Float[Array, ""] | float
 
 
 class Target(eqx.Module):
-    """What a support set is judged on: the loss ||W R - T||_F^2 + rest of the weights W that it trains.
+    """What a support set is judged on: the loss ||W R - T||_F^2 + rest of the weights W that it
+    trains.
 
     `Target(features, labels)` is a training set or a batch of it.
 
@@ -45,16 +49,19 @@ class Target(eqx.Module):
 
     @classmethod
     def reduced(cls, stats: RidgeStats) -> Self:
-        """A training set of any size as p rows, from its statistics: with G = V diag(e) V^T, R = V diag(e)^{1/2} and T = C V diag(e)^{-1/2}.
+        """A training set of any size as p rows, from its statistics: with G = V diag(e) V^T, R = V
+        diag(e)^{1/2} and T = C V diag(e)^{-1/2}.
 
-        Eigenvalues within rounding of zero count as zero, so singular values of phi(X) below about sqrt(p eps) of the
-        largest are lost (and it cannot be traced): give statistics in float64, or turn the samples themselves with `baselines.same_moments`.
+        Eigenvalues within rounding of zero count as zero, so singular values of phi(X) below about
+        sqrt(p eps) of the largest are lost (and it cannot be traced): give statistics in float64,
+        or turn the samples themselves with `baselines.same_moments`.
         """
         path = RidgePath.of(stats)
         seen = path.filter(0.0)
         root = jnp.sqrt(jnp.where(seen > 0, path.values, 0))
         labels = (path.rotated * seen * root).T
-        # ||Y||^2 = ||T||^2 + the least loss: rounding may take the difference below zero, and n independent samples are fitted.
+        # ||Y||^2 = ||T||^2 + the least loss: rounding may take the difference below zero, and n
+        # independent samples are fitted.
         fitted = stats.count <= jnp.count_nonzero(seen)
         rest = jnp.where(fitted, 0, jnp.clip(stats.label_sq - jnp.vdot(labels, labels), 0))
         return cls(root[:, None] * path.vectors.T, labels, rest)
@@ -68,7 +75,8 @@ class Target(eqx.Module):
 
 @door()
 def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array, ""]:
-    """lam_S = reg tr(K_SS) / m, the convention of KIP; it moves with the support points and so does its gradient.
+    """lam_S = reg tr(K_SS) / m, the convention of KIP; it moves with the support points and so does
+    its gradient.
 
     Args:
         support: (m, p) features phi(X_S).
@@ -78,10 +86,14 @@ def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array
 
 
 @door()
-def weights(support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Scalar) -> Float[Array, "k p"]:
-    """W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T by Cholesky, with an m x m system or, for m > p, a p x p one.
+def weights(
+    support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Scalar
+) -> Float[Array, "k p"]:
+    """W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T by Cholesky, with an m x m system or, for m > p, a
+    p x p one.
 
-    As `closed_form.recovered_weights`, but to be traced and differentiated. At lam_S = 0, if given as a plain number, it is Y_S phi(X_S)^+.
+    As `closed_form.recovered_weights`, but to be traced and differentiated. At lam_S = 0, if given
+    as a plain number, it is Y_S phi(X_S)^+.
 
     Raises: ValueError unless there is one label row for each support point.
     """
@@ -117,8 +129,9 @@ def loss(
 def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""]:
     """The least L(X_S) over all labels Y_S, with its gradient in the support points.
 
-    No lam_S occurs: (K_SS + lam_S I)^{-1} is invertible, so the labels undo it. The gradient takes the best labels as constants, which
-    is exact for first derivatives (not for second ones) wherever the rank of phi(X_S)^T phi(X) does not change.
+    No lam_S occurs: (K_SS + lam_S I)^{-1} is invertible, so the labels undo it. The gradient takes
+    the best labels as constants, which is exact for first derivatives (not for second ones)
+    wherever the rank of phi(X_S)^T phi(X) does not change.
 
     Raises: ValueError for shapes that do not fit.
     """
@@ -126,10 +139,14 @@ def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""
 
 
 @door()
-def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0) -> Float[Array, "m k"]:
-    """Labels Y_S = c (K_SS + lam_S I) of least loss, with c of `coefficients`; constant for differentiation.
+def solved_labels(
+    support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0
+) -> Float[Array, "m k"]:
+    """Labels Y_S = c (K_SS + lam_S I) of least loss, with c of `coefficients`; constant for
+    differentiation.
 
-    Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, where that inverse exists; else one of many optimal ones.
+    Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, where that inverse exists;
+    else one of many optimal ones.
 
     Raises: ValueError for shapes that do not fit.
     """
@@ -139,7 +156,8 @@ def solved_labels(support: Float[Array, "m p"], target: Target, reg_s: Scalar = 
 
 @door()
 def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "m k"]:
-    """The c of least norm for which W_S = c phi(X_S)^T, c stored transposed, has least loss; constant for differentiation.
+    """The c of least norm for which W_S = c phi(X_S)^T, c stored transposed, has least loss;
+    constant for differentiation.
 
     Raises: ValueError for shapes that do not fit.
     """
@@ -151,5 +169,6 @@ def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "
 def _fit(support, target):
     if support.shape[1] != target.features.shape[1]:
         raise ValueError(
-            f"the support has p = {support.shape[1]} features and the target {target.features.shape[1]}; they must be of one feature map."
+            f"the support has p = {support.shape[1]} features and the target "
+            f"{target.features.shape[1]}; they must be of one feature map."
         )

@@ -1,8 +1,9 @@
 r"""Distilled sets near real data, measured between the data themselves.
 
-Points carry W, for labels of their own and every lam_S, iff their span contains range(W^T): training gives
-W X_{lam_S} X_{lam_S}^+ = W Pi, and the projector Pi onto the span does not know lam_S. So the question is how little real samples have to
-move until their span contains k given directions; `nearest_set` moves them least, `robust_set` so that rounding does not undo it.
+Points carry W, for labels of their own and every lam_S, iff their span contains range(W^T):
+training gives W X_{lam_S} X_{lam_S}^+ = W Pi, and the projector Pi onto the span does not know
+lam_S. So the question is how little real samples have to move until their span contains k given
+directions; `nearest_set` moves them least, `robust_set` so that rounding does not undo it.
 """
 
 from typing import NamedTuple
@@ -31,44 +32,54 @@ class Nearest(NamedTuple):
 
 
 @door()
-def nearest_set(weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0) -> Nearest:
+def nearest_set(
+    weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0
+) -> Nearest:
     """The features nearest to real ones among all that carry W exactly, with labels of their own.
 
-    With P Xh = J diag(t_1 >= ... >= t_m) B^T, P = I - W^+ W, and B_k the last k columns of B, X_S = Xh - P Xh B_k B_k^T lies at the least
-    distance, sqrt(t_{m-k+1}^2 + ... + t_m^2). At m = k this is X_S = W^+ W Xh; samples that span everything do not move (Theorem 4.2).
-    Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r directions of their row space.
+    With P Xh = J diag(t_1 >= ... >= t_m) B^T, P = I - W^+ W, and B_k the last k columns of B, X_S =
+    Xh - P Xh B_k B_k^T lies at the least distance, sqrt(t_{m-k+1}^2 + ... + t_m^2). At m = k this
+    is X_S = W^+ W Xh; samples that span everything do not move (Theorem 4.2). Dependent samples, of
+    rank r < m, keep their dependencies: then B_k holds the last k of the r directions of their row
+    space.
 
     Args:
         weights: (k, p) original model W of rank k.
         real: (m, p) real features of rank at least k.
         reg_s: lam_S of the labels.
-    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh B_k singular, so that no set
-        attains the distance.
+    Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh
+        B_k singular, so that no set attains the distance.
     """
     _check(weights, real)
     k, p = weights.shape
     x = svd(real)
     if len(x.s) < k:
         raise ValueError(
-            f"the real features have rank {len(x.s)}, below k = {k}; choose more samples, or other ones."
+            f"the real features have rank {len(x.s)}, below k = {k}; choose more samples, or other "
+            "ones."
         )
     if len(x.s) == p:
         return Nearest(real, solved_labels(weights, real, reg_s), 0.0)
     q = _row_basis(weights)
     px = real - (real @ q) @ q.T
-    # The book's J diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left ones of px.
+    # The book's J diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left
+    # ones of px.
     b, t, _ = jnp.linalg.svd(x.v.T @ px, full_matrices=False)
     tail = x.v @ b[:, -k:]
-    # q for W: the same rank, without W's own scale. Rounding turns a zero here into a few units of it, more where the gap
-    # to B_k is small; below, X_S would not be of full rank to working precision either.
+    # q for W: the same rank, without W's own scale. Rounding turns a zero here into a few units of
+    # it, more where the gap to B_k is small; below, X_S would not be of full rank to working
+    # precision either.
     entering = jnp.linalg.svd(q.T @ (real.T @ tail), compute_uv=False)
     if entering[-1] <= max(10 * p, 1000) * jnp.finfo(real.dtype).eps * x.s[0]:
         raise ValueError(
-            "W Xh B_k is singular: the directions of the real data that would be given up carry none of the model; "
+            "W Xh B_k is singular: the directions of the real data that would be given up carry "
+            "none of the model; "
             "choose other real samples or a larger m."
         )
     features = real - tail @ (tail.T @ px)
-    return Nearest(features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t[-k:])))
+    return Nearest(
+        features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t[-k:]))
+    )
 
 
 @door()
@@ -77,10 +88,12 @@ def robust_set(
 ) -> Nearest:
     """Features near real ones that carry W with small coefficients, so that it survives rounding.
 
-    With orthonormal rows Q^T of W's row space, C = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the samples combine to the model's rows, by
-    ridge regression, and X_S = Xh - (Xh C - Q) C^+ the nearest set for which they do it exactly, X_S C = Q. When the points are rounded by
-    E and the labels solved again, the relative recovery error is at most ||E||_2 ||C||_2 <= ||E||_2 / (2 sqrt(penalty)). The set of penalty
-    0 is the limit of Corollary 4.1.1 with Y_S = W Xh_{lam_S} as lam_S grows.
+    With orthonormal rows Q^T of W's row space, C = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the
+    samples combine to the model's rows, by ridge regression, and X_S = Xh - (Xh C - Q) C^+ the
+    nearest set for which they do it exactly, X_S C = Q. When the points are rounded by E and the
+    labels solved again, the relative recovery error is at most ||E||_2 ||C||_2 <= ||E||_2 / (2
+    sqrt(penalty)). The set of penalty 0 is the limit of Corollary 4.1.1 with Y_S = W Xh_{lam_S} as
+    lam_S grows.
 
     Args:
         weights: (k, p) original model W of rank k.
@@ -95,7 +108,8 @@ def robust_set(
     c = svd(regularised_pinv(real, penalty) @ q)
     if len(c.s) < k:
         raise ValueError(
-            f"the model's outputs W Xh on the real samples have rank {len(c.s)}, below k = {k}; choose other samples."
+            f"the model's outputs W Xh on the real samples have rank {len(c.s)}, below k = {k}; "
+            "choose other samples."
         )
     step = c.with_values(1 / c.s) @ (c.with_values(c.s).T @ real - q.T)
     features = real - step

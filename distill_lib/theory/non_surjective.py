@@ -1,7 +1,10 @@
-r"""Feature maps that are not surjective (Section 5.2): which features have points, and what an extra layer changes.
+r"""Feature maps that are not surjective (Section 5.2): which features have points, and what an
+extra layer changes.
 
-A construction names the features phi(X_S) that it needs. A widening network reaches only some of R^p, so those features may
-have no points: `preimage` decides it (Theorem 5.2). For deep linear networks see `features.DeepLinear`.
+A construction names the features phi(X_S) that it needs. A widening network reaches only some of
+R^p, so those features may
+have no points: `preimage` decides it (Theorem 5.2). For deep linear networks see
+    `features.DeepLinear`.
 """
 
 import jax.numpy as jnp
@@ -16,18 +19,22 @@ from distill_lib.linalg.pseudoinverse import rank, svd
 
 @door()
 def preimage(phi: FullyConnected, features: Float[Array, "n p"]) -> Float[Array, "n d"]:
-    """The only x with phi(x) == features, for a network that never narrows: d <= d_1 <= ... <= d_L = p (Theorem 5.2).
+    """The only x with phi(x) == features, for a network that never narrows: d <= d_1 <= ... <= d_L
+    = p (Theorem 5.2).
 
-    Layer by layer from the last, t = sigma^{-1}(f) has to lie in range(W_l), and is W_l x for x = W_l^+ t. Square layers
-    always pass, so for d < d_1 = ... = d_L it is the first layer that decides.
+    Layer by layer from the last, t = sigma^{-1}(f) has to lie in range(W_l), and is W_l x for x =
+    W_l^+ t. Square layers always pass, so for d < d_1 = ... = d_L it is the first layer that
+    decides.
 
-    Raises: ValueError if slope <= 0, a weight matrix lacks full column rank, or the features are not in the range of phi: then
-        more than a share sqrt(eps) of the norm of some t lies outside range(W_l), and the message gives layer and share.
+    Raises: ValueError if slope <= 0, a weight matrix lacks full column rank, or the features are
+        not in the range of phi: then more than a share sqrt(eps) of the norm of some t lies outside
+        range(W_l), and the message gives layer and share.
     """
     for layer, x, outside in _layers(phi, features):
         if outside > jnp.sqrt(jnp.finfo(x.dtype).eps):
             raise ValueError(
-                f"the features have no preimage: at layer {layer} they lie outside the range of its weights by a relative "
+                f"the features have no preimage: at layer {layer} they lie outside the range of "
+                "its weights by a relative "
                 f"residual of {outside:.3g} (Theorem 5.2)."
             )
     return x
@@ -35,7 +42,8 @@ def preimage(phi: FullyConnected, features: Float[Array, "n p"]) -> Float[Array,
 
 @door()
 def range_residual(phi: FullyConnected, features: Float[Array, "n p"]) -> float:
-    """What `preimage` compares with 0: the largest share, over the layers, of ||t|| outside range(W_l).
+    """What `preimage` compares with 0: the largest share, over the layers, of ||t|| outside
+    range(W_l).
 
     Raises: ValueError as `preimage`, except for features outside the range.
     """
@@ -43,16 +51,21 @@ def range_residual(phi: FullyConnected, features: Float[Array, "n p"]) -> float:
 
 
 def _layers(phi, features):
-    """From the last layer down: its number, its input W_l^+ sigma^{-1}(f), and the share of sigma^{-1}(f) outside range(W_l)."""
+    """From the last layer down: its number, its input W_l^+ sigma^{-1}(f), and the share of
+    sigma^{-1}(f) outside range(W_l).
+    """
     checks.matrix("features", features, cols=phi.dim_out)
     if not 0 < phi.slope < float("inf"):
-        raise ValueError(f"LeakyReLU with slope {phi.slope} is not invertible; Theorem 5.2 needs slope > 0.")
+        raise ValueError(
+            f"LeakyReLU with slope {phi.slope} is not invertible; Theorem 5.2 needs slope > 0."
+        )
     x = jnp.asarray(features)
     for layer, w in reversed(list(enumerate(phi.weights, start=1))):
         factors = svd(w)
         if len(factors.s) < w.shape[1]:
             raise ValueError(
-                f"the weights of layer {layer} have rank {len(factors.s)} < {w.shape[1]}, so the network is not injective; "
+                f"the weights of layer {layer} have rank {len(factors.s)} < {w.shape[1]}, so the "
+                "network is not injective; "
                 "Theorem 5.2 needs layers that never narrow, of full column rank."
             )
         t = jnp.where(x >= 0, x, x / phi.slope)
@@ -67,7 +80,8 @@ def _layers(phi, features):
 def theorem_5_3_block(phi: DeepLinear, weights: Float[Array, "k p"]) -> Float[np.ndarray, "p p"]:
     """The last p x p block of the right singular vectors of H = [G W_1^+, W^+ W - I_p].
 
-    Theorem 5.3, part 2, asks it to be of full rank. Its rank is that of G W_1^+, hence at most d < p.
+    Theorem 5.3, part 2, asks it to be of full rank. Its rank is that of G W_1^+, hence at most d <
+    p.
 
     Raises: ValueError if H is not of full rank p, as the theorem assumes, or W has not p columns.
     """
@@ -75,8 +89,12 @@ def theorem_5_3_block(phi: DeepLinear, weights: Float[Array, "k p"]) -> Float[np
     p = phi.dim_out
     w, first = np.asarray(weights), np.asarray(phi.weights[0])
     if first.shape[0] != p:
-        raise ValueError(f"the first layer has width {first.shape[0]}; Theorem 5.3 needs d_1 = p = {p}.")
-    h = np.hstack([np.asarray(phi.matrix) @ np.linalg.pinv(first), np.linalg.pinv(w) @ w - np.eye(p)])
+        raise ValueError(
+            f"the first layer has width {first.shape[0]}; Theorem 5.3 needs d_1 = p = {p}."
+        )
+    h = np.hstack(
+        [np.asarray(phi.matrix) @ np.linalg.pinv(first), np.linalg.pinv(w) @ w - np.eye(p)]
+    )
     if (r := rank(jnp.asarray(h))) < p:
         raise ValueError(f"H has rank {r}; Theorem 5.3, part 2, needs full rank p = {p}.")
     return np.linalg.svd(h)[2].T[p:, p:]
@@ -84,7 +102,9 @@ def theorem_5_3_block(phi: DeepLinear, weights: Float[Array, "k p"]) -> Float[np
 
 @door()
 def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Float[Array, "p p"]:
-    """The layer A of Theorem D.1: A^T A = reg_s c (phi phi^T)^+, symmetric; then W_S A = c / (c + 1) Y_S phi(X_S)^+.
+    """The layer A of Theorem D.1:
+
+    A^T A = reg_s c (phi phi^T)^+, symmetric; then W_S A = c / (c + 1) Y_S phi(X_S)^+.
 
     Args:
         features: (m, p) support features phi(X_S).
@@ -102,10 +122,12 @@ def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Fl
 def free_layer(
     weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float, c: float = 1.0
 ) -> tuple[Float[Array, "m p"], Float[Array, "m k"]]:
-    """A layer A and labels with W_S A = W for features of any points whatever, when A may be any matrix.
+    """A layer A and labels with W_S A = W for features of any points whatever, when A may be any
+    matrix.
 
-    A = sqrt(reg_s c) (phi^+ + (W phi)^+ W (I - phi phi^+)) and Y_S = (c + 1) / c W phi: the first term is Theorem D.1's, the
-    second puts W itself into the layer. At m = k it is all there is, A = sqrt(reg_s c) (W phi)^{-1} W.
+    A = sqrt(reg_s c) (phi^+ + (W phi)^+ W (I - phi phi^+)) and Y_S = (c + 1) / c W phi: the first
+    term is Theorem D.1's, the second puts W itself into the layer. At m = k it is all there is, A =
+    sqrt(reg_s c) (W phi)^{-1} W.
 
     Args: as `whitening_layer`, with weights: (k, p) original model W.
     Returns: A (m, p) and the labels (m, k).
@@ -116,11 +138,14 @@ def free_layer(
     f, outputs = svd(features), features @ weights.T
     if (r := len(f.s)) < len(features):
         raise ValueError(
-            f"the features have rank {r} < m = {len(features)}; choose points with independent features."
+            f"the features have rank {r} < m = {len(features)}; choose points with independent "
+            "features."
         )
     y = svd(outputs)
     if len(y.s) < len(weights):
-        raise ValueError(f"W phi(X_S) has rank {len(y.s)} < k = {len(weights)}; choose other points.")
+        raise ValueError(
+            f"W phi(X_S) has rank {len(y.s)} < k = {len(weights)}; choose other points."
+        )
     outside = weights - (weights @ f.ut.T) @ f.ut
     layer = f.with_values(1 / f.s) + y.with_values(1 / y.s) @ outside
     return np.sqrt(reg_s * c) * layer, (c + 1) / c * outputs

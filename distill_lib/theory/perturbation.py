@@ -1,10 +1,12 @@
 r"""What moving the points of a distilled set does to the model they train.
 
-Let X_S carry W with labels Y_S = W X_{lam_S}, let T = W X_S^{+T}, and move the points to X_q = X_S + E. Training gives W_q with
+Let X_S carry W with labels Y_S = W X_{lam_S}, let T = W X_S^{+T}, and move the points to X_q = X_S
++ E. Training gives W_q with
 
 .. math:: (W_q - W)(X_q X_q^\top + \lambda_S I) = \lambda_S T E^\top - W E X_q^\top ,
 
-and with the labels solved again on X_q (Theorem 4.2) what is left is :math:`W(\Pi_q - I) = T E^\top (I - \Pi_q)`, for every lam_S.
+and with the labels solved again on X_q (Theorem 4.2) what is left is :math:`W(\Pi_q - I) = T E^\top
+(I - \Pi_q)`, for every lam_S.
 """
 
 from typing import NamedTuple
@@ -18,11 +20,13 @@ from distill_lib.linalg.pseudoinverse import svd
 
 
 class Bounds(NamedTuple):
-    """Upper bounds on the relative recovery error ||W_q - W||_F / ||W||_F, shaped like the sizes asked for.
+    """Upper bounds on the relative recovery error ||W_q - W||_F / ||W||_F, shaped like the sizes
+    asked for.
 
     Attributes:
         solved: with the labels solved again on the moved points, at any lam_S; at most 1.
-        kept: with the labels kept; infinite where a change of this size may lower the rank of the points at lam_S = 0.
+        kept: with the labels kept; infinite where a change of this size may lower the rank of the
+            points at lam_S = 0.
     """
 
     solved: Float[np.ndarray, "..."]
@@ -38,19 +42,24 @@ def error_bounds(
 ) -> Bounds:
     """What a change E of the features can do to the model, for every E with ||E||_2 <= size.
 
-    solved = size ||T||_F / ||W||_F with T = W phi(X_S)^{+T}; kept = solved + size max{s / (s^2 + lam_S) : s >= s_min - size}, where
-    s_min is the smallest of the min(m, p) singular values of the features.
+    solved = size ||T||_F / ||W||_F with T = W phi(X_S)^{+T}; kept = solved + size max{s / (s^2 +
+    lam_S) : s >= s_min - size}, where s_min is the smallest of the min(m, p) singular values of the
+    features.
 
     Args:
         weights: (k, p) model W.
-        features: (m, p) phi(X_S), with labels W phi_{lam_S}(X_S); where the points are independent no other labels carry W.
+        features: (m, p) phi(X_S), with labels W phi_{lam_S}(X_S); where the points are independent
+            no other labels carry W.
         sizes: of E, in the spectral norm; one or several.
         reg_s: lam_S of the training.
-    Raises: ValueError for shapes that do not fit, entries that are not finite, or a negative size or reg_s.
+    Raises: ValueError for shapes that do not fit, entries that are not finite, or a negative size
+        or reg_s.
     """
     size = np.asarray(sizes, np.float64)
     if not (size >= 0).all():
-        raise ValueError(f"sizes = {size.tolist()!r} are no sizes of a change; they must be at least 0.")
+        raise ValueError(
+            f"sizes = {size.tolist()!r} are no sizes of a change; they must be at least 0."
+        )
     f = svd(features)
     # ||T||_F = ||W U diag(1 / s)||_F
     solved = size * float(jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))

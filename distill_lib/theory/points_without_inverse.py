@@ -1,8 +1,9 @@
 r"""Support points found by Gauss-Newton, for feature maps that have no right inverse.
 
-At lam_S = 0 points carry W, with the labels W phi(X_S), iff range(W^T) lies in the span of their features. With Q an
-orthonormal basis of the complement of that span these are the k (p - m) equations W Q = 0 in the m d coordinates of X_S.
-To first order where W Q is small, and with C = W phi(X_S)^{+T} the weights that combine the features to W,
+At lam_S = 0 points carry W, with the labels W phi(X_S), iff range(W^T) lies in the span of their
+features. With Q an orthonormal basis of the complement of that span these are the k (p - m)
+equations W Q = 0 in the m d coordinates of X_S. To first order where W Q is small, and with C = W
+phi(X_S)^{+T} the weights that combine the features to W,
 
 .. math:: d(W Q) = -\, C\, d\phi(X_S)^\top Q .
 """
@@ -26,7 +27,8 @@ class Solved(NamedTuple):
     Attributes:
         points: (m, d) X_S.
         labels: (m, k) Y_S = W phi(X_S).
-        error: relative recovery error of training on them with lam_S = 0: at the level of rounding if they carry W.
+        error: relative recovery error of training on them with lam_S = 0: at the level of rounding
+            if they carry W.
         steps: linear systems solved.
     """
 
@@ -39,10 +41,11 @@ class Solved(NamedTuple):
 def solve_points(
     phi: FeatureMap, weights: Float[Array, "k p"], start: Float[ArrayLike, "m d"], steps: int = 100
 ) -> Solved:
-    """Points near `start` that carry W at lam_S = 0, by Levenberg and Marquardt's damped Gauss-Newton steps of least norm.
+    """Points near `start` that carry W at lam_S = 0, by Levenberg and Marquardt's damped
+    Gauss-Newton steps of least norm.
 
-    A search: it ends when W Q is at the level of rounding, when no step shortens it, or after `steps`, and `error` tells how
-    near it came. A step solves k (p - m) equations densely.
+    A search: it ends when W Q is at the level of rounding, when no step shortens it, or after
+    `steps`, and `error` tells how near it came. A step solves k (p - m) equations densely.
 
     Args:
         phi: any differentiable feature map; it need not have an inverse.

@@ -1,4 +1,7 @@
-"""The loop: several things descended at once, early stopping, what is kept when a step fails. (Resuming: test_kip_on_features.)"""
+"""The loop: several things descended at once, early stopping, what is kept when a step fails.
+
+(Resuming: test_kip_on_features.)
+"""
 
 import equinox as eqx
 import jax
@@ -23,12 +26,16 @@ class Bowl(eqx.Module):
 
     def __call__(self, x, key):
         x = x["x"] + x["y"] if isinstance(x, dict) else x
-        return jnp.sum((x - self.centre) ** 2) + self.noise * jnp.vdot(x, jax.random.normal(key, x.shape))
+        return jnp.sum((x - self.centre) ** 2) + self.noise * jnp.vdot(
+            x, jax.random.normal(key, x.shape)
+        )
 
 
 def test_each_entry_has_its_own_rate():
     start = {"x": jnp.zeros(3), "y": jnp.zeros(3)}
-    found = descend(Bowl(jnp.ones(3)), start, 1, key=KEY, learning_rate={"x": 0.1, "y": 0.003}, every=1)
+    found = descend(
+        Bowl(jnp.ones(3)), start, 1, key=KEY, learning_rate={"x": 0.1, "y": 0.003}, every=1
+    )
     assert np.allclose(found.points["x"], 0.1, rtol=1e-6)
     assert np.allclose(found.points["y"], 0.003, rtol=1e-6)
 
@@ -54,14 +61,20 @@ def test_patience_ends_a_descent_and_the_best_points_are_kept(peak, patience):
         seen.append(np.asarray(points))
         return heights[len(seen) - 1]
 
-    found = descend(Bowl(jnp.ones(2)), jnp.zeros(2), 38, key=KEY, every=every, watch=watch, patience=patience)
+    found = descend(
+        Bowl(jnp.ones(2)), jnp.zeros(2), 38, key=KEY, every=every, watch=watch, patience=patience
+    )
     assert len(found.watched) - 1 == peak + patience // every
     assert np.array_equal(found.best, seen[peak])
     assert len(found.losses) == every * (peak + patience // every)
 
 
 def test_an_early_stop_is_the_same_after_an_interruption(tmp_path):
-    path, bowl, start = tmp_path / "state.npz", Bowl(jnp.ones(2), 5.0), {"x": jnp.zeros(2), "y": jnp.zeros(2)}
+    path, bowl, start = (
+        tmp_path / "state.npz",
+        Bowl(jnp.ones(2), 5.0),
+        {"x": jnp.zeros(2), "y": jnp.zeros(2)},
+    )
     options = {
         "key": KEY, "every": 2, "patience": 8, "learning_rate": {"x": 0.3, "y": 0.1},
         "watch": lambda points: -float(jnp.sum((points["x"] - 0.7) ** 2)),
@@ -78,7 +91,9 @@ def test_an_early_stop_is_the_same_after_an_interruption(tmp_path):
     again = descend(bowl, start, 100, **options, checkpoint=path)
     assert again.watched == whole.watched
     for one, other in zip(
-        jax.tree.leaves((again.points, again.best)), jax.tree.leaves((whole.points, whole.best)), strict=True
+        jax.tree.leaves((again.points, again.best)),
+        jax.tree.leaves((whole.points, whole.best)),
+        strict=True,
     ):
         assert np.array_equal(one, other)
     done = descend(bowl, start, 100, **options, checkpoint=path)
@@ -93,7 +108,8 @@ def test_a_step_that_does_not_fit_says_so_and_keeps_the_state(tmp_path):
 
     path = tmp_path / "state.npz"
     with pytest.raises(
-        OutOfMemory, match=r"take a smaller batch, fewer support points, or narrower or fewer networks\.$"
+        OutOfMemory,
+        match=r"take a smaller batch, fewer support points, or narrower or fewer networks\.$",
     ):
         descend(Huge(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=1, checkpoint=path)
     assert not path.exists()
@@ -109,18 +125,26 @@ def test_a_watched_number_that_does_not_fit_says_so_and_keeps_the_last_good_stat
         return 0.0
 
     with pytest.raises(
-        OutOfMemory, match=r"what is watched does not fit .*state\.npz holds the state after step 2\."
+        OutOfMemory,
+        match=r"what is watched does not fit .*state\.npz holds the state after step 2\.",
     ):
         descend(Bowl(jnp.ones(2)), jnp.zeros(2), 8, key=KEY, every=2, checkpoint=path, watch=watch)
     found = descend(
-        Bowl(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=2, checkpoint=path, watch=lambda points: 0.0
+        Bowl(jnp.ones(2)),
+        jnp.zeros(2),
+        2,
+        key=KEY,
+        every=2,
+        checkpoint=path,
+        watch=lambda points: 0.0,
     )
     assert len(found.losses) == 2
     assert np.array_equal(found.points, seen[1])
 
 
 @pytest.mark.parametrize(
-    "second", [{"watch": None}, {"watches": ("loss", np.arange(4))}, {"watches": ("accuracy", np.arange(3))}]
+    "second",
+    [{"watch": None}, {"watches": ("loss", np.arange(4))}, {"watches": ("accuracy", np.arange(3))}],
 )
 def test_a_checkpoint_belongs_to_what_was_watched(tmp_path, second):
     path, bowl = tmp_path / "state.npz", Bowl(jnp.ones(2))
@@ -128,13 +152,17 @@ def test_a_checkpoint_belongs_to_what_was_watched(tmp_path, second):
     descend(bowl, jnp.zeros(2), 4, key=KEY, every=2, checkpoint=path, **first)
     with pytest.raises(ValueError, match=r"checkpoint of another descent .* or watched number"):
         descend(bowl, jnp.zeros(2), 4, key=KEY, every=2, checkpoint=path, **first | second)
-    assert len(descend(bowl, jnp.zeros(2), 6, key=KEY, every=2, checkpoint=path, **first).watched) == 4
+    assert (
+        len(descend(bowl, jnp.zeros(2), 6, key=KEY, every=2, checkpoint=path, **first).watched) == 4
+    )
 
 
 def test_fewer_steps_than_a_checkpoint_has_are_refused(tmp_path):
     path = tmp_path / "state.npz"
     descend(Bowl(jnp.ones(2)), jnp.zeros(2), 4, key=KEY, every=2, checkpoint=path)
-    with pytest.raises(ValueError, match="is at step 4 of a descent of steps = 2; ask for at least as many"):
+    with pytest.raises(
+        ValueError, match="is at step 4 of a descent of steps = 2; ask for at least as many"
+    ):
         descend(Bowl(jnp.ones(2)), jnp.zeros(2), 2, key=KEY, every=2, checkpoint=path)
 
 
@@ -142,11 +170,17 @@ def test_fewer_steps_than_a_checkpoint_has_are_refused(tmp_path):
     ("change", "message"),
     [
         ({"losses": None}, "the array 'losses' is missing"),
-        ({"losses": np.zeros((2, 3))}, r"losses is float64 of shape \(2, 3\), not of shape \(any, 2\)"),
+        (
+            {"losses": np.zeros((2, 3))},
+            r"losses is float64 of shape \(2, 3\), not of shape \(any, 2\)",
+        ),
         ({"losses": np.full((2, 2), np.nan)}, "losses holds numbers that are NaN"),
         ({"seconds": np.zeros(3)}, r"seconds is .* not of shape \(2,\)"),
         ({"watched": np.zeros(2)}, r"watched is .* not of shape \(3,\)"),
-        ({"leaf_0": np.zeros(3)}, r"leaf_0 is float64 of shape \(3,\), not float64 of shape \(2,\)"),
+        (
+            {"leaf_0": np.zeros(3)},
+            r"leaf_0 is float64 of shape \(3,\), not float64 of shape \(2,\)",
+        ),
         ({"leaf_0": np.zeros(2, np.float32)}, "leaf_0 is float32"),
         ({"leaf_0": np.full(2, np.inf)}, "it holds points that are NaN or infinite"),
         ({"leaf_1": np.zeros(1, object)}, "leaf_1 holds Python objects"),
@@ -173,7 +207,8 @@ def test_points_that_leave_the_numbers_stop_the_descent():
             return jnp.sum(jnp.sqrt(x))  # finite at 0, its slope is not
 
     with pytest.raises(
-        Diverged, match=r"lower the learning rate \(0\.5\), or, where a kernel matrix has become singular"
+        Diverged,
+        match=r"lower the learning rate \(0\.5\), or, where a kernel matrix has become singular",
     ):
         descend(Steep(jnp.ones(2)), jnp.zeros(2), 1, key=KEY, every=1, learning_rate=0.5)
 
@@ -182,9 +217,15 @@ def test_points_that_leave_the_numbers_stop_the_descent():
     ("change", "message"),
     [
         ({"patience": 3}, "patience = 3 needs a number to watch"),
-        ({"patience": 0, "watch": float}, "patience = 0 needs a number to watch and to be at least 1"),
+        (
+            {"patience": 0, "watch": float},
+            "patience = 0 needs a number to watch and to be at least 1",
+        ),
         ({"learning_rate": {"x": 0.1}}, "learning rates are given for x; start must be a dict"),
-        ({"learning_rate": {"x": -1.0}, "start": {"x": jnp.zeros(2)}}, "learning_rate of x = -1.0 must be"),
+        (
+            {"learning_rate": {"x": -1.0}, "start": {"x": jnp.zeros(2)}},
+            "learning_rate of x = -1.0 must be",
+        ),
         ({"learning_rate": float("nan")}, "learning_rate = nan must be"),
     ],
 )
@@ -192,7 +233,13 @@ def test_bad_input_is_one_sentence(change, message):
     with pytest.raises(ValueError, match=message):
         descend(
             **(
-                {"objective": Bowl(jnp.ones(2)), "start": jnp.zeros(2), "steps": 4, "key": KEY, "every": 2}
+                {
+                    "objective": Bowl(jnp.ones(2)),
+                    "start": jnp.zeros(2),
+                    "steps": 4,
+                    "key": KEY,
+                    "every": 2,
+                }
                 | change
             )
         )

@@ -1,4 +1,6 @@
-"""Training on a distilled set: centred outputs start at zero, wide networks become NTK regression, seeds and keys do what they say."""
+"""Training on a distilled set: centred outputs start at zero, wide networks become NTK regression,
+seeds and keys do what they say.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -45,19 +47,24 @@ def test_the_decay_pulls_to_the_start_when_centred_and_to_zero_otherwise():
     size = sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(moved))
     for centred, squared in ((True, 0.01 * count), (False, size)):
         values = [
-            Loss(CONVNET, start, POINTS, LABELS, centred, 1.0, decay)(moved, KEY) for decay in (0.0, 0.5)
+            Loss(CONVNET, start, POINTS, LABELS, centred, 1.0, decay)(moved, KEY)
+            for decay in (0.0, 0.5)
         ]
         assert np.isclose(values[1] - values[0], 0.5 * squared, rtol=1e-4)
 
 
 def test_both_parameterisations_are_the_same_function_at_the_start():
     other = FiniteNetwork(CONVNET.network, K, "ntk")
-    assert np.allclose(CONVNET(CONVNET.draw(KEY), POINTS), other(other.draw(KEY), POINTS), atol=1e-5)
+    assert np.allclose(
+        CONVNET(CONVNET.draw(KEY), POINTS), other(other.draw(KEY), POINTS), atol=1e-5
+    )
 
 
 def test_networks_differ_by_seed_are_the_same_by_key_and_do_not_disturb_each_other():
     def run(seeds, key=KEY):
-        return train(CONVNET, POINTS, LABELS, seeds, key=key, steps=20, every=10, learning_rate=0.05)
+        return train(
+            CONVNET, POINTS, LABELS, seeds, key=key, steps=20, every=10, learning_rate=0.05
+        )
 
     both = run(2)
     scores = both.scores(NORM(IMAGES))
@@ -82,7 +89,9 @@ def test_a_wide_network_in_small_steps_is_regression_with_the_ntk():
         model = FiniteNetwork(Network(shape, width, 1, "fc"), k, "ntk")
         found = train(model, x[:n], y, 4, key=KEY, steps=500, every=500, learning_rate=float(rate))
         assert found.descent.losses[-1] < 1e-3 * found.descent.losses[0]
-        off[width] = np.sqrt(np.mean((found.scores(x[n:]) - wanted) ** 2)) / np.sqrt(np.mean(wanted**2))
+        off[width] = np.sqrt(np.mean((found.scores(x[n:]) - wanted) ** 2)) / np.sqrt(
+            np.mean(wanted**2)
+        )
     assert off[2048] < 0.12
     assert off[2048] < off[32] / 3
 

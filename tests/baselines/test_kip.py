@@ -1,4 +1,6 @@
-"""KIP and label solve: their definitions in NumPy, resumed bit for bit, and what goes wrong is said."""
+"""KIP and label solve: their definitions in NumPy, resumed bit for bit, and what goes wrong is
+said.
+"""
 
 import equinox as eqx
 import jax
@@ -84,7 +86,9 @@ def test_augmented_images_are_mirrored_and_moved_ones():
                 if np.array_equal(padded[:, i : i + 5, j : j + 6], one)
             }
     assert len(seen[0]) == len(seen[1]) == 9
-    assert np.array_equal(augmented(KEY, image.reshape(1, -1), shape, False, 0), image.reshape(1, -1))
+    assert np.array_equal(
+        augmented(KEY, image.reshape(1, -1), shape, False, 0), image.reshape(1, -1)
+    )
     mirrored = np.asarray(augmented(KEY, np.repeat(image.reshape(1, -1), 300, 0), shape, True, 0))
     share = np.mean([np.array_equal(one.reshape(2, 5, 6), image[..., ::-1]) for one in mirrored])
     assert 0.4 < share < 0.6
@@ -102,8 +106,11 @@ def test_on_the_whole_training_set_the_loss_is_its_definition(seed, reg):
     learned = KernelObjective(KERNEL, TARGETS, None, len(X), reg)
     wanted = definition(points, labels, reg)
     assert np.isclose(loss_of(fixed, {"points": points}), wanted, rtol=1e-6)
-    assert np.isclose(loss_of(learned, {"points": points, "labels": jnp.asarray(labels)}), wanted, rtol=1e-6)
-    # Solved labels: the residual of the training labels on the span of K_tS, below that of any other labels.
+    assert np.isclose(
+        loss_of(learned, {"points": points, "labels": jnp.asarray(labels)}), wanted, rtol=1e-6
+    )
+    # Solved labels: the residual of the training labels on the span of K_tS, below that of any
+    # other labels.
     k_ts = np.asarray(cross(KERNEL, X, points))
     residual = Y - k_ts @ np.linalg.lstsq(k_ts, Y, rcond=None)[0]
     solved = loss_of(learned, {"points": points})
@@ -129,7 +136,9 @@ def test_a_batch_is_drawn_without_repetition_and_changes_with_the_key():
     drawn = [float(loss_of(objective, {"points": points}, jax.random.key(i))) for i in range(6)]
     assert len(set(drawn)) > 1
     assert all(one <= whole * 90 / 89 * (1 + 1e-9) for one in drawn)
-    moved = loss_of(KernelObjective(KERNEL, TARGETS, labels, 90, flip=True, shift=1), {"points": points})
+    moved = loss_of(
+        KernelObjective(KERNEL, TARGETS, labels, 90, flip=True, shift=1), {"points": points}
+    )
     assert abs(moved / whole - 1) > 1e-3
 
 
@@ -143,7 +152,12 @@ def test_a_descent_generalises_better_than_its_start(mode):
     labels = centred_labels(classes[:M], K)
     objective = KernelObjective(KERNEL, targets, labels if mode == "fixed" else None, 200)
     found = descend(
-        objective, NORM(images[:M]), 60, key=KEY, every=60, labels=labels if mode == "learned" else None
+        objective,
+        NORM(images[:M]),
+        60,
+        key=KEY,
+        every=60,
+        labels=labels if mode == "learned" else None,
     ).points
     assert set(found) == ({"points", "labels"} if mode == "learned" else {"points"})
     trained = {"fixed": labels, "learned": found.get("labels")}.get(mode)
@@ -156,7 +170,9 @@ def test_a_descent_generalises_better_than_its_start(mode):
 @pytest.mark.parametrize("mode", ["fixed", "learned", "solved"])
 def test_an_interrupted_descent_goes_on_to_the_same_points_bit_for_bit(tmp_path, mode):
     labels, path = jnp.asarray(Y[:M]), tmp_path / "descent.npz"
-    objective = KernelObjective(KERNEL, TARGETS, labels if mode == "fixed" else None, 30, flip=True, shift=1)
+    objective = KernelObjective(
+        KERNEL, TARGETS, labels if mode == "fixed" else None, 30, flip=True, shift=1
+    )
     options = {"key": KEY, "every": 3, "labels": labels if mode == "learned" else None}
 
     def stop(report):
@@ -168,7 +184,9 @@ def test_an_interrupted_descent_goes_on_to_the_same_points_bit_for_bit(tmp_path,
         descend(objective, start(), 12, **options, checkpoint=path, report=stop)
     again = descend(objective, start(), 12, **options, checkpoint=path)
     assert np.array_equal(again.losses, whole.losses)
-    for one, other in zip(jax.tree.leaves(again.points), jax.tree.leaves(whole.points), strict=True):
+    for one, other in zip(
+        jax.tree.leaves(again.points), jax.tree.leaves(whole.points), strict=True
+    ):
         assert np.array_equal(one, other)
     other = KernelObjective(KERNEL, TARGETS, objective.labels, 30, reg=1e-5, flip=True, shift=1)
     with pytest.raises(ValueError, match="checkpoint of another descent"):
@@ -181,7 +199,9 @@ def test_a_repeated_point_without_regularisation_is_refused_before_the_first_ste
     twice = points.at[0].set(points[1])
     objective = KernelObjective(KERNEL, TARGETS, labels if mode == "fixed" else None, 30, reg=0.0)
     options = {"key": KEY, "every": 1, "labels": labels if mode == "learned" else None}
-    with pytest.raises(ValueError, match="singular at reg = 0: take a larger reg, remove repeated points"):
+    with pytest.raises(
+        ValueError, match="singular at reg = 0: take a larger reg, remove repeated points"
+    ):
         descend(objective, twice, 1, **options)
     assert np.isfinite(descend(objective, points, 1, **options).losses).all()
 
@@ -206,7 +226,9 @@ def test_label_solve_keeps_the_digits_that_normal_equations_lose():
     k_ts = np.asarray(Product()(X, points))
     s = np.linalg.svd(k_ts, compute_uv=False)
     assert 1e8 < s[0] / s[-1] < 1e10
-    labels = label_solve(Product(), points, TARGETS, reg=1.0)  # a mild lam: what is tested is the projection
+    labels = label_solve(
+        Product(), points, TARGETS, reg=1.0
+    )  # a mild lam: what is tested is the projection
     k_ss = np.asarray(Product()(points, points))
     a = np.linalg.inv(k_ss + np.trace(k_ss) / 4 * np.eye(4))
     best = np.linalg.norm(Y - k_ts @ np.linalg.lstsq(k_ts, Y, rcond=1e-14)[0])
@@ -223,7 +245,10 @@ def test_repeated_points_are_no_obstacle():
     once, labels = (label_solve(KERNEL, at, TARGETS, reg=1e-3) for at in (points, twice))
     assert np.allclose(labels[:3], labels[3:], rtol=1e-5, atol=1e-6)
     assert np.allclose(
-        scores(KERNEL, twice, labels, X, 1e-3), scores(KERNEL, points, once, X, 1e-3), rtol=1e-5, atol=1e-6
+        scores(KERNEL, twice, labels, X, 1e-3),
+        scores(KERNEL, points, once, X, 1e-3),
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -261,7 +286,9 @@ def test_a_set_travels_with_its_kernel(tmp_path):
         other.scores(IMAGES), np.asarray(cross(KERNEL, X, made.points)) @ c, rtol=1e-5, atol=1e-6
     )
     assert np.array_equal(other.predict(IMAGES), made.predict(IMAGES))
-    with pytest.raises(ValueError, match="this set has no feature map, hence no weights; take scores"):
+    with pytest.raises(
+        ValueError, match="this set has no feature map, hence no weights; take scores"
+    ):
         other.model()
 
 
@@ -290,7 +317,11 @@ def test_an_objective_that_does_not_fit_is_refused(change, message):
         (True, {"start": jnp.ones((5, 16))}, r"labels has shape \(6, 3\), .* \(5, any\)"),
         (True, {"labels": jnp.ones((6, 3))}, "has fixed labels already"),
         (False, {"labels": jnp.ones((5, 3))}, r"labels has shape \(5, 3\), .* \(6, any\)"),
-        (False, {"start": jnp.ones((31, 16))}, "labels of 31 points cannot be solved on a batch of 30"),
+        (
+            False,
+            {"start": jnp.ones((31, 16))},
+            "labels of 31 points cannot be solved on a batch of 30",
+        ),
         (True, {"learning_rate": 0.0}, "learning_rate of points = 0.0 must be"),
         (True, {"steps": 5}, "steps = 5 must be a positive multiple"),
     ],
@@ -298,7 +329,12 @@ def test_an_objective_that_does_not_fit_is_refused(change, message):
 def test_a_descent_that_does_not_fit_is_refused(fixed, change, message):
     objective = KernelObjective(KERNEL, TARGETS, jnp.asarray(Y[:M]) if fixed else None, 30)
     with pytest.raises(ValueError, match=message):
-        descend(**({"objective": objective, "start": start(), "steps": 4, "key": KEY, "every": 2} | change))
+        descend(
+            **(
+                {"objective": objective, "start": start(), "steps": 4, "key": KEY, "every": 2}
+                | change
+            )
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""KIP: both steps are the same on full batches, a resumed descent is the uninterrupted one, and what goes wrong is said."""
+"""KIP: both steps are the same on full batches, a resumed descent is the uninterrupted one, and
+what goes wrong is said.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +37,14 @@ def loss_and_slope(objective, points):
 @settings(max_examples=20)
 @given(seeds, st.sampled_from((1, 6, 8, 13)))
 def test_on_a_full_batch_both_steps_have_the_same_loss_and_gradient(seed, m):
-    """Also from m = p = 8 on, where the labels alone reach the least loss and nothing is left to descend."""
+    """Also from m = p = 8 on, where the labels alone reach the least loss and nothing is left to
+    descend.
+    """
     full, stochastic, points = objectives(seed, m=m)
     ours, slope = loss_and_slope(full, points)
     theirs, other = loss_and_slope(stochastic, points)
-    # lam_S = 1e-6 tr / m does not matter to solved labels, but their pseudoinverse is one of an ill-conditioned matrix.
+    # lam_S = 1e-6 tr / m does not matter to solved labels, but their pseudoinverse is one of an
+    # ill-conditioned matrix.
     assert np.isclose(ours, theirs, rtol=1e-8)
     assert np.allclose(slope, other, rtol=1e-5, atol=1e-7 * np.abs(slope).max() + 1e-9)
     if m >= full.feature_map.dim_out:
@@ -47,7 +52,8 @@ def test_on_a_full_batch_both_steps_have_the_same_loss_and_gradient(seed, m):
         assert np.isclose(ours, full.target.rest / full.count, rtol=1e-9)
     else:
         assert np.abs(slope).max() > 1e-4
-    # The definition, in NumPy: the least-squares residual of the training set on the support's span.
+    # The definition, in NumPy: the least-squares residual of the training set on the support's
+    # span.
     span = np.asarray(full.feature_map(points))
     q = np.asarray(stochastic.features) @ span.T
     y = np.asarray(stochastic.labels)
@@ -103,7 +109,9 @@ def test_an_interrupted_descent_goes_on_to_the_same_points_bit_for_bit(tmp_path,
     with pytest.raises(Interrupted):
         descend(objective, start, 40, key=KEY, every=10, checkpoint=path, report=stop, watch=watch)
     seen = []
-    again = descend(objective, start, 40, key=KEY, every=10, checkpoint=path, report=seen.append, watch=watch)
+    again = descend(
+        objective, start, 40, key=KEY, every=10, checkpoint=path, report=seen.append, watch=watch
+    )
     assert [report.step for report in seen] == [30, 40]
     assert np.array_equal(again.points, whole.points)
     assert np.array_equal(again.losses, whole.losses)
@@ -144,7 +152,9 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path)
     # Steps of 0.1: the third is still on firm ground, the fourth is not.
     descend(cliff, start, 2, key=KEY, every=2, learning_rate=0.1, checkpoint=path)
     kept = path.read_bytes()
-    with pytest.raises(Diverged, match=r"not finite at step 3: lower the learning rate .* after step 2"):
+    with pytest.raises(
+        Diverged, match=r"not finite at step 3: lower the learning rate .* after step 2"
+    ):
         descend(cliff, start, 40, key=KEY, every=2, learning_rate=0.1, checkpoint=path)
     assert path.read_bytes() == kept
 
@@ -162,7 +172,9 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path)
 def test_bad_input_is_one_sentence(change, message):
     full, _, start = objectives(7)
     with pytest.raises(ValueError, match=message):
-        descend(**({"objective": full, "start": start, "steps": 4, "key": KEY, "every": 2} | change))
+        descend(
+            **({"objective": full, "start": start, "steps": 4, "key": KEY, "every": 2} | change)
+        )
 
 
 @pytest.mark.parametrize("batch", [0, 41])
@@ -184,7 +196,9 @@ def test_the_set_trains_to_the_loss_that_was_descended(m):
 
 
 def test_the_closed_form_is_the_floor():
-    """With k or more points in a surjective map, zero gradient is reached at once by the closed form: nothing is below it."""
+    """With k or more points in a surjective map, zero gradient is reached at once by the closed
+    form: nothing is below it.
+    """
     full, stochastic, _ = objectives(9, widths=(6, 6))
     path = dl.RidgePath.of(dl.RidgeStats.of(stochastic.features, stochastic.labels))
     w = path.weights(0.0)
@@ -194,4 +208,6 @@ def test_the_closed_form_is_the_floor():
     residual = stochastic.features @ w.T - stochastic.labels
     assert np.isclose(floor, jnp.mean(residual**2), rtol=1e-9)
     other = jnp.asarray(matrix(np.random.default_rng(0), 3, 6))
-    assert descend(full, other, 50, key=KEY, every=50, learning_rate=0.05).losses.min() >= floor * (1 - 1e-9)
+    assert descend(full, other, 50, key=KEY, every=50, learning_rate=0.05).losses.min() >= floor * (
+        1 - 1e-9
+    )

@@ -28,10 +28,14 @@ def test_the_turned_set_has_the_same_moments_and_models(seed, shape, scale):
     small = baselines.same_moments(x, y)
     assert small.features.shape == (r, p)
     for found, wanted in zip(moments(*map(np.asarray, small[:2])), moments(x, y), strict=True):
-        assert close(found, wanted, condition(x), np.linalg.norm(x) ** 2 if found.shape == (p, p) else None)
+        assert close(
+            found, wanted, condition(x), np.linalg.norm(x) ** 2 if found.shape == (p, p) else None
+        )
     for reg in REGS:
         reg *= np.sum(x**2)
-        assert close(train(small.features, small.labels, reg), train(x, y, reg), 1e2 * condition(x) ** 2)
+        assert close(
+            train(small.features, small.labels, reg), train(x, y, reg), 1e2 * condition(x) ** 2
+        )
     assert np.isclose(small.rest, np.sum((x @ train(x, y).T - y) ** 2), atol=1e-12 * np.sum(y**2))
 
 
@@ -41,11 +45,18 @@ def test_fewer_points_than_the_rank_miss_some_lam(seed):
     rng = np.random.default_rng(seed)
     x, y = matrix(rng, 20, 6, 4), rng.normal(size=(20, 1))
     gram, cross = moments(x, y)
-    powers = np.vstack([cross @ np.linalg.matrix_power(gram / np.linalg.norm(gram, 2), j) for j in range(6)])
-    assert len(np.linalg.svd(powers)[1][np.linalg.svd(powers)[1] > 1e-10 * np.linalg.norm(powers)]) == 4
+    powers = np.vstack(
+        [cross @ np.linalg.matrix_power(gram / np.linalg.norm(gram, 2), j) for j in range(6)]
+    )
+    assert (
+        len(np.linalg.svd(powers)[1][np.linalg.svd(powers)[1] > 1e-10 * np.linalg.norm(powers)])
+        == 4
+    )
     small = baselines.same_moments(x, y)
     errors = [
-        closed_form.recovery_error(train(x, y, reg), train(small.features[:3], small.labels[:3], reg))
+        closed_form.recovery_error(
+            train(x, y, reg), train(small.features[:3], small.labels[:3], reg)
+        )
         for reg in (1e-4 * np.sum(x**2), 1e-2 * np.sum(x**2))
     ]
     assert max(errors) > 1e-6
@@ -72,7 +83,9 @@ def test_p_fourier_features_are_carried_by_labels_on_p_points(seed, m, reg_s):
     w = matrix(rng, 2, 8)
     labels = closed_form.solved_labels(w, features, reg_s)
     # Training multiplies the rounding of the labels by their size.
-    assert close(train(features, labels, reg_s), w, 1e2 * condition(features) ** 2, np.linalg.norm(w))
+    assert close(
+        train(features, labels, reg_s), w, 1e2 * condition(features) ** 2, np.linalg.norm(w)
+    )
 
 
 @given(seeds, st.sampled_from(((5, 5), (7, 7), (10, 6))))
@@ -107,7 +120,12 @@ def test_labels_on_a_subset_give_the_nearest_model_of_the_kernel_space(seed, reg
     gram = np.asarray(baselines.gaussian_kernel(x := rng.normal(size=(8, 3)), x, 1.0))
     alpha = rng.normal(size=(8, 2))
     alpha[6:] = 0
-    for kept, exact in ((range(8), True), (range(6), True), ((5, 2, 0), False), (range(1, 8), False)):
+    for kept, exact in (
+        (range(8), True),
+        (range(6), True),
+        ((5, 2, 0), False),
+        (range(1, 8), False),
+    ):
         kept = list(kept)
         labels = baselines.subset_labels(gram, alpha, kept, reg_s)
         beta = np.zeros_like(alpha)

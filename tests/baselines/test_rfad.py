@@ -1,4 +1,6 @@
-"""RFAD: the loss is the definition's, the descent is AdaBelief with a rate for each part, and goes on bit for bit; held pixels stay."""
+"""RFAD: the loss is the definition's, the descent is AdaBelief with a rate for each part, and goes
+on bit for bit; held pixels stay.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,12 @@ K, SHAPE = 3, (4, 4, 1)
 IMAGES, CLASSES = pictures(K, SHAPE)
 NORM = dl.Normalisation(SHAPE, 255.0, (0.4,), (0.2,))
 NETWORKS = RandomNetworks(Network(SHAPE, 4, 1), 2)
-SMALL = {"settings": {"batches": 2, "batch": 20}, "networks": NETWORKS, "every": 5, "patience": None}
+SMALL = {
+    "settings": {"batches": 2, "batch": 20},
+    "networks": NETWORKS,
+    "every": 5,
+    "patience": None,
+}
 KEY = jax.random.key(8)
 
 
@@ -92,7 +99,9 @@ def test_each_part_takes_adabeliefs_first_step_at_its_rate():
 def test_descent_improves_on_real_images_and_the_set_carries_it(tmp_path):
     options = SMALL | {"every": 10, "rates": {"points": 0.02, "labels": 0.01}}
     found = distill(IMAGES, CLASSES, NORM, 6, key=KEY, steps=60, learn_labels=True, **options)
-    assert max(found.descent.watched) > found.descent.watched[0] * 0.95  # a loss with its sign changed
+    assert (
+        max(found.descent.watched) > found.descent.watched[0] * 0.95
+    )  # a loss with its sign changed
     one = found.set
     assert np.allclose(one.points, found.support["points"] @ found.support["transform"])
     assert np.array_equal(one.labels, found.support["labels"])
@@ -144,7 +153,9 @@ def test_an_interrupted_descent_goes_on_bit_for_bit(tmp_path):
 
 
 def test_validation_ends_the_descent_and_the_best_step_is_kept():
-    """The networks' verdict on images set apart stops it; the kept set is that of a run that ends there."""
+    """The networks' verdict on images set apart stops it; the kept set is that of a run that ends
+    there.
+    """
     options = SMALL | {"every": 2, "patience": 4, "rates": {"points": 0.3, "labels": 0.3}}
     found = distill(IMAGES, CLASSES, NORM, 6, key=KEY, steps=200, learn_labels=True, **options)
     best = 2 * int(np.argmax(found.descent.watched))
@@ -175,7 +186,9 @@ def test_held_pixels_stay_at_their_noise_and_the_gradient_leaves_them():
     assert np.allclose(np.where(made.held, seen - made.noise, 0), 0, atol=1e-8)
     assert np.allclose(np.where(made.held, 0, seen - white.inverse(free)), 0, atol=1e-8)
     # In pixels: nothing that a held pixel is given changes the loss.
-    slope = jax.grad(lambda pixels: jnp.sum(jnp.sin(made(white(pixels), white))))(white.inverse(free))
+    slope = jax.grad(lambda pixels: jnp.sum(jnp.sin(made(white(pixels), white))))(
+        white.inverse(free)
+    )
     assert np.abs(np.where(made.held, slope, 0)).max() < 1e-12 < np.abs(slope).max()
     networks = RandomNetworks(Network(colour, 4, 1), 2)
     options = SMALL | {"networks": networks, "rates": {"points": 0.05}}
@@ -199,8 +212,14 @@ def test_the_watched_accuracy_is_that_of_the_predictions():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"settings": {"batch": 100}}, "4 target batches of 100 cannot be drawn from 72 training images"),
-        ({"settings": {"batch": 5, "loss": "hinge"}}, "'hinge' is unknown; known are mse and platt"),
+        (
+            {"settings": {"batch": 100}},
+            "4 target batches of 100 cannot be drawn from 72 training images",
+        ),
+        (
+            {"settings": {"batch": 5, "loss": "hinge"}},
+            "'hinge' is unknown; known are mse and platt",
+        ),
         ({"settings": {"batch": 5, "jitter": 0.0}}, "jitter = 0.0 must be"),
         (
             {"networks": RandomNetworks(Network((5, 4, 1), 4, 1))},

@@ -1,4 +1,6 @@
-"""The one door: every public function takes real numbers of every type, refuses complex ones by name, and lets no NaN out."""
+"""The one door: every public function takes real numbers of every type, refuses complex ones by
+name, and lets no NaN out.
+"""
 
 import importlib
 import inspect
@@ -153,8 +155,14 @@ CASES = {
 }
 # Abstract, or descents of many steps, whose start goes through the same door.
 WITHOUT = {
-    *(f"features.base.FeatureMap.{name}" for name in ("__call__", "inverse", "onto_span", "range_scale")),
-    *(f"baselines.kip_on_features.{name}.__call__" for name in ("Objective", "FullBatch", "Stochastic")),
+    *(
+        f"features.base.FeatureMap.{name}"
+        for name in ("__call__", "inverse", "onto_span", "range_scale")
+    ),
+    *(
+        f"baselines.kip_on_features.{name}.__call__"
+        for name in ("Objective", "FullBatch", "Stochastic")
+    ),
     "baselines.kip.KernelObjective.__call__",
     "algorithm.distill",
     *(f"{name}.descend" for name in ("baselines.kip_on_features", "baselines.kip")),
@@ -196,7 +204,9 @@ WIDE = {
         for kind in ("bool", "int8", "uint8", "int16", "uint64", "longdouble")
     },
     "list": lambda x: x.tolist(),
-    "tuple": lambda x: tuple(map(tuple, x.astype(int).tolist())) if x.ndim == 2 else tuple(x.tolist()),
+    "tuple": lambda x: (
+        tuple(map(tuple, x.astype(int).tolist())) if x.ndim == 2 else tuple(x.tolist())
+    ),
     "frame": lambda x: pd.DataFrame(x.astype(int)) if x.ndim == 2 else x,
     "frame of several types": lambda x: pd.DataFrame(x).astype({0: bool}) if x.ndim == 2 else x,
     "dlpack": Foreign,
@@ -211,7 +221,10 @@ HALF = {
 
 
 def modules():
-    """Those with mathematics on arrays. Of the others, some are private or descend for long, some read files."""
+    """Those with mathematics on arrays.
+
+    Of the others, some are private or descend for long, some read files.
+    """
     others = {"companion", "data", "sets", "boundary", "experiments", "paper", "_public"}
     others |= {f"baselines.{name}" for name in ("descent", "training_set", "finite_network")}
     others |= {"baselines.rfad", "baselines.rfad_objective"}
@@ -256,7 +269,11 @@ PUBLIC = public()
 
 def leaves(result):
     result = result.toarray() if hasattr(result, "toarray") else result
-    return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(result) if not isinstance(leaf, str)]
+    return [
+        np.asarray(leaf, np.float64)
+        for leaf in jax.tree.leaves(result)
+        if not isinstance(leaf, str)
+    ]
 
 
 def test_every_public_function_of_arrays_is_tried():
@@ -300,7 +317,9 @@ def test_what_is_no_real_number_is_refused_by_the_arguments_name(name):
 
         made = arguments(one)
         name_of_it = names[
-            next(i for i, value in enumerate(made) if getattr(value, "dtype", None) == np.dtype(kind))
+            next(
+                i for i, value in enumerate(made) if getattr(value, "dtype", None) == np.dtype(kind)
+            )
         ]
         with pytest.raises(ValueError, match=rf"^{name_of_it} \(ndarray\) holds {word}"):
             function(*made)
@@ -309,7 +328,9 @@ def test_what_is_no_real_number_is_refused_by_the_arguments_name(name):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:the largest of the images")
 @pytest.mark.parametrize("name", CASES)
 def test_no_nan_leaves_from_finite_input(name):
-    """Entries near the end of the range: a finite result, a documented infinity, or an error; never a NaN."""
+    """Entries near the end of the range: a finite result, a documented infinity, or an error; never
+    a NaN.
+    """
     function, arguments = PUBLIC[name], CASES[name]
     for size in (1e200, 1e-200):
         try:
@@ -321,7 +342,9 @@ def test_no_nan_leaves_from_finite_input(name):
 
 def test_an_overflow_says_where_it_arose():
     with (
-        pytest.raises(ValueError, match=r"the result of RidgeStats.of is not finite .* scale the input"),
+        pytest.raises(
+            ValueError, match=r"the result of RidgeStats.of is not finite .* scale the input"
+        ),
         np.errstate(all="ignore"),
     ):
         dl.RidgeStats.of(1e200 * TALL, ONE_HOT)
@@ -348,7 +371,10 @@ def test_floats_that_are_floats_are_not_copied():
 
 @door.door()
 def product(
-    a: Float[Array, "n m"], b: Float[Array, "m k"], square: Float[Array, "k k"] | None = None, reg: float = 0
+    a: Float[Array, "n m"],
+    b: Float[Array, "m k"],
+    square: Float[Array, "k k"] | None = None,
+    reg: float = 0,
 ):
     """Two matrices; each call of the inner function is one pass."""
     return inner(a, b)
@@ -375,7 +401,9 @@ def inner(a: Float[Array, "n m"], b: Float[Array, "m k"]):
     ],
 )  # fmt: skip
 def test_annotations_say_what_fits(arguments, message):
-    """Axes of one name are of one length, over all arguments, whether they come by place or by name."""
+    """Axes of one name are of one length, over all arguments, whether they come by place or by
+    name.
+    """
     with pytest.raises(ValueError, match=message):
         product(*arguments)
     names = dict(zip(("a", "b", "square", "reg"), arguments, strict=False))
@@ -389,12 +417,16 @@ def test_a_square_matrix_is_square():
         return jnp.trace(jnp.asarray(a))
 
     assert trace(np.eye(3)) == 3
-    with pytest.raises(ValueError, match=r"a has shape \(2, 3\), but a matrix of shape \(2, 2\) is needed"):
+    with pytest.raises(
+        ValueError, match=r"a has shape \(2, 3\), but a matrix of shape \(2, 2\) is needed"
+    ):
         trace(np.ones((2, 3)))
 
 
 def test_what_a_public_function_calls_takes_what_was_checked(monkeypatch):
-    """Conversions and checks are made once; a call from outside is checked again, after an error as well."""
+    """Conversions and checks are made once; a call from outside is checked again, after an error as
+    well.
+    """
     seen = []
     monkeypatch.setattr(door.checks, "finite", lambda name, values, rows=None: seen.append(name))
     product([[1, 2]], [[3], [4]])

@@ -55,7 +55,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, write):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert [entry.name for entry in tmp_path.iterdir()] == ([] if write is checkpoint else ["file.png"])
+    assert [entry.name for entry in tmp_path.iterdir()] == (
+        [] if write is checkpoint else ["file.png"]
+    )
     assert write is checkpoint or path.read_bytes() == b"old"
 
 

@@ -1,4 +1,6 @@
-"""npz files from anybody: nothing is read that does not fit, nothing inflates, and the reason is about the file."""
+"""npz files from anybody: nothing is read that does not fit, nothing inflates, and the reason is
+about the file.
+"""
 
 import io
 import os
@@ -18,9 +20,9 @@ def npy(shape, dtype="<f8", data=None, version=(1, 0)):
     """An array's bytes in the file, whatever its header claims."""
     out = io.BytesIO()
     header = {"descr": dtype, "fortran_order": False, "shape": shape}
-    {(1, 0): np.lib.format.write_array_header_1_0, (2, 0): np.lib.format.write_array_header_2_0}[version](
-        out, header
-    )
+    {(1, 0): np.lib.format.write_array_header_1_0, (2, 0): np.lib.format.write_array_header_2_0}[
+        version
+    ](out, header)
     return out.getvalue() + (bytes(8) if data is None else data)
 
 
@@ -41,7 +43,9 @@ def overlapping(path, count=300):
     packed(path, [("a000.npy", npy((1000,), data=bytes(8000)))], zipfile.ZIP_STORED)
     content = path.read_bytes()
     start, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
-    entries = b"".join(content[start:end].replace(b"a000", f"a{i:03d}".encode()) for i in range(count))
+    entries = b"".join(
+        content[start:end].replace(b"a000", f"a{i:03d}".encode()) for i in range(count)
+    )
     tail = bytearray(content[end:])
     tail[8:10] = tail[10:12] = count.to_bytes(2, "little")
     tail[12:16] = len(entries).to_bytes(4, "little")

@@ -19,9 +19,12 @@ MARK = 'with open("ran.txt", "a") as file:\n    file.write("{name}\\n")'
 def write_notebook(root: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> None:
     """A text notebook with a parameters cell and the given code cells."""
     blocks = [
-        f"```{{code-cell}} ipython3\n{cell}\n```" for cell in (f":tags: [parameters]\n\n{parameters}", *cells)
+        f"```{{code-cell}} ipython3\n{cell}\n```"
+        for cell in (f":tags: [parameters]\n\n{parameters}", *cells)
     ]
-    header = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n---\n"
+    header = (
+        "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n---\n"
+    )
     text = "\n\n".join([header, f"# {name}", *blocks]) + "\n"
     (root / "notebooks" / f"{name}.md").write_text(text, encoding="utf-8")
 
@@ -53,7 +56,12 @@ def start(
 ) -> "subprocess.Popen[str]":
     """The command line in a process of its own, with some environment variables changed."""
     command = [sys.executable, "-m", "distill_lib.companion.cli", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "encoding": "utf-8",
+    }
     with children_answer_ctrl_c_by(ctrl_c):
         return subprocess.Popen(command, cwd=root, env=os.environ | (environment or {}), **pipes)
 

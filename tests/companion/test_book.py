@@ -24,7 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TOC = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/demo\n  - file: book/bibliography\n"
 INDEX = """# Welcome
 
-The ratio is {{ this.demo.ratio }}, committed {{ tiny.demo.ratio }}; see [the demo](../notebooks/demo.md#run)
+# run)
+The ratio is {{ this.demo.ratio }}, committed {{ tiny.demo.ratio }}; see [the demo](../notebooks/demo.md
 and {cite:t}`someone`. A formula: $\\norm{x} \\in \\R$.
 """
 BIB = "@article{someone, author={Some One}, title={A Title}, journal={J}, year={2020}}\n"
@@ -61,7 +62,9 @@ def write_results(folder: Path, text: str) -> None:
 
 
 def make_book(root: Path) -> Path:
-    """A project with the repository's settings and looks, one prose page, one notebook, run and committed."""
+    """A project with the repository's settings and looks, one prose page, one notebook, run and
+    committed.
+    """
     for folder in ("book", "notebooks"):
         (root / folder).mkdir(exist_ok=True)
     for name in ("_config.yml", "CITATION.cff"):
@@ -72,8 +75,13 @@ def make_book(root: Path) -> Path:
     (root / "book" / "bibliography.md").write_text("# Bibliography\n\n```{bibliography}\n```\n")
     (root / "book" / "references.bib").write_text(BIB)
     (root / "notebooks" / "demo.md").write_text("# Demo\n")
-    (root / "notebooks" / "profiles.yml").write_text("tiny: {description: small, notebooks: {demo: {}}}\n")
-    for folder, text in ((root / "_build" / "tiny", "0.2"), (root / "book" / "reference" / "tiny", "0.3")):
+    (root / "notebooks" / "profiles.yml").write_text(
+        "tiny: {description: small, notebooks: {demo: {}}}\n"
+    )
+    for folder, text in (
+        (root / "_build" / "tiny", "0.2"),
+        (root / "book" / "reference" / "tiny", "0.3"),
+    ):
         write_notebook(folder, text)
         write_results(folder, text)
     return root
@@ -114,12 +122,17 @@ def test_stages_pages_bibliography_looks_and_settings(project):
         "book/references.bib",
         "notebooks/demo.ipynb",
     }
-    assert {"book/_static/book.css", "book/_static/logo.svg", f"book/_static/{stage.MATHJAX}"} <= static
+    assert {
+        "book/_static/book.css",
+        "book/_static/logo.svg",
+        f"book/_static/{stage.MATHJAX}",
+    } <= static
 
 
 def test_an_executed_notebook_goes_before_the_committed_one(project):
     assert (
-        stage.page_source(project, "tiny", "notebooks/demo") == project / "_build/tiny/notebooks/demo.ipynb"
+        stage.page_source(project, "tiny", "notebooks/demo")
+        == project / "_build/tiny/notebooks/demo.ipynb"
     )
     shutil.rmtree(project / "_build")
     assert (
@@ -128,7 +141,9 @@ def test_an_executed_notebook_goes_before_the_committed_one(project):
     )
 
 
-@pytest.mark.parametrize(("code", "words"), [("print(1)", "# New words"), ("print(2)", "# Demo 0.2")])
+@pytest.mark.parametrize(
+    ("code", "words"), [("print(1)", "# New words"), ("print(2)", "# Demo 0.2")]
+)
 def test_an_execution_has_the_prose_of_now_unless_its_code_has_changed(project, code, words):
     header = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n---\n"
     (project / "notebooks" / "demo.md").write_text(
@@ -144,7 +159,11 @@ def _notebook(*sources):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
 
 
-BEFORE = ["from a import b", "x = b(1)  # one", "def f(y):\n    import c\n    return f'{y:>{x}}' 'z'"]
+BEFORE = [
+    "from a import b",
+    "x = b(1)  # one",
+    "def f(y):\n    import c\n    return f'{y:>{x}}' 'z'",
+]
 
 
 @pytest.mark.parametrize(
@@ -170,12 +189,17 @@ def test_the_committed_runs_name_the_code_that_they_ran():
     for profile in ("digits", "mnist", "paper"):
         for name, record in committed_records(REPOSITORY, profile).items():
             path = reference_folder(REPOSITORY, profile) / "notebooks" / f"{name}.ipynb"
-            assert code_digest(nbformat.read(path, 4)) == record["inputs"]["notebook"], (profile, name)
+            assert code_digest(nbformat.read(path, 4)) == record["inputs"]["notebook"], (
+                profile,
+                name,
+            )
 
 
 @pytest.mark.parametrize("parameters", [True, False])
 def test_the_injected_parameters_stay_with_their_cell(tmp_path, parameters):
-    """An execution has them after the parameters, or before everything where the source has no such cell."""
+    """An execution has them after the parameters, or before everything where the source has no such
+    cell.
+    """
     cell = nbformat.v4.new_code_cell
     declared = [cell("n = 1", metadata={"tags": ["parameters"]})] if parameters else []
     source = nbformat.v4.new_notebook(
@@ -183,8 +207,13 @@ def test_the_injected_parameters_stay_with_their_cell(tmp_path, parameters):
     )
     executed = copy.deepcopy(source)
     executed.cells[0].source = "Old"
-    for count, ran in enumerate([ran for ran in executed.cells if ran.cell_type == "code"], start=1):
-        ran.execution_count, ran.outputs = count, [nbformat.v4.new_output("stream", text=f"{ran.source}\n")]
+    for count, ran in enumerate(
+        [ran for ran in executed.cells if ran.cell_type == "code"], start=1
+    ):
+        ran.execution_count, ran.outputs = (
+            count,
+            [nbformat.v4.new_output("stream", text=f"{ran.source}\n")],
+        )
     injected = cell("n = 7", metadata={"tags": ["injected-parameters"]})
     executed.cells.insert(2 if parameters else 0, injected)
     for notebook in (source, executed):
@@ -196,7 +225,9 @@ def test_the_injected_parameters_stay_with_their_cell(tmp_path, parameters):
         else ["n = 7", "New", "print(n)", "print(2)"]
     )
     assert [cell.source for cell in shown] == told
-    outputs = {cell.source: [output.text for output in cell.outputs] for cell in shown if "outputs" in cell}
+    outputs = {
+        cell.source: [output.text for output in cell.outputs] for cell in shown if "outputs" in cell
+    }
     assert outputs.pop("n = 7") == []
     assert outputs == {text: [f"{text}\n"] for text in outputs}
     assert [cell.execution_count for cell in shown if cell.source.startswith("print")] == [
@@ -220,12 +251,17 @@ def test_an_execution_without_injected_parameters_keeps_its_outputs(tmp_path):
 
 def test_numbers_of_this_run_go_before_the_committed_ones(project):
     numbers = stage.substitutions(project, "tiny")
-    assert (numbers["this"], numbers["tiny"]) == ({"demo": {"ratio": "0.2"}}, {"demo": {"ratio": "0.3"}})
+    assert (numbers["this"], numbers["tiny"]) == (
+        {"demo": {"ratio": "0.2"}},
+        {"demo": {"ratio": "0.3"}},
+    )
     assert stage.substitutions(project, "other")["this"] == {}
 
 
 def test_a_smaller_profile_is_a_book_too(project):
-    """Pages that it leaves out show a committed run of another profile, with that one's numbers, and the foot says so."""
+    """Pages that it leaves out show a committed run of another profile, with that one's numbers,
+    and the foot says so.
+    """
     path = project / "notebooks" / "profiles.yml"
     path.write_text(path.read_text() + "small: {description: smaller, notebooks: {other: {}}}\n")
     shutil.copytree(
@@ -256,7 +292,13 @@ def test_the_papers_cells_are_there_for_the_prose(project):
         "device": {"kind": "cpu", "platform": "cpu", "cpus": 2},
         "date": "2026-02-03",
     }
-    content = {"notebook": "demo", "profile": "paper", "rows": [row], "values": {}, "provenance": source}
+    content = {
+        "notebook": "demo",
+        "profile": "paper",
+        "rows": [row],
+        "values": {},
+        "provenance": source,
+    }
     folder.joinpath("demo.json").write_text(json.dumps(content))
     with open(project / "notebooks" / "profiles.yml", "a") as file:
         file.write("paper: {description: large, notebooks: {demo: {datasets: [mnist]}}}\n")
@@ -282,7 +324,9 @@ def test_numbers_stand_in_the_prose_of_pages_and_notebooks_alone(project):
     notebook.cells[1].source = "print('{{ this.demo.ratio }}')"
     nbformat.write(notebook, path)
     files = stage.staged_files(project, "tiny")
-    text, code = (cell.source for cell in nbformat.reads(files["notebooks/demo.ipynb"].decode(), 4).cells)
+    text, code = (
+        cell.source for cell in nbformat.reads(files["notebooks/demo.ipynb"].decode(), 4).cells
+    )
     assert text.endswith("It is 0.2, $0.2$.")
     assert code == "print('{{ this.demo.ratio }}')"
     assert "The ratio is 0.2, committed 0.3" in files["book/index.md"].decode()
@@ -338,9 +382,12 @@ def test_the_stage_holds_exactly_the_files_and_keeps_the_time_of_unchanged_ones(
 
 
 def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
-    (project / "_toc.yml").write_text(TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n")
+    (project / "_toc.yml").write_text(
+        TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n"
+    )
     with pytest.raises(
-        CompanionError, match=r"the profile tiny leaves out gone, missing .*: add them to the profile"
+        CompanionError,
+        match=r"the profile tiny leaves out gone, missing .*: add them to the profile",
     ):
         build_book(project, "tiny")
     notebooks = "{demo: {}, missing: {}, gone: {}}"
@@ -353,7 +400,9 @@ def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
 
 
 def test_a_number_that_no_run_recorded_is_named_before_the_build(project):
-    (project / "book" / "index.md").write_text("# T\n\n{{ this.demo.absent }} {{ that.demo.ratio }}\n")
+    (project / "book" / "index.md").write_text(
+        "# T\n\n{{ this.demo.absent }} {{ that.demo.ratio }}\n"
+    )
     message = r"book/index\.md names numbers that no run has recorded: this\.demo\.absent, that\.demo\.ratio;"
     with pytest.raises(CompanionError, match=message):
         build_book(project, "tiny")
@@ -361,7 +410,9 @@ def test_a_number_that_no_run_recorded_is_named_before_the_build(project):
 
 def test_a_page_that_does_not_exist_is_named(project):
     (project / "book" / "index.md").unlink()
-    with pytest.raises(CompanionError, match=r"_toc\.yml lists book/index\.md, which does not exist"):
+    with pytest.raises(
+        CompanionError, match=r"_toc\.yml lists book/index\.md, which does not exist"
+    ):
         build_book(project, "tiny")
 
 
@@ -429,7 +480,9 @@ def test_the_site_opens_at_its_first_page_and_shows_numbers_output_and_origin(bu
 
 
 def test_nothing_is_built_when_nothing_has_changed(built, monkeypatch):
-    monkeypatch.setattr(book, "_run_jupyter_book", lambda *_: pytest.fail("the site was built again"))
+    monkeypatch.setattr(
+        book, "_run_jupyter_book", lambda *_: pytest.fail("the site was built again")
+    )
     assert book_is_current(built, "tiny")
     before = (built / "_build/tiny/html/index.html").stat().st_mtime_ns
     index = build_book(built, "tiny")
@@ -478,5 +531,6 @@ def test_an_interrupted_build_keeps_the_earlier_site_and_is_repeated(built, monk
 
 def test_a_warning_in_a_notebook_names_its_cell():
     assert (
-        book._cell("notebooks/a.ipynb:30004: WARNING: x") == "notebooks/a.ipynb: cell 3, line 4: WARNING: x"
+        book._cell("notebooks/a.ipynb:30004: WARNING: x")
+        == "notebooks/a.ipynb: cell 3, line 4: WARNING: x"
     )

@@ -1,4 +1,6 @@
-"""A run that ends before its work does: whatever its budgets, nothing finished is lost or done twice."""
+"""A run that ends before its work does: whatever its budgets, nothing finished is lost or done
+twice.
+"""
 
 import json
 import signal
@@ -29,7 +31,9 @@ def bowl(points, key):
 
 
 class Work:
-    """A notebook of three pieces and a descent in chunks, which is asked to stop after a number of either."""
+    """A notebook of three pieces and a descent in chunks, which is asked to stop after a number of
+    either.
+    """
 
     def __init__(self, folder: Path):
         self.folder, self.done = folder, []
@@ -52,7 +56,11 @@ class Work:
             results.progress(f"step {at.step}")
 
         def descent():
-            options = {"key": jax.random.key(0), "every": 2, "checkpoint": results.checkpoint("bowl")}
+            options = {
+                "key": jax.random.key(0),
+                "every": 2,
+                "checkpoint": results.checkpoint("bowl"),
+            }
             return descend(bowl, jnp.zeros(3), 6, report=report, **options).points
 
         try:
@@ -202,7 +210,9 @@ def test_what_does_not_fit_is_not_started_unless_it_keeps_pieces(tmp_path):
     assert run.take() is None
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("8m", 480), ("2h", 7200), ("0.5 h", None)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("8m", 480), ("2h", 7200), ("0.5 h", None)]
+)
 def test_a_budget_is_a_number_with_a_unit(text, seconds):
     if seconds is not None:
         assert budget_seconds(text) == seconds

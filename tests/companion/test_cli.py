@@ -33,16 +33,24 @@ def distill(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "--profile", "tinny"], "unknown profile 'tinny': did you mean 'tiny'? known: tiny"),
+        (
+            ["run", "--profile", "tinny"],
+            "unknown profile 'tinny': did you mean 'tiny'? known: tiny",
+        ),
         (["book", "--profile", "paper"], "unknown profile 'paper': known: tiny"),
-        (["report", "--profile", "tine"], "unknown profile 'tine': did you mean 'tiny'? known: tiny"),
+        (
+            ["report", "--profile", "tine"],
+            "unknown profile 'tine': did you mean 'tiny'? known: tiny",
+        ),
         (
             ["run", "-p", "tiny", "teorem"],
-            "unknown notebook of profile tiny 'teorem': did you mean 'theorem'? known: table, theorem",
+            "unknown notebook of profile tiny 'teorem': did you mean 'theorem'? known: table, "
+            "theorem",
         ),
         (
             ["run", "-p", "tiny"],
-            "unknown parameter of notebook table 'size': did you mean 'sizes'? known: profile, sizes",
+            "unknown parameter of notebook table 'size': did you mean 'sizes'? known: profile, "
+            "sizes",
         ),
     ],
 )
@@ -53,7 +61,9 @@ def test_a_wrong_name_is_one_sentence_with_the_known_ones(project, distill, argu
 
 def test_outside_a_project_the_message_says_what_is_missing(tmp_path, monkeypatch, distill):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("distill_lib.companion.root.__file__", str(tmp_path / "package" / "root.py"))
+    monkeypatch.setattr(
+        "distill_lib.companion.root.__file__", str(tmp_path / "package" / "root.py")
+    )
     code, out, err = distill("run")
     assert (code, out) == (2, "")
     assert "holds _toc.yml and notebooks/" in err
@@ -81,7 +91,10 @@ def test_a_broken_profiles_file_is_named(project, distill, content, message):
 def test_a_profile_that_lists_a_missing_notebook(project, distill):
     (project / "notebooks" / "theorem.md").unlink()
     code, _, err = distill("run", "-p", "tiny")
-    assert (code, err) == (2, "distill: notebooks/profiles.yml: unknown notebook 'theorem': known: table\n")
+    assert (code, err) == (
+        2,
+        "distill: notebooks/profiles.yml: unknown notebook 'theorem': known: table\n",
+    )
 
 
 def test_debug_shows_the_traceback(project, distill):
@@ -106,7 +119,17 @@ def test_report_as_json(project, distill):
         "m: {description: x, notebooks: {theorem: {datasets: [mnist]}}}"
     )
     cells = json.loads(distill("report", "-p", "m", "--json")[1])
-    wanted = {"table", "dataset", "ipc", "model", "published", "measured", "spread", "verdict", "device"}
+    wanted = {
+        "table",
+        "dataset",
+        "ipc",
+        "model",
+        "published",
+        "measured",
+        "spread",
+        "verdict",
+        "device",
+    }
     assert all(wanted <= set(cell) for cell in cells)
     assert len(cells) == 4 + 12 + 15
 
@@ -155,10 +178,19 @@ def test_a_budget_that_is_not_understood_and_an_archive_that_is_none(project, di
     assert (code, out) == (1, "")
     assert err == "distill: nothing has been run of profile tiny: there is no state to pack\n"
     code, out, err = distill("state", "unpack", str(tmp_path / "s.zip"))
-    assert (code, out, err) == (1, "", f"distill: No such file or directory at {tmp_path / 's.zip'}\n")
+    assert (code, out, err) == (
+        1,
+        "",
+        f"distill: No such file or directory at {tmp_path / 's.zip'}\n",
+    )
 
 
 def test_the_exit_statuses_are_documented(distill):
     told = " ".join(distill("run", "--help")[1].split())
-    for status in ("0 all done", "1 a notebook failed", "75 the budget is spent", "130 interrupted"):
+    for status in (
+        "0 all done",
+        "1 a notebook failed",
+        "75 the budget is spent",
+        "130 interrupted",
+    ):
         assert status in told

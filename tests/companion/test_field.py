@@ -74,7 +74,9 @@ def test_the_page_cites_every_source_and_every_method(known, bibliography, prose
 def test_the_table_holds_every_number_and_marks_those_with_one_source(known):
     lines = defaultdict(list)
     for line in tables(ROOT)["accuracies"].splitlines()[2:]:
-        method, dataset, *numbers, judge, sources = (part.strip() for part in line.strip("|").split("|"))
+        method, dataset, *numbers, judge, sources = (
+            part.strip() for part in line.strip("|").split("|")
+        )
         lines[method, dataset, judge].append((numbers, cited(sources)))
     assert all(len(found) == 1 for found in lines.values())
     columns = [1, 10, 50, None]

@@ -1,4 +1,6 @@
-"""Measurements are kept one record a piece, begin only where they fit, and their tables hold every number that was recorded."""
+"""Measurements are kept one record a piece, begin only where they fit, and their tables hold every
+number that was recorded.
+"""
 
 import json
 from pathlib import Path
@@ -32,7 +34,9 @@ def test_a_record_holds_rows_settings_and_provenance_and_is_not_made_twice(tmp_p
     kept = json.loads((tmp_path / "first.json").read_text())
     assert kept["rows"] == [{"quantity": "first", "measured": 1.0}]
     assert kept["settings"] == {"m": [1, 2]}
-    assert {"commit", "dirty", "versions", "device", "data", "seconds", "date"} <= kept["provenance"].keys()
+    assert {"commit", "dirty", "versions", "device", "data", "seconds", "date"} <= kept[
+        "provenance"
+    ].keys()
     assert wanted(todo, [], [tmp_path]) == []
     assert wanted(todo, ["second"], [tmp_path], force=True) == todo[1:]
     assert any("about first" in line for line in said)
@@ -68,15 +72,21 @@ def test_committed_records_are_of_known_pieces_and_their_tables_show_all_of_them
     assert "at most 3,000 steps; and 2 ConvNets of width 1,024" in made["bounds"]
     steps = [name for name in known if name.startswith("rfad-step")]
     assert made["steps"].count("\n") == len(steps) + 1
-    accuracies = [row for record in known.values() for row in record["rows"] if row["quantity"] == "accuracy"]
+    accuracies = [
+        row for record in known.values() for row in record["rows"] if row["quantity"] == "accuracy"
+    ]
     assert made["sets"].count("\n") == len(accuracies) + 1
     for row in accuracies:
         assert f"{row['measured']:.1f}" in made["sets"]
     printed = {
-        (c["dataset"], c["ipc"], c["model"]): c for c in published("baselines") if c["method"] == "rfad"
+        (c["dataset"], c["ipc"], c["model"]): c
+        for c in published("baselines")
+        if c["method"] == "rfad"
     }
     beside = [
-        printed[key] for row in accuracies if (key := (row["dataset"], row["ipc"], row["model"])) in printed
+        printed[key]
+        for row in accuracies
+        if (key := (row["dataset"], row["ipc"], row["model"])) in printed
     ]
     assert beside
     for cell in beside:
@@ -86,10 +96,16 @@ def test_committed_records_are_of_known_pieces_and_their_tables_show_all_of_them
 def test_what_the_page_says_of_the_records_is_so():
     """Which of two is the smaller; the times themselves are shown and not judged."""
     rows = [row for record in records(ROOT).values() for row in record["rows"]]
-    apart = {(r["method"], r["model"]): r["measured"] for r in rows if r["table"] == "rfad precision"}
+    apart = {
+        (r["method"], r["model"]): r["measured"] for r in rows if r["table"] == "rfad precision"
+    }
     for part in ("kernel", "loss", "gradient"):
         assert apart["tf32", part] < apart["bf16", part] < 0.01
-    found = {r["model"]: r for r in rows if r["quantity"] == "accuracy" and r["dataset"] == "fashion_mnist"}
+    found = {
+        r["model"]: r
+        for r in rows
+        if r["quantity"] == "accuracy" and r["dataset"] == "fashion_mnist"
+    }
     kernels = [found[f"convnet-3 {name}"]["measured"] for name in ("empirical nngp", "nngp", "ntk")]
     assert found["finite ConvNet"]["measured"] < min(kernels)
     assert kernels[2] < min(kernels[:2])

@@ -46,7 +46,9 @@ def test_every_text_file_is_read_and_written_in_utf_8():
             values = [a.value for a in call.args if isinstance(a, ast.Constant)]
             binary = any("b" in str(v) for v in values if str(v) in {"rb", "wb", "ab", "r+b", "xb"})
             text = "text" in words or "universal_newlines" in words
-            opens = name in {"read_text", "write_text"} or (name in {"open", "fdopen"} and not binary)
+            opens = name in {"read_text", "write_text"} or (
+                name in {"open", "fdopen"} and not binary
+            )
             if name == "write_text" and isinstance(call.func, ast.Name):
                 continue  # ours, in UTF-8
             # Of `tarfile`, `zipfile`, `Image` and `os`, `open` is no text.
@@ -62,7 +64,12 @@ def test_every_text_file_is_read_and_written_in_utf_8():
 def test_a_name_outside_ascii_survives_a_latin_locale(tmp_path):
     root = make_project(tmp_path / "π", {"a": {"word": "λ"}})
     write_notebook(root, "a", 'print("μ", word)', parameters='profile = "tiny"\nword = ""')
-    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "JAX_PLATFORMS": "cpu"}
+    environment = {
+        "LC_ALL": "C",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONUTF8": "0",
+        "JAX_PLATFORMS": "cpu",
+    }
     process = start(root, "run", "-p", "tiny", environment=environment)
     out, err = process.communicate(timeout=100)
     log = root / "_build/tiny/state/run/a/log.txt"
@@ -76,7 +83,9 @@ def test_a_name_outside_ascii_survives_a_latin_locale(tmp_path):
 )
 def test_the_command_line_answers_without_jax(arguments):
     script = NEEDS_NO_JAX.format(arguments=arguments)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
     assert "AssertionError" not in done.stderr
     assert done.returncode == 0
 
@@ -121,7 +130,9 @@ def test_notebooks_on_one_gpu_share_its_memory_and_repeat_their_bits(monkeypatch
     assert Plan(Path(), profile, "cpu", []).settings(4) == {}
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=x")
-    assert on_gpu.settings(2) == {"XLA_FLAGS": f"--xla_dump_to=x {REPEATABLE}"}  # the user has said how
+    assert on_gpu.settings(2) == {
+        "XLA_FLAGS": f"--xla_dump_to=x {REPEATABLE}"
+    }  # the user has said how
     monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_exclude_nondeterministic_ops=false")
     assert on_gpu.settings(1) == {"XLA_FLAGS": "--xla_gpu_exclude_nondeterministic_ops=false"}
 
@@ -153,7 +164,11 @@ def test_a_read_only_checkout_can_be_built_elsewhere(tmp_path):
 
 @pytest.mark.parametrize(
     ("code", "free", "told"),
-    [(-9, 1 << 40, "run fewer notebooks at a time"), (-6, 0, "the disk is full"), (3, 0, "the disk is full")],
+    [
+        (-9, 1 << 40, "run fewer notebooks at a time"),
+        (-6, 0, "the disk is full"),
+        (3, 0, "the disk is full"),
+    ],
 )
 def test_a_killed_process_is_explained(tmp_path, monkeypatch, code, free, told):
     (tmp_path / "log.txt").write_text("the last line\n")

@@ -48,7 +48,9 @@ def test_a_parameter_comes_back_as_json_would_hold_it_or_is_refused_by_name(proj
         assert held == value
         assert json.loads(json.dumps(held, allow_nan=False)) == value
     else:
-        with pytest.raises(CompanionError, match=r"tiny\.a\.size.* is (nan|-?inf); give a finite number"):
+        with pytest.raises(
+            CompanionError, match=r"tiny\.a\.size.* is (nan|-?inf); give a finite number"
+        ):
             load_profiles(project)
 
 
@@ -84,8 +86,12 @@ def test_what_would_be_taken_wrongly_is_refused(project, text, message):
 )
 def test_a_data_set_that_is_none_is_noticed_before_anything_runs(tmp_path, parameters):
     root = make_project(tmp_path / "p", {"a": parameters})
-    write_notebook(root, "a", parameters="\n".join(f"{name} = None" for name in ("profile", *parameters)))
-    with pytest.raises(CompanionError, match="unknown data set of notebook a in profile tiny") as caught:
+    write_notebook(
+        root, "a", parameters="\n".join(f"{name} = None" for name in ("profile", *parameters))
+    )
+    with pytest.raises(
+        CompanionError, match="unknown data set of notebook a in profile tiny"
+    ) as caught:
         make_plan(root, load_profile(root, "tiny"), [])
     assert caught.value.code == 2
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from projects import make_project
 from rich.console import Console
 
-from distill_lib.companion.judge.report import markdown, origin, published, reason, render, report, verdict
+from distill_lib.companion.judge.report import (
+    markdown,
+    origin,
+    published,
+    reason,
+    render,
+    report,
+    verdict,
+)
 from distill_lib.companion.numbers.results import CELL, Results
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 from distill_lib.data.catalogue import CATALOGUE
@@ -38,7 +46,11 @@ def test_the_tolerance_belongs_to_the_interval(value, tolerance, sign):
 @given(percent)
 def test_what_cannot_be_compared_is_not(measured):
     assert verdict(cell(5.0, 1.0), None) == verdict(None, None) == "not run"
-    assert verdict(None, measured) == verdict(cell(None, None, "not run"), measured) == "no published number"
+    assert (
+        verdict(None, measured)
+        == verdict(cell(None, None, "not run"), measured)
+        == "no published number"
+    )
     assert verdict(cell(396000, None, "estimated"), measured) == "estimated"
     assert verdict(cell(16, None), measured) == "not compared"
     assert verdict(cell(5.0, 200.0), measured, "estimated from 4 of 30 steps") == "estimated"
@@ -93,7 +105,8 @@ def test_every_published_number_is_well_formed():
             each["table"] == "4" and each["quantity"] == "accuracy" and each["status"] == "measured"
         )
         assert (each["tolerance"] is not None) == (
-            (each["quantity"] == "accuracy" and each["status"] == "measured") or each["status"] == "stated"
+            (each["quantity"] == "accuracy" and each["status"] == "measured")
+            or each["status"] == "stated"
         )
         if each["uncertainty"] is not None:
             assert each["tolerance"] == pytest.approx(max(3 * each["uncertainty"], 0.5))
@@ -101,7 +114,9 @@ def test_every_published_number_is_well_formed():
 
 def test_the_papers_speedups_are_the_ratios_of_its_seconds():
     seconds = {
-        (c["dataset"], c["ipc"], c["method"]): c["value"] for c in published() if c["quantity"] == "seconds"
+        (c["dataset"], c["ipc"], c["method"]): c["value"]
+        for c in published()
+        if c["quantity"] == "seconds"
     }
     for each in published():
         if each["quantity"] == "speedup":
@@ -113,7 +128,11 @@ def test_the_papers_speedups_are_the_ratios_of_its_seconds():
 
 def test_the_status_of_the_cell_that_was_never_run():
     where = {"table": "4", "dataset": "cifar100", "ipc": 50}
-    found = [each for each in published() if where.items() <= each.items() and each["status"] != "measured"]
+    found = [
+        each
+        for each in published()
+        if where.items() <= each.items() and each["status"] != "measured"
+    ]
     assert {(each["method"], each["quantity"], each["status"]) for each in found} == {
         ("kip", "accuracy", "not run"),
         ("kip", "seconds", "estimated"),
@@ -154,10 +173,18 @@ def test_every_published_cell_of_the_profiles_data_sets_appears(project):
 def test_fresh_results_go_before_the_committed_ones(project, monkeypatch):
     save(reference_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", 1, 80.0))
     save(reference_folder(project, "tiny"), monkeypatch, "other", ("digits", 1, 90.0))
-    save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5), ("mnist", 10, 88.0))
+    save(
+        build_folder(project, "tiny"),
+        monkeypatch,
+        "table_3",
+        ("mnist", None, 86.5),
+        ("mnist", 10, 88.0),
+    )
     cells = report(project, "tiny")
     measured = {
-        (c["dataset"], c["ipc"]): (c["verdict"], c["source"]) for c in cells if c["measured"] is not None
+        (c["dataset"], c["ipc"]): (c["verdict"], c["source"])
+        for c in cells
+        if c["measured"] is not None
     }
     assert measured == {
         ("mnist", None): ("reproduced", "fresh"),
@@ -172,7 +199,9 @@ def test_fresh_results_go_before_the_committed_ones(project, monkeypatch):
         origin(cells, "tiny")
         == "profile tiny: fresh results of table_3 and the committed reference run of other; all on cpu"
     )
-    elsewhere = [each | {"device": "A GPU"} if each["notebook"] == "other" else each for each in cells]
+    elsewhere = [
+        each | {"device": "A GPU"} if each["notebook"] == "other" else each for each in cells
+    ]
     assert origin(elsewhere, "tiny").endswith("run of other; other on A GPU, table_3 on cpu")
 
 
@@ -183,7 +212,10 @@ def test_data_that_are_not_the_official_ones_are_named(project, monkeypatch):
     path = folder / "results" / "table_3.json"
     content = json.loads(path.read_text())
     known = next(iter(CATALOGUE["cifar10"].contents.items()))
-    content["provenance"] |= {"data": {"cifar10": known[0]}, "content": {"mnist": "a copy, one bit off"}}
+    content["provenance"] |= {
+        "data": {"cifar10": known[0]},
+        "content": {"mnist": "a copy, one bit off"},
+    }
     path.write_text(json.dumps(content))
     cells = report(project, "tiny")
     assert origin(cells, "tiny").endswith(f"cifar10: {known[1]}; mnist: a copy, one bit off")
@@ -200,7 +232,15 @@ def test_the_table_shows_every_cell(project, monkeypatch):
         console = Console(width=width, record=True, file=StringIO())
         console.print(render(cells))
         text = console.export_text()
-        for part in ("original", "86.41", "86.50", "+0.09", "reproduced", "93.44 ± 0.17", "not run"):
+        for part in (
+            "original",
+            "86.41",
+            "86.50",
+            "+0.09",
+            "reproduced",
+            "93.44 ± 0.17",
+            "not run",
+        ):
             assert part in text
         assert max(map(len, text.splitlines())) <= width
         assert text.count("\n") < 2 * len(cells)  # a line a cell, and the notes once
@@ -214,7 +254,9 @@ def test_the_report_breaks_no_number_and_no_word_on_80_columns(profile):
     text = console.export_text()
     said = set(re.findall(r"[\w.]+", text))
     for cell in cells:
-        assert {word for word in re.findall(r"[\w.]+", cell["model"] or "") if len(word) < 20} <= said
+        assert {
+            word for word in re.findall(r"[\w.]+", cell["model"] or "") if len(word) < 20
+        } <= said
         assert set(cell["verdict"].split()) <= said
     assert text.count("\n") < 3 * len(cells)
 
@@ -229,14 +271,23 @@ def judged(**change):
         "method": None,
         "quantity": "accuracy",
     }
-    told = {"verdict": "reproduced", "tolerance": 0.15, "status": "measured", "how": None, "notebook": None}
+    told = {
+        "verdict": "reproduced",
+        "tolerance": 0.15,
+        "status": "measured",
+        "how": None,
+        "notebook": None,
+    }
     return base | told | change
 
 
 def test_every_verdict_has_a_reason():
     assert reason(judged()) == "within 0.15 points"
     assert reason(judged(verdict="not compared", tolerance=None)) == "depends on the device"
-    assert reason(judged(verdict="estimated", status="estimated")) == "the paper's number is extrapolated"
+    assert (
+        reason(judged(verdict="estimated", status="estimated"))
+        == "the paper's number is extrapolated"
+    )
     both = judged(verdict="estimated", status="estimated", how="estimated from 4 steps")
     assert reason(both) == "the paper's number is extrapolated and ours is extrapolated"
     assert reason(judged(verdict="no published number", status="not run")) == "not run in the paper"
@@ -253,7 +304,10 @@ def test_reasons_quote_the_other_cells():
     assert reason(slow, others) == told
     assert reason(slow) == ""  # nothing has been timed
     short = slow | {"how": "after 4 of 30000 steps"}
-    assert reason(short, others) == "ours is after 4 of 30000 steps; as published it would take 1.5 hours"
+    assert (
+        reason(short, others)
+        == "ours is after 4 of 30000 steps; as published it would take 1.5 hours"
+    )
     assert reason(slow | {"verdict": "reproduced"}, others) == "within 0.15 points"
     own = judged(table="baselines", verdict="no published number", status=None, notebook="kip")
     assert reason(own).endswith("on the page kip")
@@ -277,7 +331,13 @@ def test_reasons_belong_to_published_cells():
 
 
 def test_the_book_shows_the_same_cells(project, monkeypatch):
-    save(build_folder(project, "tiny"), monkeypatch, "table_3", ("mnist", None, 86.5), ("mnist", 1, 80.0))
+    save(
+        build_folder(project, "tiny"),
+        monkeypatch,
+        "table_3",
+        ("mnist", None, 86.5),
+        ("mnist", 1, 80.0),
+    )
     tables = {}
     for cell in report(project, "tiny"):
         tables.setdefault((cell["table"], cell["quantity"]), []).append(cell)
@@ -306,7 +366,9 @@ def test_the_book_gives_each_reason_once():
         for ipc, why in enumerate(["first", "second", "first"])
     ]
     text = markdown(cells).replace("\N{NO-BREAK SPACE}", " ")
-    assert [line[-14:] for line in text.splitlines()[2:5]] == [f" differs ({n}) |" for n in (1, 2, 1)]
+    assert [line[-14:] for line in text.splitlines()[2:5]] == [
+        f" differs ({n}) |" for n in (1, 2, 1)
+    ]
     assert text.endswith("|\n\n(1) first.\\\n(2) second.")
 
 

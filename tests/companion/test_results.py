@@ -67,7 +67,9 @@ def test_without_a_runner_the_results_lie_in_the_build_folder(tmp_path, monkeypa
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_refused(folder, number):
     results = Results("a", "tiny")
-    with pytest.raises(ValueError, match=r"3/mnist/None/linear/None/accuracy is .* not a finite number"):
+    with pytest.raises(
+        ValueError, match=r"3/mnist/None/linear/None/accuracy is .* not a finite number"
+    ):
         results.add(**ROW | {"measured": number})
     with pytest.raises(ValueError, match=r"x is .* not a finite number"):
         results.value("x", number)
@@ -80,7 +82,9 @@ def test_a_further_column_that_is_not_finite_is_refused_by_name(folder):
 
 def test_a_piece_keeps_what_json_does_not_have(folder, monkeypatch):
     monkeypatch.setenv("DISTILL_FINGERPRINT", "a" * 64)
-    values = [Results("a", "tiny").cached("x", lambda: np.array([np.nan, np.inf, 0.1])) for _ in range(2)]
+    values = [
+        Results("a", "tiny").cached("x", lambda: np.array([np.nan, np.inf, 0.1])) for _ in range(2)
+    ]
     assert repr(values) == repr([[float("nan"), float("inf"), 0.1]] * 2)
     (path,) = folder.rglob("*.json")
     json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN, which is not JSON
@@ -90,7 +94,9 @@ def test_the_same_cell_or_name_twice_is_refused(folder):
     results = Results("a", "tiny")
     results.add(**ROW, ipc=1)
     results.add(**ROW, ipc=10)
-    with pytest.raises(ValueError, match="cell 3/mnist/1/linear/None/accuracy has been recorded already"):
+    with pytest.raises(
+        ValueError, match="cell 3/mnist/1/linear/None/accuracy has been recorded already"
+    ):
         results.add(**ROW, ipc=1)
     results.value("x", 1)
     with pytest.raises(ValueError, match="'x' has been recorded already"):
@@ -133,7 +139,9 @@ def test_pieces_of_another_device_are_told_apart(folder, monkeypatch):
     device = device | {"kind": "second"}
     results = Results("a", "tiny")
     results.cached("x", lambda: 1)
-    assert read_results(results.save())["provenance"]["device"] == device | {"pieces_from": ["first"]}
+    assert read_results(results.save())["provenance"]["device"] == device | {
+        "pieces_from": ["first"]
+    }
 
 
 def test_a_checkpoint_lies_among_the_pieces_of_its_fingerprint(folder, monkeypatch):

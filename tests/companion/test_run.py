@@ -47,7 +47,10 @@ def alive(pid):
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """A project that has been run once: `a` prints its parameter, paths and noise; `b` has results."""
+    """A project that has been run once:
+
+    `a` prints its parameter, paths and noise; `b` has results.
+    """
     root = make_project(tmp_path_factory.mktemp("executed") / "p", {"a": {"n": 7}, "b": {}})
     speak = 'import os, sys, warnings\nwarnings.warn("a true warning")\n'
     speak += 'print("An NVIDIA GPU may be present on this machine", file=sys.stderr)\n'
@@ -219,7 +222,10 @@ def test_a_failing_cell_is_named_and_the_others_go_on(tmp_path):
         run_profile(root, "tiny", [], console=console)
     text = console.export_text()
     assert "notebooks/bad.md: code cell 3 failed\n    # compute\n    raise ValueError" in text
-    assert "  ValueError: m = 1 < k = 10\n  to look at: _build/tiny/state/run/bad/partial.ipynb" in text
+    assert (
+        "  ValueError: m = 1 < k = 10\n  to look at: _build/tiny/state/run/bad/partial.ipynb"
+        in text
+    )
     assert "notebooks/dead.md: code cell 2 failed\n    import os" in text
     assert "DeadKernelError" in text
     partial = (root / "_build/tiny/state/run/bad/partial.ipynb").read_text()
@@ -318,7 +324,9 @@ def ignores(pid, number):
     return bool(int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16) >> (number - 1) & 1)
 
 
-def test_the_librarys_digest_depends_on_its_code_and_of_the_companion_on_what_notebooks_use(tmp_path):
+def test_the_librarys_digest_depends_on_its_code_and_of_the_companion_on_what_notebooks_use(
+    tmp_path,
+):
     package = tmp_path / "distill_lib"
     (package / "companion" / "numbers").mkdir(parents=True)
     digests = []

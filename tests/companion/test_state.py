@@ -24,13 +24,16 @@ def fill(root, *, finished=("a",), pieces=(("b", 2),)):
         write_json(build / "notebooks" / f"{name}.ipynb", {"cells": []})
         write_json(build / "results" / f"{name}.json", {"rows": []})
         write_json(
-            build / "state/run" / name / "record.json", {"inputs": INPUTS, "seconds": 1, "results": True}
+            build / "state/run" / name / "record.json",
+            {"inputs": INPUTS, "seconds": 1, "results": True},
         )
     for name, count in pieces:
         work = build / "state/run" / name
         write_json(work / "begun.json", INPUTS)
         for i in range(count):
-            write_json(work / "pieces" / ("0" * 16) / f".5_x-{i}.json", {"seconds": 1, "value": i / 3})
+            write_json(
+                work / "pieces" / ("0" * 16) / f".5_x-{i}.json", {"seconds": 1, "value": i / 3}
+            )
         (work / "pieces" / ("0" * 16) / "descent.npz").write_bytes(bytes(range(256)))
     write_json(build / "state" / "digests.json", {"of": "this machine"})
     write_json(build / "state/run" / "b" / "scratch" / "x.json", {})
@@ -38,7 +41,9 @@ def fill(root, *, finished=("a",), pieces=(("b", 2),)):
 
 
 def files(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 @pytest.fixture
@@ -51,7 +56,9 @@ def elsewhere(tmp_path):
     return make_project(tmp_path / "q", {"a": {}, "b": {}, "c": {}})
 
 
-def test_everything_done_comes_back_bit_for_bit_and_nothing_of_the_machine(project, elsewhere, tmp_path):
+def test_everything_done_comes_back_bit_for_bit_and_nothing_of_the_machine(
+    project, elsewhere, tmp_path
+):
     build = fill(project)
     assert pack(project, "tiny", tmp_path / "s.zip") == ["a", "b"]
     pack(project, "tiny", tmp_path / "again.zip")
@@ -110,7 +117,10 @@ def test_a_damaged_archive_changes_nothing(tmp_path_factory, data):
 )  # fmt: skip
 def test_a_path_out_of_place_is_refused(project, tmp_path, path):
     manifest = {"format": 1, "profile": "tiny", "versions": {}, "platform": "cpu"}
-    facts = {"size": 2, "sha256": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}
+    facts = {
+        "size": 2,
+        "sha256": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+    }
     with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
         archive.writestr(MANIFEST, json.dumps(manifest | {"files": {path: facts}}))
         archive.writestr(path, "{}")

@@ -46,12 +46,18 @@ def plant(path, before, after):
 
 
 def found(report, page):
-    """What is not the same, on a page: the words for what it was made from, and the names of its numbers."""
+    """What is not the same, on a page: the words for what it was made from, and the names of its
+    numbers.
+    """
     entries = [*report["origins"], *report["numbers"]]
     wrong = [
-        entry for entry in entries if entry["page"] == page and entry["verdict"] not in ("same", "shown")
+        entry
+        for entry in entries
+        if entry["page"] == page and entry["verdict"] not in ("same", "shown")
     ]
-    return {entry.get("what") or entry["number"].rpartition("/")[2]: entry["verdict"] for entry in wrong}
+    return {
+        entry.get("what") or entry["number"].rpartition("/")[2]: entry["verdict"] for entry in wrong
+    }
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +66,9 @@ def referenced(tmp_path_factory):
     root = make_project(tmp_path_factory.mktemp("verified") / "p", PAGES)
     (root / "theorem.py").write_text("def recovered(weight):\n    return 2 * weight - 1\n")
     for name in PAGES:
-        write_notebook(root, name, MARK.format(name=name), CELL.format(name=name), parameters=PARAMETERS)
+        write_notebook(
+            root, name, MARK.format(name=name), CELL.format(name=name), parameters=PARAMETERS
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_PLATFORMS", "cpu")
         run_profile(root, "tiny", [], console=console())
@@ -82,7 +90,9 @@ def test_a_run_agrees_with_itself_to_the_last_bit_but_for_its_clock(referenced):
     report = judged(referenced)
     assert report["agrees"]
     assert report["origins"] == []
-    verdicts = {number["number"].rpartition("/")[2]: number["verdict"] for number in report["numbers"]}
+    verdicts = {
+        number["number"].rpartition("/")[2]: number["verdict"] for number in report["numbers"]
+    }
     assert set(verdicts.values()) == {"same"}
     assert all(cost["memory"] > 1e7 and cost["disk"] > 1e3 for cost in report["costs"].values())
     results = json.loads((referenced / "_build/tiny/results/ridge.json").read_text())
@@ -90,7 +100,11 @@ def test_a_run_agrees_with_itself_to_the_last_bit_but_for_its_clock(referenced):
 
 
 def test_a_sign_a_seed_and_a_cell_are_found_by_computing_anew(project):
-    before = {path: path.read_bytes() for path in (project / "_build" / "tiny").rglob("*") if path.is_file()}
+    before = {
+        path: path.read_bytes()
+        for path in (project / "_build" / "tiny").rglob("*")
+        if path.is_file()
+    }
     plant(project / "theorem.py", "- 1", "+ 1")
     plant(project / "notebooks" / "profiles.yml", "seed: 1", "seed: 2")
     plant(project / "notebooks" / "ridge.md", "9 + seed", "8 + seed")
@@ -131,7 +145,10 @@ def test_other_versions_alone_are_told_and_change_the_tolerance(project):
     plant(project / "book" / "reference" / "tiny" / "results" / "ridge.json", "3.0,", "3.0000001,")
     plant(project / "book" / "reference" / "tiny" / "records.json", '"sha256"', '"not recorded"')
     report = verify(project, "tiny", ["ridge"], run=False, console=console())
-    assert found(report, "ridge") == {"package versions: numpy": "other", "distance to real": "agrees"}
+    assert found(report, "ridge") == {
+        "package versions: numpy": "other",
+        "distance to real": "agrees",
+    }
     assert report["agrees"]
 
 
@@ -179,11 +196,18 @@ def test_every_committed_number_has_a_rule_that_can_fail(path):
             verdict = judge(number, wrong, bits=False)["verdict"]
             assert verdict == ("shown" if clock else "differs"), number
         if not clock:
-            assert judge(number, math.nextafter(number.value, 1e300), bits=True)["verdict"] == "differs"
+            assert (
+                judge(number, math.nextafter(number.value, 1e300), bits=True)["verdict"]
+                == "differs"
+            )
 
 
 def test_every_rule_is_needed():
-    used = {id(tolerances.rule_of(n)) for p in COMMITTED for n in numbers(json.loads(p.read_text())).values()}
+    used = {
+        id(tolerances.rule_of(n))
+        for p in COMMITTED
+        for n in numbers(json.loads(p.read_text())).values()
+    }
     assert used == {id(rule) for _, _, rule in tolerances.RULES}
 
 
@@ -212,7 +236,9 @@ def test_tolerances(name, reference, here, verdict):
     assert judge(number, here, bits=False)["verdict"] == verdict
 
 
-@pytest.mark.parametrize("form", ["{:.2f} %", "{:,.0f}", "{:.0e}", "{:+.2f}", "{:.3g}", "{}", "set of {:d}"])
+@pytest.mark.parametrize(
+    "form", ["{:.2f} %", "{:,.0f}", "{:.0e}", "{:+.2f}", "{:.3g}", "{}", "set of {:d}"]
+)
 def test_a_text_states_its_number_and_no_other(form):
     for number in (0, 1234, -37, 52) if "d" in form else (0.0, 1234.5678, -0.0372, 5.25e-4):
         text = form.format(number)

@@ -35,7 +35,9 @@ def idx(array):
 
 def cifar(images, labels):
     """Records of the binary version: `labels` (n, label bytes), `images` (n, h, w, c)."""
-    return b"".join(y.tobytes() + x.transpose(2, 0, 1).tobytes() for x, y in zip(images, labels, strict=True))
+    return b"".join(
+        y.tobytes() + x.transpose(2, 0, 1).tobytes() for x, y in zip(images, labels, strict=True)
+    )
 
 
 def digest(*parts):
@@ -136,7 +138,9 @@ def server(tiny, monkeypatch):
 
 @pytest.fixture
 def entry(server, tiny, monkeypatch):
-    """Puts the small set into the catalogue; called with the mirrors' faults ("dead": no server there)."""
+    """Puts the small set into the catalogue; called with the mirrors' faults ("dead": no server
+    there).
+    """
 
     def put(*faults, known=True):
         with socket.socket() as free:
@@ -149,11 +153,14 @@ def entry(server, tiny, monkeypatch):
             **{"n_train": 6, "n_test": 3},
         )
         files = tuple(
-            File(name, len(body), hashlib.sha256(body).hexdigest()) for name, body in server.files.items()
+            File(name, len(body), hashlib.sha256(body).hexdigest())
+            for name, body in server.files.items()
         )
         mirrors = tuple(url.format(ports.get(fault, server.server_port), fault) for fault in faults)
         contents = {digest(*(tiny[part] for part in PARTS)): OFFICIAL} if known else {}
-        monkeypatch.setitem(CATALOGUE, "tiny", Entry(info, "", read_idx, files, mirrors, "", contents))
+        monkeypatch.setitem(
+            CATALOGUE, "tiny", Entry(info, "", read_idx, files, mirrors, "", contents)
+        )
 
     return put
 
@@ -339,15 +346,24 @@ WRONG = {
         lambda t: t.update(x_train=t["x_train"][..., None]),
         r"x_train is uint8 of shape \(6, 2, 3, 1\)",
     ),
-    "fewer images": (lambda t: t.update(x_train=t["x_train"][:5]), r"not uint8 of shape \(6, 2, 3\)"),
+    "fewer images": (
+        lambda t: t.update(x_train=t["x_train"][:5]),
+        r"not uint8 of shape \(6, 2, 3\)",
+    ),
     "label too high": (lambda t: t.update(y_test=t["y_test"] + np.uint8(1)), "y_test holds 1..2"),
-    "empty class": (lambda t: t.update(y_train=np.ones(6, np.uint8)), "y_train has no sample of class 0"),
+    "empty class": (
+        lambda t: t.update(y_train=np.ones(6, np.uint8)),
+        "y_train has no sample of class 0",
+    ),
     "objects": (
         lambda t: t.update(y_train=t["y_train"].astype(object)),
         "y_train holds Python objects or records",
     ),
     "another array": (lambda t: t.update(bomb=np.zeros(9)), "it also holds 'bomb'"),
-    "black images": (lambda t: t.update(x_test=t["x_test"] * 0), "its content, .*, is not that of Tiny"),
+    "black images": (
+        lambda t: t.update(x_test=t["x_test"] * 0),
+        "its content, .*, is not that of Tiny",
+    ),
     "permuted labels": (
         lambda t: t.update(y_train=t["y_train"][::-1]),
         "its content, .*, is not that of Tiny",
@@ -393,7 +409,9 @@ def test_pickle_is_never_opened(npz, tiny, tmp_path):
     assert trap.sprung.exists()  # the trap was armed
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b"\x93NUMPY\x01\0"], ids=["empty", "page", "npy"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"\x93NUMPY\x01\0"], ids=["empty", "page", "npy"]
+)
 def test_foreign_file_is_refused(npz, content):
     npz.write_bytes(content)
     for ask in (load, fetch):
@@ -429,7 +447,9 @@ def test_a_content_that_the_catalogue_does_not_know_counts_if_it_came_from_the_o
     with np.load(folder / "tiny.npz") as file:
         kept = dict(file)
     np.savez(folder / "tiny.npz", **{part: kept[part] for part in PARTS})
-    with pytest.raises(DataError, match="is not that of Tiny, nor of a copy whose differences are known"):
+    with pytest.raises(
+        DataError, match="is not that of Tiny, nor of a copy whose differences are known"
+    ):
         load("tiny")
     np.savez(folder / "tiny.npz", **kept | {"x_test": kept["x_test"] ^ 1})
     with pytest.raises(DataError, match="is not that of Tiny"):
@@ -459,7 +479,10 @@ def test_official_files_of_one_name_are_looked_for_in_folders_of_their_own(
 
 def test_svhn(tmp_path):
     rng = np.random.default_rng(2)
-    images, labels = rng.integers(0, 256, (5, 4, 4, 3), dtype=np.uint8), np.array([1, 10, 9, 10, 2], np.uint8)
+    images, labels = (
+        rng.integers(0, 256, (5, 4, 4, 3), dtype=np.uint8),
+        np.array([1, 10, 9, 10, 2], np.uint8),
+    )
     paths = [tmp_path / "train.mat", tmp_path / "test.mat"]
     for path in paths:
         scipy.io.savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": labels[:, None]})
@@ -467,7 +490,9 @@ def test_svhn(tmp_path):
     for part in ("train", "test"):
         np.testing.assert_array_equal(found[f"x_{part}"], images)
         np.testing.assert_array_equal(found[f"y_{part}"], [1, 0, 9, 0, 2])
-    scipy.io.savemat(paths[1], {"X": images.transpose(1, 2, 3, 0).astype(float), "y": labels[:, None]})
+    scipy.io.savemat(
+        paths[1], {"X": images.transpose(1, 2, 3, 0).astype(float), "y": labels[:, None]}
+    )
     with pytest.raises(ValueError, match=r"X is float64 .* in test\.mat"):
         read_svhn(paths)
     for content in (b"", b"<html>" * 50):
@@ -494,7 +519,10 @@ def test_where(monkeypatch, tmp_path):
     assert where() == tmp_path
     monkeypatch.setenv("DISTILL_DATA", "~/sets")
     assert where() == Path.home() / "sets"
-    for unset in (lambda: monkeypatch.setenv("DISTILL_DATA", ""), lambda: monkeypatch.delenv("DISTILL_DATA")):
+    for unset in (
+        lambda: monkeypatch.setenv("DISTILL_DATA", ""),
+        lambda: monkeypatch.delenv("DISTILL_DATA"),
+    ):
         unset()
         assert where().name == "distill-lib"
 
@@ -502,7 +530,12 @@ def test_where(monkeypatch, tmp_path):
 def test_describe(folder, entry, tiny):
     entry("dead")
     digits, *others = describe()
-    assert (digits.info.name, digits.path, digits.present, digits.download) == ("digits", None, True, 0)
+    assert (digits.info.name, digits.path, digits.present, digits.download) == (
+        "digits",
+        None,
+        True,
+        0,
+    )
     assert [line.info.name for line in others] == [
         "mnist",
         "fashion_mnist",
@@ -532,7 +565,9 @@ def test_catalogue_is_sound(name):
     assert info.citation
     assert bool(entry.files) == bool(entry.mirrors) == bool(info.mean) == bool(info.std)
     assert not info.mean or len(info.mean) == len(info.std) == info.shape[2]
-    scheme = "http://" if name == "svhn" else "https://"  # its only home has no TLS; the checksum counts
+    scheme = (
+        "http://" if name == "svhn" else "https://"
+    )  # its only home has no TLS; the checksum counts
     assert all(mirror.startswith(scheme) and mirror.endswith("/") for mirror in entry.mirrors)
     assert all(len(bytes.fromhex(file.sha256)) == 32 and file.size > 0 for file in entry.files)
 
@@ -570,11 +605,87 @@ def test_digits_test_part_is_every_fifth_image():
 
 # Images of CIFAR-10's training part that a copy used for this project's runs holds recompressed.
 RECOMPRESSED = [
-    *(4298, 5949, 7066, 7237, 7248, 7630, 8006, 8831, 8968, 9415, 12762, 12834, 13546, 21493, 25728),
-    *(26098, 26927, 27621, 28435, 28728, 29694, 29747, 31066, 31367, 31462, 31625, 31663, 32777, 33641),
-    *(33661, 34067, 34276, 34387, 34825, 35160, 35646, 36733, 37329, 37474, 37567, 38384, 38925, 39358),
-    *(39385, 39613, 39840, 39888, 39971, 40805, 41779, 42004, 42389, 42611, 43357, 43883, 44882, 45168),
-    *(45240, 46175, 46435, 46538, 46624, 47393, 47597, 48081, 48124, 48333, 48821, 48836, 49321, 49429),
+    *(
+        4298,
+        5949,
+        7066,
+        7237,
+        7248,
+        7630,
+        8006,
+        8831,
+        8968,
+        9415,
+        12762,
+        12834,
+        13546,
+        21493,
+        25728,
+    ),
+    *(
+        26098,
+        26927,
+        27621,
+        28435,
+        28728,
+        29694,
+        29747,
+        31066,
+        31367,
+        31462,
+        31625,
+        31663,
+        32777,
+        33641,
+    ),
+    *(
+        33661,
+        34067,
+        34276,
+        34387,
+        34825,
+        35160,
+        35646,
+        36733,
+        37329,
+        37474,
+        37567,
+        38384,
+        38925,
+        39358,
+    ),
+    *(
+        39385,
+        39613,
+        39840,
+        39888,
+        39971,
+        40805,
+        41779,
+        42004,
+        42389,
+        42611,
+        43357,
+        43883,
+        44882,
+        45168,
+    ),
+    *(
+        45240,
+        46175,
+        46435,
+        46538,
+        46624,
+        47393,
+        47597,
+        48081,
+        48124,
+        48333,
+        48821,
+        48836,
+        49321,
+        49429,
+    ),
     *(49631, 49830, 49857),
 ]
 
@@ -584,8 +695,9 @@ def rows_in_any_order(ds):
     return b"".join(sorted(hashlib.sha256(row).digest() for row in rows))
 
 
-# SHA-256 of what every sound copy of a training part shares: all of MNIST, CIFAR-10 but for the images
-# above, and CIFAR-100 in whatever order (a copy used for this project's runs is sorted into classes).
+# SHA-256 of what every sound copy of a training part shares: all of MNIST, CIFAR-10 but for the
+# images above, and CIFAR-100 in whatever order (a copy used for this project's runs is sorted into
+# classes).
 SHARED = {
     "mnist": (
         lambda ds: ds.x_train,

@@ -1,4 +1,6 @@
-"""Counted work is that of hand formulas: products, convolutions, a step of an exact kernel and of RFAD."""
+"""Counted work is that of hand formulas: products, convolutions, a step of an exact kernel and of
+RFAD.
+"""
 
 from functools import partial
 
@@ -62,7 +64,9 @@ SIZES = np.array((64, 128, 256))  # support points
 
 
 def steps(objective):
-    """The work of loss and gradient of `objective(labels, targets)` for each number of support points."""
+    """The work of loss and gradient of `objective(labels, targets)` for each number of support
+    points.
+    """
     targets = Targets.of(*pictures(2, SHAPE, BATCH), dl.Normalisation(SHAPE, 255.0, (0.4,), (0.2,)))
     key = jax.random.key(0, impl="unsafe_rbg")
 
@@ -86,7 +90,9 @@ def exponents(work):
 def test_a_step_of_an_exact_kernel_costs_its_kernel_values(architecture):
     """m^2 + b m of them, with their gradients."""
     kernel = InfiniteWidth("ntk", architecture, 1, SHAPE)
-    flops, transferred, memory = steps(lambda y, targets: KernelObjective(kernel, targets, y, BATCH))
+    flops, transferred, memory = steps(
+        lambda y, targets: KernelObjective(kernel, targets, y, BATCH)
+    )
     _, linear, quadratic = parts(flops)
     assert linear / quadratic == pytest.approx(BATCH, rel=0.3)
     for work in (flops, transferred, memory):
@@ -94,12 +100,15 @@ def test_a_step_of_an_exact_kernel_costs_its_kernel_values(architecture):
 
 
 def test_a_step_of_rfad_is_linear_in_the_support_points_well_below_nine_times_the_width():
-    """9 w^2 products a position for a point's features, w for its inner product with each other one.
+    """9 w^2 products a position for a point's features, w for its inner product with each other
+    one.
 
     The features are computed and differentiated once, and an inner product by both of its sides.
     """
     networks = RandomNetworks(Network(SHAPE, WIDTH, 2, "conv"), 1)
-    flops, transferred, memory = steps(lambda y, t: Objective(networks, t, y, batches=1, batch=BATCH))
+    flops, transferred, memory = steps(
+        lambda y, t: Objective(networks, t, y, batches=1, batch=BATCH)
+    )
     _, linear, quadratic = parts(flops)
     h, w, _ = SHAPE
     taps = (3 * h - 2) * (3 * w - 2)  # 9 at each position, but those beyond the edge

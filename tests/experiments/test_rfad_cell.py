@@ -1,4 +1,6 @@
-"""RFAD's cells and steps at sizes of seconds: rows as the tables want them, counted operations, and a set that beats real images."""
+"""RFAD's cells and steps at sizes of seconds: rows as the tables want them, counted operations, and
+a set that beats real images.
+"""
 
 import numpy as np
 
@@ -36,10 +38,16 @@ def test_operations_grow_as_the_formula_says():
 
 def test_rows_of_a_step_and_of_what_a_precision_changes():
     precision = "bf16"
-    rows = {r["quantity"]: r["measured"] for r in rfad_step.step_rows((8, 8, 1), 1, precision, 2, **TINY)}
+    rows = {
+        r["quantity"]: r["measured"]
+        for r in rfad_step.step_rows((8, 8, 1), 1, precision, 2, **TINY)
+    }
     assert rows.keys() == {"seconds", "operations", "rate", "memory"}
     assert np.isclose(rows["rate"], rows["operations"] / rows["seconds"] / 1e12)
-    apart = {r["model"]: r["measured"] for r in rfad_step.precision_rows((8, 8, 1), 1, precision, 2, **TINY)}
+    apart = {
+        r["model"]: r["measured"]
+        for r in rfad_step.precision_rows((8, 8, 1), 1, precision, 2, **TINY)
+    }
     assert apart.keys() == {"kernel", "loss", "gradient"}
     assert all(0 <= value < 0.1 for value in apart.values())
     assert apart["kernel"] > 0

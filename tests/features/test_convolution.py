@@ -1,4 +1,6 @@
-"""Convolution layers: the matrix is the convolution, the inverse is exact and nearest, and rank decides where it ends."""
+"""Convolution layers: the matrix is the convolution, the inverse is exact and nearest, and rank
+decides where it ends.
+"""
 
 import math
 
@@ -36,7 +38,10 @@ def convolved(kernel, images, stride, padding):
     (c_out, _, kh, kw), (n, _, h, w) = kernel.shape, images.shape
     if padding == "SAME":
         out_h, out_w = math.ceil(h / stride), math.ceil(w / stride)
-        total = [max((out - 1) * stride + k - size, 0) for out, k, size in ((out_h, kh, h), (out_w, kw, w))]
+        total = [
+            max((out - 1) * stride + k - size, 0)
+            for out, k, size in ((out_h, kh, h), (out_w, kw, w))
+        ]
         images = np.pad(images, ((0, 0), (0, 0), *((t // 2, t - t // 2) for t in total)))
     else:
         out_h, out_w = (h - kh) // stride + 1, (w - kw) // stride + 1
@@ -70,7 +75,9 @@ def test_the_matrix_is_the_convolution(layer):
     kernel, (h, w), stride, padding, _ = layer
     a = convolution_matrix(kernel, h, w, stride, padding)
     inputs = np.eye(a.shape[1]).reshape(-1, kernel.shape[1], h, w)
-    assert np.array_equal(a.toarray().T, convolved(kernel, inputs, stride, padding).reshape(len(inputs), -1))
+    assert np.array_equal(
+        a.toarray().T, convolved(kernel, inputs, stride, padding).reshape(len(inputs), -1)
+    )
     assert a.nnz <= a.shape[0] * kernel[0].size
 
 
@@ -173,7 +180,9 @@ def test_precision_is_that_of_the_map(dtype):
 # Rank
 
 
-@given(st.sampled_from([(1, 1, 2, 2), (1, 1, 3, 2), (1, 2, 3, 3), (2, 2, 2, 2), (2, 3, 3, 1)]), seeds)
+@given(
+    st.sampled_from([(1, 1, 2, 2), (1, 1, 3, 2), (1, 2, 3, 3), (2, 2, 2, 2), (2, 3, 3, 1)]), seeds
+)
 def test_without_padding_singular_values_lie_between_those_of_the_symbol(shape, seed):
     kernel = np.random.default_rng(seed).normal(size=shape)
     s = np.linalg.svd(convolution_matrix(kernel, 5, 6, 1, "VALID").toarray(), compute_uv=False)
@@ -190,7 +199,9 @@ def test_the_first_tap_alone_makes_full_rank():
         for b in range(3):
             kernel = np.zeros((1, 1, 3, 3))
             kernel[0, 0, a, b] = -2.0
-            s = np.linalg.svd(convolution_matrix(kernel, 5, 5, 1, "VALID").toarray(), compute_uv=False)
+            s = np.linalg.svd(
+                convolution_matrix(kernel, 5, 5, 1, "VALID").toarray(), compute_uv=False
+            )
             assert np.allclose(s, 2)
 
 
@@ -277,9 +288,18 @@ def test_a_truncation_may_be_too_ill_conditioned():
             Convolution((jnp.ones((1, 2, 2, 2)), jnp.ones((5, 1, 1, 1))), (4, 4, 2), 1, "VALID"),
             "layer 2 widens from 9 to 45",
         ),
-        (Convolution((jnp.ones((1, 1, 1, 1)),), (4, 4, 1), slope=0.0), "slope 0.0 is not invertible"),
-        (Convolution((jnp.ones((1, 1, 1, 1)),), (4, 4, 1), slope=-0.1), "slope -0.1 is not invertible"),
-        (Convolution((jnp.ones((1, 1, 1, 1)),), (4, 4, 1), slope=math.nan), "slope nan is not invertible"),
+        (
+            Convolution((jnp.ones((1, 1, 1, 1)),), (4, 4, 1), slope=0.0),
+            "slope 0.0 is not invertible",
+        ),
+        (
+            Convolution((jnp.ones((1, 1, 1, 1)),), (4, 4, 1), slope=-0.1),
+            "slope -0.1 is not invertible",
+        ),
+        (
+            Convolution((jnp.ones((1, 1, 1, 1)),), (4, 4, 1), slope=math.nan),
+            "slope nan is not invertible",
+        ),
     ],
 )
 def test_maps_without_a_right_inverse_say_so(phi, message):
@@ -301,7 +321,10 @@ def test_maps_without_a_right_inverse_say_so(phi, message):
             ((np.ones((1, 2, 2, 2)),), (4, 4, 1)),
             r"layer 1 has a kernel of shape \(1, 2, 2, 2\) .* 1 channels and 4 x 4",
         ),
-        (((np.ones((1, 1, 5, 2)),), (4, 4, 1), 1, "VALID"), r"layer 1 has a kernel of shape \(1, 1, 5, 2\)"),
+        (
+            ((np.ones((1, 1, 5, 2)),), (4, 4, 1), 1, "VALID"),
+            r"layer 1 has a kernel of shape \(1, 1, 5, 2\)",
+        ),
         (
             ((np.ones((2, 1, 3, 3)), np.ones((1, 1, 1, 1))), (4, 4, 1), 1, "VALID"),
             "layer 2 .* 2 channels and 2 x 2",

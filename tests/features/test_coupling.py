@@ -1,4 +1,6 @@
-"""Affine coupling layers: their definition, their exact inverse, and what the bound of the log-scale is for."""
+"""Affine coupling layers: their definition, their exact inverse, and what the bound of the
+log-scale is for.
+"""
 
 import math
 
@@ -28,7 +30,9 @@ def networks(draw):
         shapes = ((hidden, len(kept)), (len(moved), hidden), (len(moved), hidden))
         weights.append([rng.normal(size=shape) for shape in shapes])
     bound = draw(st.sampled_from((0.0, 0.5, 2.0)))
-    phi = AffineCoupling(*(tuple(map(jnp.asarray, part)) for part in zip(*weights, strict=True)), bound)
+    phi = AffineCoupling(
+        *(tuple(map(jnp.asarray, part)) for part in zip(*weights, strict=True)), bound
+    )
     return phi, weights, bound, rng
 
 
@@ -47,7 +51,12 @@ def network(weights, bound, x):
 def test_coupling_is_its_definition(net):
     phi, weights, bound, rng = net
     x = 3 * rng.normal(size=(N, phi.dim_in))
-    assert phi.dim_in == phi.dim_out == x.shape[1] == sum(weights[0][0].shape[1:] + weights[0][1].shape[:1])
+    assert (
+        phi.dim_in
+        == phi.dim_out
+        == x.shape[1]
+        == sum(weights[0][0].shape[1:] + weights[0][1].shape[:1])
+    )
     assert np.allclose(phi(x), [network(weights, bound, row) for row in x], rtol=1e-12, atol=1e-12)
 
 
@@ -69,7 +78,9 @@ def test_the_inverse_is_exact_from_both_sides(net, exponent):
 def test_the_log_scale_is_bounded(bound):
     rng = np.random.default_rng(0)
     inner, scale, shift = (rng.normal(size=shape) for shape in ((4, 3), (3, 4), (3, 4)))
-    phi = AffineCoupling((jnp.asarray(inner),), (jnp.asarray(1e3 * scale),), (jnp.asarray(shift),), bound)
+    phi = AffineCoupling(
+        (jnp.asarray(inner),), (jnp.asarray(1e3 * scale),), (jnp.asarray(shift),), bound
+    )
     x = 10 * rng.normal(size=(30, 6))
     y = x.copy()
     y[:, 1::2] += 1

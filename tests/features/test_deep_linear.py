@@ -74,7 +74,9 @@ def test_the_preimage_nearest_to_given_points(net):
     x = np.asarray(phi.inverse(f, near=near))
     assert close(x @ g.T, f, condition(g) ** 2)
     null = np.eye(phi.dim_in) - pinv(g) @ g
-    assert np.allclose((x - near) @ null, 0)  # no shorter way: other preimages differ by the null space
+    assert np.allclose(
+        (x - near) @ null, 0
+    )  # no shorter way: other preimages differ by the null space
     assert np.allclose(phi.inverse(near @ g.T, near=near), near)
 
 
@@ -85,7 +87,9 @@ def test_features_outside_the_range_are_refused_with_their_share(net, share):
     outside -= outside @ inside
     f = rng.normal(size=(N, phi.dim_in)) @ g.T
     f = f / np.linalg.norm(f) + share * outside / np.linalg.norm(outside)
-    with pytest.raises(ValueError, match=r"outside range\(G\), of dimension .* relative residual") as error:
+    with pytest.raises(
+        ValueError, match=r"outside range\(G\), of dimension .* relative residual"
+    ) as error:
         phi.inverse(f)
     assert f"of dimension {len(values(g))} in R^9" in str(error.value)
     assert f"residual of {share / np.hypot(1, share):.3g}," in str(error.value)
@@ -167,7 +171,9 @@ def test_below_k_points_the_bound_has_a_second_part(net, m, reg_s):
     tail = values(w @ inside)[m:]
     bound = np.hypot(np.linalg.norm(w - w @ inside), np.linalg.norm(tail))
     features = rng.normal(size=(m, 5)) @ g.T
-    assert np.linalg.norm(train(features, rng.normal(size=(m, K)), reg_s) - w) >= bound * (1 - 1e-12)
+    assert np.linalg.norm(train(features, rng.normal(size=(m, K)), reg_s) - w) >= bound * (
+        1 - 1e-12
+    )
     y = np.linalg.svd(w @ inside)[0][:, :m].T
     x = phi.inverse(pinv(y @ w @ inside).T)
     assert np.isclose(np.linalg.norm(train(x @ g.T, y) - w), bound, rtol=1e-9)

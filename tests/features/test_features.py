@@ -77,7 +77,13 @@ def test_linear_is_the_identity():
 
 def test_every_kind_is_listed_under_its_name():
     assert {kind: cls.__name__ for kind, cls in KINDS.items()} == {kind: kind for kind in KINDS}
-    assert set(KINDS.values()) >= {Linear, FullyConnected, RandomFourier, AffineCoupling, Convolution}
+    assert set(KINDS.values()) >= {
+        Linear,
+        FullyConnected,
+        RandomFourier,
+        AffineCoupling,
+        Convolution,
+    }
 
 
 # Right inverses
@@ -103,7 +109,9 @@ def test_fully_connected_inverse_undoes_the_map_where_it_is_bijective(net):
     phi, layers, slope, rng = net
     if phi.dim_in == phi.dim_out:
         x = rng.normal(size=(N, phi.dim_in))
-        assert np.allclose(phi.inverse(phi(x)), x, atol=1e-12 * condition(*layers) * max(slope, 1 / slope))
+        assert np.allclose(
+            phi.inverse(phi(x)), x, atol=1e-12 * condition(*layers) * max(slope, 1 / slope)
+        )
 
 
 @given(fouriers(), st.floats(1e-6, 1))
@@ -150,14 +158,17 @@ def test_fully_connected_inverse_is_the_nearest_in_each_layer(net, scale):
     steep, size = max(slope, 1 / slope) ** len(layers), np.linalg.norm(f) + np.linalg.norm(near)
     tolerance = 1e-13 * condition(*layers) * steep * size
     assert np.linalg.norm(network(layers, slope, x) - f) <= tolerance
-    # Backwards, each layer's input moves from what it sees of `near` within the row space of its weights.
+    # Backwards, each layer's input moves from what it sees of `near` within the row space of its
+    # weights.
     wished = f
     for depth in reversed(range(len(layers))):
         seen, w = network(layers[:depth], slope, near), layers[depth]
         wished = np.where(wished >= 0, wished, wished / slope)
         wished = seen + (wished - seen @ w.T) @ np.linalg.pinv(w).T
     assert np.linalg.norm(x - wished) <= 10 * tolerance * condition(*layers)
-    assert np.allclose(phi.inverse(f, 0 * near), phi.inverse(f), rtol=0, atol=tolerance * condition(*layers))
+    assert np.allclose(
+        phi.inverse(f, 0 * near), phi.inverse(f), rtol=0, atol=tolerance * condition(*layers)
+    )
     again = phi.inverse(phi(near), near)
     assert np.linalg.norm(again - near) <= tolerance * condition(*layers)
 
@@ -170,7 +181,9 @@ def test_one_layers_nearest_preimage_is_the_nearest_of_all(net):
         x = np.asarray(phi.inverse(f, near))
         null = np.eye(phi.dim_in) - np.linalg.pinv(layers[0]) @ layers[0]
         other = x + rng.normal(size=x.shape) @ null
-        assert (np.linalg.norm(x - near, axis=1) <= np.linalg.norm(other - near, axis=1) * (1 + 1e-9)).all()
+        assert (
+            np.linalg.norm(x - near, axis=1) <= np.linalg.norm(other - near, axis=1) * (1 + 1e-9)
+        ).all()
 
 
 @given(fouriers(), st.floats(0.1, 100))
@@ -207,7 +220,12 @@ def test_the_other_branch_is_taken_below_zero():
     phi = RandomFourier(jnp.eye(1), jnp.zeros(1))
     f = phi(np.array([[-0.3]]))
     assert np.allclose(phi.inverse(f), 0.3)
-    for start, wanted in ((-0.1, -0.3), (0.1, 0.3), (6.0, 2 * math.pi - 0.3), (-6.5, -2 * math.pi - 0.3)):
+    for start, wanted in (
+        (-0.1, -0.3),
+        (0.1, 0.3),
+        (6.0, 2 * math.pi - 0.3),
+        (-6.5, -2 * math.pi - 0.3),
+    ):
         assert np.allclose(phi.inverse(f, np.array([[start]])), wanted)
 
 
@@ -245,7 +263,9 @@ def test_random_fourier_converges_to_the_gaussian_kernel(phase_max):
     kernel = np.exp(-squares / (2 * variance))
     errors = []
     for p in (100, 10_000):
-        maps = [RandomFourier.random(jax.random.key(i), 5, p, variance, phase_max) for i in range(10)]
+        maps = [
+            RandomFourier.random(jax.random.key(i), 5, p, variance, phase_max) for i in range(10)
+        ]
         # Each entry is a mean of p terms of size at most 2.
         errors.append([np.asarray(phi(x)) @ np.asarray(phi(x)).T - kernel for phi in maps])
     rms = [np.sqrt(np.mean(np.square(e))) for e in errors]
@@ -260,7 +280,9 @@ def test_phases_fill_their_range(phase_max):
     assert (b >= 0).all()
     assert (b <= phase_max).all()
     assert np.allclose(
-        np.quantile(b, (0.01, 0.5, 0.99)), phase_max * np.array([0.01, 0.5, 0.99]), atol=0.05 * phase_max
+        np.quantile(b, (0.01, 0.5, 0.99)),
+        phase_max * np.array([0.01, 0.5, 0.99]),
+        atol=0.05 * phase_max,
     )
 
 
@@ -279,7 +301,8 @@ def test_frequencies_have_the_kernels_variance():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda key: FullyConnected.random(key, (6, 4)), lambda key: RandomFourier.random(key, 6, 4)]
+    "make",
+    [lambda key: FullyConnected.random(key, (6, 4)), lambda key: RandomFourier.random(key, 6, 4)],
 )
 def test_the_same_key_gives_the_same_bytes(make):
     one, again, other = (jax.tree.leaves(make(jax.random.key(seed))) for seed in (1, 1, 2))
@@ -309,7 +332,10 @@ def test_precision_is_that_of_the_map(dtype):
     ("phi", "message"),
     [
         (FullyConnected((jnp.ones((4, 6)),)), "the weights of layer 1 have rank 1 < 4"),
-        (FullyConnected((jnp.eye(5, 6), jnp.ones((4, 5)))), "the weights of layer 2 have rank 1 < 4"),
+        (
+            FullyConnected((jnp.eye(5, 6), jnp.ones((4, 5)))),
+            "the weights of layer 2 have rank 1 < 4",
+        ),
         (FullyConnected((jnp.eye(6, 5), jnp.eye(4, 6))), "layer 1 widens from 5 to 6"),
         (FullyConnected((jnp.eye(3, 5), jnp.eye(4, 3))), "layer 2 widens from 3 to 4"),
         (FullyConnected((jnp.eye(4),), 0.0), "slope 0.0 is not invertible"),

@@ -130,9 +130,13 @@ def test_images_in_another_range_are_told_of_with_both_ranges(own, white):
     if own > 1:
         told_of.append(told(of_white(white), np.rint(ramp(own, np.float64))))  # whole numbers
     for number, one in enumerate(told_of):
-        above = own > white and number == 0 and own > 1  # fractions beyond white are distilled images
+        above = (
+            own > white and number == 0 and own > 1
+        )  # fractions beyond white are distilled images
         assert bool(one) == (own != white and not above)
-        assert not one or (f"largest of the images' pixels is {own:g}, but white is {white:g}" in one[0])
+        assert not one or (
+            f"largest of the images' pixels is {own:g}, but white is {white:g}" in one[0]
+        )
     if own == white:
         assert of_white(1.0).for_white(white) == of_white(white)
 
@@ -175,7 +179,9 @@ def test_images_are_read_in_batches_and_only_once(tmp_path):
 
     np.save(tmp_path / "x.npy", ramp(255.0, np.float64).repeat(2, axis=0))
     array = np.load(tmp_path / "x.npy", mmap_mode="r").view(Counted)
-    wanted = dl.RidgeStats.of_images(np.asarray(array), [0, 1] * 5, 2, dl.Linear(12), of_white(255.0))
+    wanted = dl.RidgeStats.of_images(
+        np.asarray(array), [0, 1] * 5, 2, dl.Linear(12), of_white(255.0)
+    )
     Counted.read = 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "BATCH", 4)
@@ -185,7 +191,9 @@ def test_images_are_read_in_batches_and_only_once(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, jnp.float64, np.dtype("float64"), "float64", float])
-@pytest.mark.parametrize("numbers", [tuple, list, np.array, jnp.array, lambda x: np.array(x, np.float32)])
+@pytest.mark.parametrize(
+    "numbers", [tuple, list, np.array, jnp.array, lambda x: np.array(x, np.float32)]
+)
 def test_a_normalisation_is_plain_however_it_is_written(dtype, numbers):
     made = dl.Normalisation(
         numbers((2, 3, 2)).astype(int) if dtype is float and numbers is np.array else [2, 3, 2],
@@ -202,7 +210,9 @@ def test_a_normalisation_is_plain_however_it_is_written(dtype, numbers):
 
 @pytest.mark.parametrize("dtype", ["int32", "float16", "bfloat16", complex])
 def test_inputs_are_floats_of_double_or_single_precision(dtype):
-    with pytest.raises(ValueError, match=r"network inputs cannot be of .*; give float64 or float32"):
+    with pytest.raises(
+        ValueError, match=r"network inputs cannot be of .*; give float64 or float32"
+    ):
         dl.Normalisation((2, 3, 1), 255.0, (0.1,), (0.3,), dtype)
 
 
@@ -298,7 +308,10 @@ def test_samples_are_balanced_distinct_and_in_rounds(seed, classes, data):
     for bad in (0, -1, int(fewest) * classes + 1):
         with pytest.raises(
             ValueError,
-            match=f"{bad} class-balanced samples .* smallest class has {fewest}; choose 1..{fewest * classes}",
+            match=(
+                f"{bad} class-balanced samples .* smallest class has {fewest}; choose "
+                f"1..{fewest * classes}"
+            ),
         ):
             dl.balanced_sample(jax.random.key(seed), labels, bad, classes)
 

@@ -14,7 +14,9 @@ bits = st.integers(1, 32)
 
 def pictures(seed, scale):
     rng = np.random.default_rng(seed)
-    return scale * (rng.normal(size=PIXELS) * 10.0 ** rng.uniform(-2, 2, size=(4, 1, 1, 1)) + rng.normal())
+    return scale * (
+        rng.normal(size=PIXELS) * 10.0 ** rng.uniform(-2, 2, size=(4, 1, 1, 1)) + rng.normal()
+    )
 
 
 # Storing
@@ -62,7 +64,8 @@ def test_a_fixed_range_clips(seed, b):
 def test_ordinary_pixels_are_their_own_codes():
     x = np.arange(256).reshape(4, 8, 8, 1)
     assert np.array_equal(dl.quantise(x, 8, (0, 255)).codes, x)
-    # Less than half a grey level is rounded away: a distilled set that near becomes the real images again.
+    # Less than half a grey level is rounded away: a distilled set that near becomes the real images
+    # again.
     near = np.clip(x + np.random.default_rng(0).uniform(-0.499, 0.499, x.shape), -0.499, 255.499)
     assert np.array_equal(dl.quantise(near, 8, (0, 255)).codes, x)
     assert dl.quantise(x, 8, (0, 255)).codes.dtype == np.uint8
@@ -101,7 +104,10 @@ def test_one_constant_image_leaves_the_others_their_scale():
         (lambda x: dl.quantise(x / 0.0, 8), "images holds 12 entries that are NaN or infinite"),
         (lambda x: dl.quantise(x[0], 8), r"need shape \(m, ...\) with entries, not \(4,\)"),
         (lambda x: dl.quantise(x[:0], 8), r"with entries, not \(0, 4\)"),
-        (lambda x: dl.quantise(x, 8, "pixel"), "limits is 'pixel'; it must be 'set', 'image' or a pair"),
+        (
+            lambda x: dl.quantise(x, 8, "pixel"),
+            "limits is 'pixel'; it must be 'set', 'image' or a pair",
+        ),
         (lambda x: dl.quantise(x, 8, (1, 1)), r"limits = \(1, 1\) is no range"),
         (lambda x: dl.quantise(x, 8, (0, np.inf)), "is no range; give"),
         (lambda x: dl.quantise(x, 8, (0, 1, 2)), "is no range; give"),

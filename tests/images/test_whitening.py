@@ -1,4 +1,6 @@
-"""Regularised ZCA: its definition in NumPy, its inverse, and that it takes the place of a normalisation."""
+"""Regularised ZCA: its definition in NumPy, its inverse, and that it takes the place of a
+normalisation.
+"""
 
 import jax
 import numpy as np
@@ -72,7 +74,9 @@ def test_ridge_regression_takes_it():
     made = Whitening.of(x, NORM)
     model = dl.fit(x, y, dl.Linear(12), made, key=jax.random.key(0), regs=(1.0,), val_fraction=0)
     z = np.asarray(made(x))
-    assert np.allclose(model.weights, np.linalg.solve(z.T @ z + np.eye(12), z.T @ np.eye(3)[y]).T, rtol=1e-8)
+    assert np.allclose(
+        model.weights, np.linalg.solve(z.T @ z + np.eye(12), z.T @ np.eye(3)[y]).T, rtol=1e-8
+    )
 
 
 def test_float32_inputs_from_sums_in_float64():

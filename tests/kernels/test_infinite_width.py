@@ -1,4 +1,6 @@
-"""Infinite-width kernels: the arc-cosine recursion, wide finite networks, blocks that make no difference."""
+"""Infinite-width kernels: the arc-cosine recursion, wide finite networks, blocks that make no
+difference.
+"""
 
 import itertools
 import math
@@ -19,7 +21,14 @@ from hypothesis import strategies as st
 
 from distill_lib.boundary.memory import OutOfMemory
 from distill_lib.kernels import infinite_width
-from distill_lib.kernels.infinite_width import InfiniteWidth, Kernel, _block_size, _miscompiles, cross, gram
+from distill_lib.kernels.infinite_width import (
+    InfiniteWidth,
+    Kernel,
+    _block_size,
+    _miscompiles,
+    cross,
+    gram,
+)
 from distill_lib.kernels.neural_tangents import stax
 
 SHAPE = (4, 5, 2)
@@ -34,12 +43,17 @@ def points(seed, n, dim=DIM, scale=1.0):
 
 
 def arc_cosine(x, y, depth):
-    """NNGP and NTK of FC-L: K_0 = 2 <x, y> / d + 0.01; each ReLU gives (K_l, Theta_l) from the correlation's angle."""
+    """NNGP and NTK of FC-L:
+
+    K_0 = 2 <x, y> / d + 0.01; each ReLU gives (K_l, Theta_l) from the correlation's angle.
+    """
 
     def layer(k, norms_x, norms_y):
         scale = np.sqrt(np.outer(norms_x, norms_y))
         angle = np.arccos(np.clip(k / scale, -1, 1))
-        relu = scale / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * np.cos(angle))  # E relu(u) relu(v)
+        relu = (
+            scale / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * np.cos(angle))
+        )  # E relu(u) relu(v)
         slope = (np.pi - angle) / (2 * np.pi)  # E 1[u > 0] 1[v > 0]
         return 2 * relu + 0.01, 2 * slope
 
@@ -71,16 +85,24 @@ def refused(kind, architecture):
 
 
 def network(key, architecture, depth, width):
-    """A finite network in the NTK parameterisation, and its parameters: what the kernels are the limit of."""
+    """A finite network in the NTK parameterisation, and its parameters: what the kernels are the
+    limit of.
+    """
     h, w, c = SHAPE
     parameters, size = [], DIM if architecture == "fc" else c
     keys = iter(jax.random.split(key, 2 * depth + 2))
     for _ in range(depth):
         shape = (size, width) if architecture == "fc" else (3, 3, size, width)
-        parameters.append((jax.random.normal(next(keys), shape), jax.random.normal(next(keys), (width,))))
+        parameters.append(
+            (jax.random.normal(next(keys), shape), jax.random.normal(next(keys), (width,)))
+        )
         size = width
-    flat = {"fc": width, "conv": h * w * width, "convnet": (h >> depth) * (w >> depth) * width}[architecture]
-    parameters.append((jax.random.normal(next(keys), (flat, 1)), jax.random.normal(next(keys), (1,))))
+    flat = {"fc": width, "conv": h * w * width, "convnet": (h >> depth) * (w >> depth) * width}[
+        architecture
+    ]
+    parameters.append(
+        (jax.random.normal(next(keys), (flat, 1)), jax.random.normal(next(keys), (1,)))
+    )
 
     def dense(x, weights, bias):
         return math.sqrt(2 / x.shape[-1]) * x @ weights + 0.1 * bias
@@ -119,7 +141,9 @@ def test_kernels_are_the_limit_of_wide_networks(architecture, depth):
         ntk = sum(leaf.reshape(3, -1) @ leaf.reshape(3, -1).T for leaf in jax.tree.leaves(slopes))
         return 2 * f @ f.T / f.shape[1] + 0.01, ntk
 
-    seen = map(np.stack, zip(*map(empirical, jax.random.split(jax.random.key(0), draws)), strict=True))
+    seen = map(
+        np.stack, zip(*map(empirical, jax.random.split(jax.random.key(0), draws)), strict=True)
+    )
     for kind, drawn in zip(("nngp", "ntk"), seen, strict=True):
         if refused(kind, architecture):
             continue
@@ -130,7 +154,9 @@ def test_kernels_are_the_limit_of_wide_networks(architecture, depth):
 
 
 def test_the_channels_come_first_and_neighbours_matter():
-    """One bright pixel beside another in the same channel is near for a convolution; FC does not see where pixels are."""
+    """One bright pixel beside another in the same channel is near for a convolution; FC does not
+    see where pixels are.
+    """
     one, beside, far, other = np.zeros((4, DIM))
     one[0], beside[1], far[13], other[SHAPE[0] * SHAPE[1]] = 5, 5, 5, 5
     conv = InfiniteWidth("nngp", "conv", 1, SHAPE)
@@ -159,7 +185,9 @@ def test_a_gradient_is_the_slope(kind, architecture, depth):
 
 
 def test_the_gradient_on_the_diagonal_is_that_of_the_norm():
-    """K_L(x, x) = K_0 + 0.01 L and Theta_L(x, x) = (L + 1) K_0 + const, although the angle has no slope at 0."""
+    """K_L(x, x) = K_0 + 0.01 L and Theta_L(x, x) = (L + 1) K_0 + const, although the angle has no
+    slope at 0.
+    """
     x = jnp.asarray(points(5, 3))
     for kind, times in (("nngp", 1), ("ntk", 3)):
         kernel = InfiniteWidth(kind, "fc", 2, SHAPE)
@@ -178,12 +206,16 @@ def test_pooling_is_that_of_neural_tangents():
             continue
         kernel = InfiniteWidth(kind, "convnet", 2, shape)
         flat = [np.moveaxis(z, 3, 1).reshape(len(z), -1) for z in (x, y)]
-        assert np.allclose(cross(kernel, *flat), jax.jit(partial(theirs, get=kind))(x, y), rtol=1e-12)
+        assert np.allclose(
+            cross(kernel, *flat), jax.jit(partial(theirs, get=kind))(x, y), rtol=1e-12
+        )
 
 
 @pytest.mark.parametrize("kind", ["nngp", "ntk"])
 def test_convnet_kernels_of_larger_images_are_right_or_refused(kind):
-    """jax 0.10.2 brings the process down on processors with AVX-512, with our pooling and with that of neural-tangents."""
+    """jax 0.10.2 brings the process down on processors with AVX-512, with our pooling and with that
+    of neural-tangents.
+    """
     kernel = InfiniteWidth(kind, "convnet", 2, (8, 8, 1))
     x, y = points(0, 2, 64), points(1, 3, 64)
     total = jax.jit(lambda z: kernel(z, y).sum())
@@ -195,17 +227,22 @@ def test_convnet_kernels_of_larger_images_are_right_or_refused(kind):
             jax.jit(jax.grad(total))(x)
         return
     slope, h = jax.jit(jax.grad(total))(x), 1e-6
-    assert np.isclose(np.vdot(slope, x), (total((1 + h) * x) - total((1 - h) * x)) / (2 * h), rtol=1e-6)
+    assert np.isclose(
+        np.vdot(slope, x), (total((1 + h) * x) - total((1 - h) * x)) / (2 * h), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("size", "channels", "depth"), [(16, 3, 2), (17, 2, 2), (32, 3, 3)])
 def test_convnet_kernels_of_larger_colour_images_are_right_or_refused(size, channels, depth):
-    """The kernel averages over channels, so equal ones are as good as one; that one is compiled rightly everywhere."""
+    """The kernel averages over channels, so equal ones are as good as one; that one is compiled
+    rightly everywhere.
+    """
     grey = points(0, 2, size * size)
     colour = InfiniteWidth("nngp", "convnet", depth, (size, size, channels))
     if _miscompiles():
         with pytest.raises(
-            NotImplementedError, match="may compile the NNGP kernel of colour images in ConvNets wrongly"
+            NotImplementedError,
+            match="may compile the NNGP kernel of colour images in ConvNets wrongly",
         ):
             gram(colour, np.tile(grey, channels))
         return
@@ -214,8 +251,14 @@ def test_convnet_kernels_of_larger_colour_images_are_right_or_refused(size, chan
 
 
 def test_convnet_kernels_as_users_compile_them():
-    """Optimised, which the tests here are not; and where that is refused, with the flag that the refusal names."""
-    chosen = "larger or pooling or (limit and convnet) or (slope and convnet)" if _miscompiles() else "larger"
+    """Optimised, which the tests here are not; and where that is refused, with the flag that the
+    refusal names.
+    """
+    chosen = (
+        "larger or pooling or (limit and convnet) or (slope and convnet)"
+        if _miscompiles()
+        else "larger"
+    )
     command = [
         sys.executable,
         "-m",
@@ -239,7 +282,9 @@ def test_float32_stays_float32():
     x = points(0, 3).astype(np.float32)
     kernel = InfiniteWidth("ntk", "fc", 1, SHAPE)
     assert gram(kernel, x).dtype == cross(kernel, x, x).dtype == np.float32
-    assert np.allclose(gram(kernel, x), arc_cosine(x.astype(float), x.astype(float), 1)["ntk"], rtol=1e-3)
+    assert np.allclose(
+        gram(kernel, x), arc_cosine(x.astype(float), x.astype(float), 1)["ntk"], rtol=1e-3
+    )
 
 
 class Shifted(Kernel):
@@ -269,7 +314,9 @@ def test_a_block_that_does_not_fit_names_the_remedy(n, remedy):
             many = jnp.exp(jnp.ones((2**22, 2**22)) * x[0, 0])  # 128 TiB
             return (many @ many)[: len(x), : len(y)]
 
-    with pytest.raises(OutOfMemory, match=rf"a block of a kernel matrix does not fit .* {remedy}\.$"):
+    with pytest.raises(
+        OutOfMemory, match=rf"a block of a kernel matrix does not fit .* {remedy}\.$"
+    ):
         gram(Huge(), points(0, n, 3))
 
 
@@ -284,7 +331,9 @@ def test_progress_is_told_block_by_block(monkeypatch):
 
 
 def test_the_default_block_holds_what_fits():
-    """At most 128 MB in float64 of what is held for the pairs of a block, and as many points as that allows."""
+    """At most 128 MB in float64 of what is held for the pairs of a block, and as many points as
+    that allows.
+    """
     for architecture, numbers in (("fc", 1), ("conv", 784), ("convnet", 784**2)):
         kernel = InfiniteWidth("ntk", architecture, 1, (28, 28, 1))
         assert kernel.pair_size == numbers
@@ -303,7 +352,10 @@ kernel = InfiniteWidth("ntk", "fc", 1, (2, 3, 2))
 assert np.allclose(gram(kernel, x, block=2), kernel(x, x), rtol=1e-7)
 assert np.allclose(cross(kernel, x, x[:2], block=4), kernel(x, x[:2]), rtol=1e-7)
 """
-    many = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=3", "JAX_PLATFORMS": "cpu"}
+    many = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=3",
+        "JAX_PLATFORMS": "cpu",
+    }
     subprocess.run([sys.executable, "-c", code], env=many, check=True, timeout=LIMIT)
 
 

@@ -1,4 +1,6 @@
-"""Random networks: the features are those of the definition, their kernel has the stated mean and variance, and memory is bounded."""
+"""Random networks: the features are those of the definition, their kernel has the stated mean and
+variance, and memory is bounded.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +21,12 @@ from distill_lib.kernels.random_networks import (
     from_features,
 )
 
-CASES = [("fc", 2, (3, 2, 2)), ("conv", 2, (3, 4, 2)), ("convnet", 2, (5, 6, 2)), ("convnet", 1, (4, 4, 1))]
+CASES = [
+    ("fc", 2, (3, 2, 2)),
+    ("conv", 2, (3, 4, 2)),
+    ("convnet", 2, (5, 6, 2)),
+    ("convnet", 1, (4, 4, 1)),
+]
 KEY = jax.random.key(4)
 
 
@@ -28,7 +35,9 @@ def inputs(seed, n, shape):
 
 
 def direct(parameters, x, shape, architecture):
-    """One input through the network by its definition, in NumPy: nine shifted products for a convolution."""
+    """One input through the network by its definition, in NumPy: nine shifted products for a
+    convolution.
+    """
     if architecture == "fc":
         for weights, biases in parameters:
             x = np.maximum(x @ weights * np.sqrt(2 / len(weights)) + 0.1 * biases, 0)
@@ -55,7 +64,9 @@ def direct(parameters, x, shape, architecture):
 @given(seeds)
 def test_the_gradient_of_a_convolution_is_the_one_that_jax_derives(seed):
     rng = np.random.default_rng(seed)
-    x, weights, slope = (rng.normal(size=shape) for shape in ((2, 4, 5, 3), (3, 3, 3, 2), (2, 4, 5, 2)))
+    x, weights, slope = (
+        rng.normal(size=shape) for shape in ((2, 4, 5, 3), (3, 3, 3, 2), (2, 4, 5, 2))
+    )
     _, mine = jax.vjp(lambda x, weights: _convolution(x, weights), x, weights)
     _, theirs = jax.vjp(_convolution.fun, x, weights)
     for a, b in zip(mine(slope), theirs(slope), strict=True):
@@ -74,7 +85,9 @@ def test_hidden_activations_are_those_of_the_definition(architecture, depth, sha
 
 
 @pytest.mark.parametrize(("architecture", "depth", "shape"), [CASES[0], CASES[2]])
-def test_features_are_the_activations_side_by_side_over_the_root_of_their_number(architecture, depth, shape):
+def test_features_are_the_activations_side_by_side_over_the_root_of_their_number(
+    architecture, depth, shape
+):
     networks = RandomNetworks(Network(shape, 6, depth, architecture), 3)
     net, x = networks.network, jnp.asarray(inputs(1, 4, shape))
     found = networks.features(KEY, x)
@@ -82,7 +95,9 @@ def test_features_are_the_activations_side_by_side_over_the_root_of_their_number
     parts = [of_one(key) for key in jax.random.split(KEY, 3)]
     assert found.dtype == jnp.float32
     assert found.shape == (4, networks.dim_out)
-    assert np.allclose(found, np.concatenate(parts, 1) / np.sqrt(networks.dim_out), rtol=1e-5, atol=1e-6)
+    assert np.allclose(
+        found, np.concatenate(parts, 1) / np.sqrt(networks.dim_out), rtol=1e-5, atol=1e-6
+    )
     kernel, f = EmpiricalNNGP(networks, KEY)(x, x), np.asarray(found, np.float64)
     assert kernel.dtype == x.dtype
     assert np.allclose(kernel, 2 * f @ f.T + 0.01, rtol=1e-12)
@@ -117,7 +132,9 @@ def draws(network, x, count):
     # Together where that is fast: convolutions with weights of their own are not.
     together = 1024 if network.architecture == "fc" else 1
     return np.asarray(
-        jax.jit(lambda keys: jax.lax.map(of, keys, batch_size=together))(jax.random.split(KEY, count))
+        jax.jit(lambda keys: jax.lax.map(of, keys, batch_size=together))(
+            jax.random.split(KEY, count)
+        )
     )
 
 
@@ -125,12 +142,15 @@ def test_one_hidden_layer_has_the_mean_and_the_variance_of_the_derivation():
     shape, units, count = (2, 3, 1), 8, 4096
     x = jnp.asarray(inputs(2, 3, shape))
     found = draws(Network(shape, units, 1, "fc"), x, count)
-    # Pre-activations u, v ~ N(0, Q): E u+ v+ and E u+^2 v+^2 are arc-cosine kernels of order 1 and 2.
+    # Pre-activations u, v ~ N(0, Q): E u+ v+ and E u+^2 v+^2 are arc-cosine kernels of order 1 and
+    # 2.
     q = 2 / 6 * np.asarray(x @ x.T) + 0.01
     s = np.sqrt(np.outer(np.diag(q), np.diag(q)))
     t = np.arccos(np.clip(q / s, -1, 1))
     first = s * (np.sin(t) + (np.pi - t) * np.cos(t)) / (2 * np.pi)
-    second = s**2 * (3 * np.sin(t) * np.cos(t) + (np.pi - t) * (1 + 2 * np.cos(t) ** 2)) / (2 * np.pi)
+    second = (
+        s**2 * (3 * np.sin(t) * np.cos(t) + (np.pi - t) * (1 + 2 * np.cos(t) ** 2)) / (2 * np.pi)
+    )
     variance = 4 / units * (second - first**2)
     assert np.allclose(np.diag(variance), 5 * np.diag(q) ** 2 / units)
     assert np.allclose(InfiniteWidth("nngp", "fc", 1, shape)(x, x), 2 * first + 0.01, rtol=1e-6)
@@ -192,7 +212,9 @@ def test_memory_grows_with_the_number_of_networks_by_the_features_and_a_byte_for
 
 
 def test_a_lower_precision_moves_the_kernel_by_its_rounding_and_no_more():
-    """bf16 rounds factors and activations to 8 bits: each layer adds errors of 2^-8 that are independent, so they hardly add up."""
+    """bf16 rounds factors and activations to 8 bits: each layer adds errors of 2^-8 that are
+    independent, so they hardly add up.
+    """
     shape = (8, 8, 2)
     networks = RandomNetworks(Network(shape, 32, 2), 8)
     x = jnp.asarray(inputs(7, 12, shape))
@@ -212,7 +234,8 @@ def test_operations_are_those_that_the_compiler_counts():
     x = jnp.zeros((5, net.dim_in), jnp.float32)
     parameters = net.draw(KEY)
     counted = jax.jit(net.hidden).lower(parameters, x).compile().cost_analysis()["flops"]
-    # The compiler leaves out products with the zeros around an image, and counts sums, biases and ReLU.
+    # The compiler leaves out products with the zeros around an image, and counts sums, biases and
+    # ReLU.
     assert 0.75 * 5 * net.operations < counted < 1.1 * 5 * net.operations
 
 
@@ -236,9 +259,15 @@ def test_batches_give_the_same_features_of_every_image():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Network((8, 8, 1), 4, 4), "8x8 cannot be halved 4 times; take a depth of at most 3"),
+        (
+            lambda: Network((8, 8, 1), 4, 4),
+            "8x8 cannot be halved 4 times; take a depth of at most 3",
+        ),
         (lambda: Network((8, 8, 1), 0), "must be .* numbers of at least 1"),
-        (lambda: Network((8, 8, 1), 4, 1, "resnet"), "'resnet' is unknown; known are fc, conv, convnet"),
+        (
+            lambda: Network((8, 8, 1), 4, 1, "resnet"),
+            "'resnet' is unknown; known are fc, conv, convnet",
+        ),
         (lambda: RandomNetworks(Network((8, 8, 1)), 0), "count = 0 networks make no features"),
     ],
 )

@@ -1,4 +1,6 @@
-"""Kernel regression: its definition in NumPy, blocks that make no difference, and a singular kernel that says so."""
+"""Kernel regression: its definition in NumPy, blocks that make no difference, and a singular kernel
+that says so.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +34,10 @@ def test_scores_are_their_definition(seed, reg, block):
     k_ss, k_ts = np.asarray(gram(KERNEL, points)), np.asarray(cross(KERNEL, x, points))
     wanted = k_ts @ np.linalg.inv(k_ss + reg * np.trace(k_ss) / 5 * np.eye(5)) @ labels
     assert np.allclose(
-        scores(KERNEL, points, labels, x, reg, block=block), wanted, rtol=1e-6, atol=1e-7 / reg**0.25
+        scores(KERNEL, points, labels, x, reg, block=block),
+        wanted,
+        rtol=1e-6,
+        atol=1e-7 / reg**0.25,
     )
     truth = np.arange(9) % 3
     assert accuracy(KERNEL, points, labels, x, truth, reg) == np.mean(wanted.argmax(1) == truth)
@@ -61,7 +66,9 @@ def test_a_singular_kernel_names_the_remedy():
 
 @given(seeds)
 def test_a_kernel_that_rounding_lets_pass_is_singular_all_the_same(seed):
-    """Cholesky's decomposition of a rank-4 matrix of six points ends or not by the last bit; neither result is a model."""
+    """Cholesky's decomposition of a rank-4 matrix of six points ends or not by the last bit;
+    neither result is a model.
+    """
     points, labels, _ = sets(seed, m=6)
     again = np.concatenate([points[:5], points[:1]])
     for kernel, singular in ((Product(), points), (KERNEL, again)):

@@ -38,7 +38,8 @@ def test_without_a_ridge_it_is_the_pseudoinverse(f):
 
 @given(st.sampled_from(SIZES), seeds, st.floats(-4, 4), st.sampled_from((np.float32, np.float64)))
 def test_what_the_factorisation_does_not_cut_the_rank_keeps(size, seed, exponent, dtype):
-    # The smallest singular value lies around the cut, 10 max(m, p) eps s_1: either side is the SVD's.
+    # The smallest singular value lies around the cut, 10 max(m, p) eps s_1: either side is the
+    # SVD's.
     rng, r = np.random.default_rng(seed), min(size)
     left, right = (np.linalg.qr(rng.normal(size=(n, n)))[0][:, :r] for n in size)
     cut = 10 * max(size) * np.finfo(dtype).eps
@@ -50,7 +51,10 @@ def test_what_the_factorisation_does_not_cut_the_rank_keeps(size, seed, exponent
     by_svd = f.with_values(1 / f.s)
     if abs(exponent) > 0.5 or r == 1:  # at the cut, rounding decides
         assert len(f.s) == r - (r > 1 and exponent < 0)
-        error = np.abs(np.asarray(regularised_pinv(a) - by_svd)).max() / np.abs(np.asarray(by_svd)).max()
+        error = (
+            np.abs(np.asarray(regularised_pinv(a) - by_svd)).max()
+            / np.abs(np.asarray(by_svd)).max()
+        )
         assert error < 1e2 * np.finfo(dtype).eps / max(s[-1] if exponent > 0 else 1, cut)
 
 
@@ -95,7 +99,9 @@ def test_the_ridge_solution_minimises_and_has_the_least_norm(f, exponent, seed):
                 assert objective(other) >= objective(w) * (1 - 1e-12)
     # At zero every minimiser is w + v with v F = 0, and v is orthogonal to w.
     null = np.eye(f.shape[1]) - pinv(f) @ f
-    assert abs(np.vdot(w, rng.normal(size=w.shape) @ null)) <= 1e-10 * condition(f) * np.linalg.norm(w)
+    assert abs(np.vdot(w, rng.normal(size=w.shape) @ null)) <= 1e-10 * condition(
+        f
+    ) * np.linalg.norm(w)
 
 
 @given(matrices(lowest=1), st.floats(-3, 3))
@@ -158,7 +164,9 @@ def test_the_bound_is_sharp(target):
     bound = values(target)[-1] ** 2 / 4
     assert np.isclose(max_reg(target), bound, rtol=1e-12)
     for reg in (max_reg(target), bound * (1 - 1e-9)):
-        assert close(pinv(pinv_reg(unregularised(target, reg), reg)).T, target, 100 * condition(target))
+        assert close(
+            pinv(pinv_reg(unregularised(target, reg), reg)).T, target, 100 * condition(target)
+        )
     with pytest.raises(ValueError, match=r"reg_s = .* is above 1 / \(4 s_1\^2\) = ") as error:
         unregularised(target, bound * (1 + 1e-9))
     assert f"{max_reg(target):.6g}" in str(error.value)

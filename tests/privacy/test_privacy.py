@@ -1,4 +1,6 @@
-"""Theorem 6.2 as claimed and what defeats it; the Gaussian mechanism on sufficient statistics; the audit. Samples are rows."""
+"""Theorem 6.2 as claimed and what defeats it; the Gaussian mechanism on sufficient statistics; the
+audit. Samples are rows.
+"""
 
 import importlib.util
 import itertools
@@ -22,7 +24,9 @@ weights_of_c = st.floats(-1.5, 1.5).map(lambda e: 10.0**e)
 
 
 def gaussian_delta(epsilon, mu):
-    """delta of the Gaussian mechanism with sensitivity / sigma = mu (Balle and Wang 2018, Theorem 8)."""
+    """delta of the Gaussian mechanism with sensitivity / sigma = mu (Balle and Wang 2018, Theorem
+    8).
+    """
     return norm.cdf(mu / 2 - epsilon / mu) - np.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)
 
 
@@ -43,15 +47,21 @@ def test_the_claimed_deviation_of_balanced_labels(shape, bound, sigma_0, seed):
     k, ipc = shape
     counts = np.random.default_rng(seed).integers(1, 9, size=k)
     targets = np.repeat(np.eye(k), counts, axis=0)
-    claimed = privacy.claimed_deviation(np.tile(np.eye(k), (ipc, 1)), targets, bound, sigma_0, 0.7, 1e-4)
+    claimed = privacy.claimed_deviation(
+        np.tile(np.eye(k), (ipc, 1)), targets, bound, sigma_0, 0.7, 1e-4
+    )
     signal, mask = math.sqrt(counts.max()) / ipc, math.sqrt(1 - 1 / ipc)
     assert math.isclose(
-        claimed, 2 * math.sqrt(math.log(1.25e4)) * bound * signal / (sigma_0**2 * 0.7 * mask), rel_tol=1e-9
+        claimed,
+        2 * math.sqrt(math.log(1.25e4)) * bound * signal / (sigma_0**2 * 0.7 * mask),
+        rel_tol=1e-9,
     )
 
 
 def test_the_claimed_constant_is_too_small_for_replaced_records():
-    """[Y_S^+ W]_i moves by up to 2 B ||[Y_S^+]_i Y|| / sigma_0^2, for which the claimed noise gives 1.098 at (1, 1e-5)."""
+    """[Y_S^+ W]_i moves by up to 2 B ||[Y_S^+]_i Y|| / sigma_0^2, for which the claimed noise gives
+    1.098 at (1, 1e-5).
+    """
     x = np.array([[1.0]])  # d = n = 1: x becomes -x, and x^+ moves by 2 = 2 B / sigma_0^2
     labels, targets = np.ones((2, 1)), np.ones((1, 1))
     change = float((pinv(labels.T) @ targets.T @ (pinv(x.T) - pinv(-x.T)))[0, 0])
@@ -66,7 +76,9 @@ def test_without_spare_points_no_noise_suffices(seed):
     labels = matrix(np.random.default_rng(seed), 3, 3)
     assert privacy.claimed_deviation(labels, np.eye(3), 1.0, 1.0, 1.0, 1e-5) == math.inf
     # A point with the label of another frees those two, not the rest.
-    assert privacy.claimed_deviation(labels[[0, 1, 2, 0]], np.eye(3), 1.0, 1.0, 1.0, 1e-5) == math.inf
+    assert (
+        privacy.claimed_deviation(labels[[0, 1, 2, 0]], np.eye(3), 1.0, 1.0, 1.0, 1e-5) == math.inf
+    )
 
 
 @given(st.sampled_from((0.0, 1.0, 1e6)), seeds)
@@ -83,7 +95,9 @@ def test_the_claimed_release_carries_the_model(m, deviation, seed):
     w, y = matrix(rng, 3, 7), matrix(rng, m, 3)
     points = privacy.claimed_release(w, y, deviation, rng)
     cond = condition(points, y)
-    assert close(y.T @ np.linalg.pinv(points).T, w, cond, np.linalg.norm(y) * np.linalg.norm(pinv(points)))
+    assert close(
+        y.T @ np.linalg.pinv(points).T, w, cond, np.linalg.norm(y) * np.linalg.norm(pinv(points))
+    )
 
 
 def test_the_noise_of_a_row_is_that_of_its_projector():
@@ -91,7 +105,9 @@ def test_the_noise_of_a_row_is_that_of_its_projector():
     y = matrix(rng, 5, 2)
     points = privacy.claimed_release(np.zeros((2, 4)), y, 3.0, rng, (20_000,))
     rows = np.linalg.pinv(points).swapaxes(-1, -2)  # D itself, as W = 0
-    assert np.allclose(rows.std((0, 2)), 3 * np.linalg.norm(np.eye(5) - pinv(y.T) @ y.T, axis=1), rtol=0.02)
+    assert np.allclose(
+        rows.std((0, 2)), 3 * np.linalg.norm(np.eye(5) - pinv(y.T) @ y.T, axis=1), rtol=0.02
+    )
 
 
 @given(st.sampled_from((6, 7)), seeds)
@@ -120,7 +136,9 @@ def test_a_single_row_can_give_the_record_away(deviation, first, seed):
 
 
 def neighbours(rng, p=12, n=40, k=3):
-    """Weights at lam = 0 of two training sets that differ in one replaced record with the same label."""
+    """Weights at lam = 0 of two training sets that differ in one replaced record with the same
+    label.
+    """
     x, y = rng.normal(size=(n, p)), np.eye(k)[rng.integers(k, size=n)]
     other = x.copy()
     other[0] = rng.normal(size=p)
@@ -174,7 +192,9 @@ def test_an_informed_adversary_gets_the_last_record(reg, k, seed):
     x[0] *= 10 ** rng.uniform(-1, 1)
     gram, cross = x.T @ x, y.T @ x
     w = np.linalg.solve(gram + reg * np.eye(6), cross.T).T
-    record, label = privacy.last_record(w, gram - np.outer(x[0], x[0]), cross - np.outer(y[0], x[0]), reg)
+    record, label = privacy.last_record(
+        w, gram - np.outer(x[0], x[0]), cross - np.outer(y[0], x[0]), reg
+    )
     assert np.linalg.norm(record - x[0]) < 1e-6 * np.linalg.norm(x[0])
     assert label == np.argmax(y[0])
 
@@ -215,7 +235,11 @@ def test_no_neighbours_are_farther_apart_than_the_sensitivity(p, bound, weight, 
     for _ in range(20):
         one, two = record(rng, p, bound), record(rng, p, bound)
         same = (two[0], one[1])
-        for other, adjacency in ((None, ADJACENCIES[0]), (two, ADJACENCIES[1]), (same, ADJACENCIES[1])):
+        for other, adjacency in (
+            (None, ADJACENCIES[0]),
+            (two, ADJACENCIES[1]),
+            (same, ADJACENCIES[1]),
+        ):
             top = privacy.sensitivity(bound, adjacency, weight)
             assert change(one, other, weight * bound) <= top * (1 + 1e-12)
 
@@ -238,7 +262,9 @@ def test_no_neighbours_have_models_farther_apart_than_the_output_sensitivity(n, 
     rng = np.random.default_rng(seed)
     records = [record(rng, 3, bound) for _ in range(n)]
     x, y = map(np.array, zip(*records, strict=True))
-    w, less = (np.linalg.solve(a.T @ a + reg * np.eye(3), a.T @ b).T for a, b in ((x, y), (x[1:], y[1:])))
+    w, less = (
+        np.linalg.solve(a.T @ a + reg * np.eye(3), a.T @ b).T for a, b in ((x, y), (x[1:], y[1:]))
+    )
     assert np.linalg.norm(w - less) <= privacy.output_sensitivity(n, bound, reg) * (1 + 1e-9)
 
 
@@ -271,7 +297,9 @@ def test_an_accountant_of_privacy_losses_agrees():
 
 @pytest.mark.parametrize("adjacency", ADJACENCIES)
 @pytest.mark.parametrize(("bound", "weight"), [(1.0, 1.0), (3.0, 0.5)])
-def test_the_released_noise_makes_the_worst_neighbours_as_private_as_claimed(adjacency, bound, weight):
+def test_the_released_noise_makes_the_worst_neighbours_as_private_as_claimed(
+    adjacency, bound, weight
+):
     mechanism = StatisticsMechanism(0.8, 1e-3, bound, adjacency, weight)
     p, k, trials = 4, 2, 40_000
     gram, cross = mechanism(np.zeros((p, p)), np.zeros((k, p)), np.random.default_rng(1), (trials,))
@@ -283,7 +311,10 @@ def test_the_released_noise_makes_the_worst_neighbours_as_private_as_claimed(adj
     assert np.allclose(spread / np.outer(deviations, deviations), np.eye(len(spread)), atol=0.03)
     # The distance of worst neighbours in units of the noise gives epsilon.
     y, angle = np.eye(k)[0], -(weight**2) / 2
-    f, g = bound * np.eye(p)[0], bound * (angle * np.eye(p)[0] + math.sqrt(1 - angle**2) * np.eye(p)[1])
+    f, g = (
+        bound * np.eye(p)[0],
+        bound * (angle * np.eye(p)[0] + math.sqrt(1 - angle**2) * np.eye(p)[1]),
+    )
     other = g if adjacency == "replace-one" else 0 * g
     squares, moved = np.outer(f, f) - np.outer(other, other), np.outer(y, f - other)
     mu = np.linalg.norm(np.r_[squares[upper], moved.ravel()] / deviations)
@@ -303,7 +334,9 @@ def private_set(seed, n=60, k=3):
 
 @settings(max_examples=10)
 @given(st.sampled_from((1.0, 10.0)), st.sampled_from((0.3, 30.0)), st.integers(0, 99))
-def test_the_private_model_is_ridge_on_the_noisy_statistics_of_clipped_features(bound, epsilon, seed):
+def test_the_private_model_is_ridge_on_the_noisy_statistics_of_clipped_features(
+    bound, epsilon, seed
+):
     images, labels = private_set(seed)
     images[0] = 0  # nothing to clip, and no division by its norm
     mechanism = StatisticsMechanism(epsilon, 1e-3, bound)
@@ -323,7 +356,9 @@ def test_the_private_model_is_ridge_on_the_noisy_statistics_of_clipped_features(
 def test_the_ridge_parameter_is_the_size_of_the_noise():
     mechanism = StatisticsMechanism(1.0, 1e-5, 2.0)
     noise, _ = mechanism(np.zeros((40, 40)), np.zeros((1, 40)), np.random.default_rng(0), (50,))
-    assert math.isclose(mechanism.reg(40), math.sqrt(np.mean(np.linalg.eigvalsh(noise) ** 2)), rel_tol=0.02)
+    assert math.isclose(
+        mechanism.reg(40), math.sqrt(np.mean(np.linalg.eigvalsh(noise) ** 2)), rel_tol=0.02
+    )
 
 
 def test_a_huge_record_moves_the_statistics_by_no_more_than_the_sensitivity():
@@ -338,7 +373,8 @@ def test_without_a_key_the_noise_is_fresh():
     images, labels = private_set(0)
     mechanism = StatisticsMechanism(1.0, 1e-3)
     first, second = (
-        privacy.private_ridge(images, labels, PHI, NORM, mechanism, classes=3).model.weights for _ in "12"
+        privacy.private_ridge(images, labels, PHI, NORM, mechanism, classes=3).model.weights
+        for _ in "12"
     )
     assert not np.allclose(first, second)
 
@@ -346,7 +382,9 @@ def test_without_a_key_the_noise_is_fresh():
 @pytest.mark.parametrize("start", ["noise", "real", "nearest"])
 def test_a_distilled_set_carries_the_private_model(start):
     images, labels = private_set(1)
-    made = privacy.private_ridge(images, labels, PHI, NORM, StatisticsMechanism(1.0, 1e-3), classes=3)
+    made = privacy.private_ridge(
+        images, labels, PHI, NORM, StatisticsMechanism(1.0, 1e-3), classes=3
+    )
     for m in (3, 5):
         pool = None if start == "noise" else private_set(2)
         small = made.distill(m, key=jax.random.key(0), start=start, public_pool=pool)
@@ -364,7 +402,9 @@ def test_a_distilled_set_carries_the_private_model(start):
 
 def test_a_private_model_is_not_distilled_from_private_images():
     images, labels = private_set(1)
-    made = privacy.private_ridge(images, labels, PHI, NORM, StatisticsMechanism(1.0, 1e-3), classes=3)
+    made = privacy.private_ridge(
+        images, labels, PHI, NORM, StatisticsMechanism(1.0, 1e-3), classes=3
+    )
     for start in ("real", "nearest", "labels"):
         with pytest.raises(ValueError, match=f"start '{start}' begins at images.*public_pool"):
             made.distill(6, key=jax.random.key(0), start=start)
@@ -382,7 +422,9 @@ def test_the_limits_are_those_of_clopper_and_pearson():
             none = binomtest(0, trials, alternative="less").proportion_ci(0.975).high
             ratio = max((1 - 0.01 - none) / upper, (1 - 0.01 - upper) / none)
             wanted = max(math.log(max(ratio, 1e-300)), 0)
-            assert math.isclose(float(privacy.epsilon_lower(fp, fn, trials, 0.01)), wanted, abs_tol=1e-9)
+            assert math.isclose(
+                float(privacy.epsilon_lower(fp, fn, trials, 0.01)), wanted, abs_tol=1e-9
+            )
 
 
 @pytest.mark.parametrize(("epsilon", "delta"), [(1.0, 0.01), (3.0, 1e-3)])
@@ -408,7 +450,9 @@ def test_a_perfect_attack_proves_as_much_as_the_trials_allow():
 
 
 def test_the_threshold_is_chosen_on_scores_that_do_not_count():
-    """Else the best of many thresholds would find epsilon > 0 in pure chance more often than the confidence allows."""
+    """Else the best of many thresholds would find epsilon > 0 in pure chance more often than the
+    confidence allows.
+    """
     rng = np.random.default_rng(0)
     found = [privacy.audit(*rng.normal(size=(2, 400)), 1e-5, 0.8).epsilon > 0 for _ in range(300)]
     assert np.mean(found) <= 0.2
@@ -422,7 +466,9 @@ def test_scores_that_say_nothing_prove_nothing():
 
 
 def audited(mechanism, deviation_share=1.0, weight_known=True):
-    """The audit of the likelihood ratio test on an added record; a broken mechanism adds less noise than it claims."""
+    """The audit of the likelihood ratio test on an added record; a broken mechanism adds less noise
+    than it claims.
+    """
     p, k, trials = 3, 2, 60_000
     rng = np.random.default_rng(2)
     f, y = np.eye(p)[0] * mechanism.bound, np.eye(k)[0]
@@ -442,7 +488,9 @@ def test_the_repair_passes_its_audit_and_half_its_noise_does_not(bound, weight):
     assert 0.8 < audited(mechanism) <= 1.0
     # Scaling the data up is scaling the noise down.
     assert audited(mechanism, 0.5) > 1.5
-    assert audited(mechanism, 1 / math.sqrt(2)) > 1.1  # what forgetting C in the sensitivity does at weight 1
+    assert (
+        audited(mechanism, 1 / math.sqrt(2)) > 1.1
+    )  # what forgetting C in the sensitivity does at weight 1
 
 
 def test_the_claimed_release_fails_its_audit():
@@ -466,7 +514,9 @@ def test_the_area_and_its_error_are_those_of_all_pairs(n, m, seed):
     pairs = (inside[:, None] > outside) + 0.5 * (inside[:, None] == outside)
     found, error = privacy.roc_area(outside, inside)
     assert math.isclose(found, pairs.mean(), rel_tol=1e-12)
-    squares = sum(np.sum((pairs.mean(axis) - found) ** 2) / (c * (c - 1)) for axis, c in ((1, m), (0, n)))
+    squares = sum(
+        np.sum((pairs.mean(axis) - found) ** 2) / (c * (c - 1)) for axis, c in ((1, m), (0, n))
+    )
     assert math.isclose(error**2, squares, rel_tol=1e-9, abs_tol=1e-18)
     turned = privacy.roc_area(inside, outside)
     assert np.allclose(turned, (1 - found, error))
@@ -474,7 +524,9 @@ def test_the_area_and_its_error_are_those_of_all_pairs(n, m, seed):
 
 @pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 5), (6, 4)])
 def test_the_error_of_an_area_is_that_of_scores_that_say_nothing(n, m):
-    """Over all orders of n + m scores the areas have variance (n + m + 1) / 12 n m, and the error's mean square is 1 / 12 n m above."""
+    """Over all orders of n + m scores the areas have variance (n + m + 1) / 12 n m, and the error's
+    mean square is 1 / 12 n m above.
+    """
     ranks = range(n + m)
     found = [
         privacy.roc_area([r for r in ranks if r not in inside], inside)
@@ -487,7 +539,9 @@ def test_the_error_of_an_area_is_that_of_scores_that_say_nothing(n, m):
 
 
 def test_the_error_of_an_area_is_that_of_scores_that_say_something():
-    """Normal scores a distance mu apart have the area Phi(mu / sqrt 2); the error is the deviation over new draws."""
+    """Normal scores a distance mu apart have the area Phi(mu / sqrt 2); the error is the deviation
+    over new draws.
+    """
     rng, mu = np.random.default_rng(0), 1.0
     found = [privacy.roc_area(rng.normal(size=60), mu + rng.normal(size=90)) for _ in range(2000)]
     areas, errors = np.array(found).T
@@ -504,7 +558,9 @@ def test_correlations_are_those_of_pearson_and_0_with_a_constant(n, d, seed):
     for constant in (1, 0.1):  # the mean of three 0.1 is not 0.1
         level = np.full(d, constant)
         assert np.array_equal(privacy.correlations(released, np.stack([level, level])), [0, 0])
-        assert np.array_equal(privacy.correlations(level, np.vstack([candidates, level])), np.zeros(n + 1))
+        assert np.array_equal(
+            privacy.correlations(level, np.vstack([candidates, level])), np.zeros(n + 1)
+        )
 
 
 # What is refused
@@ -553,7 +609,9 @@ def test_single_precision_is_refused():
     images, labels = private_set(0)
     single = dl.Normalisation((2, 3, 1), 4, (0.0,), (1.0,), "float32")
     with pytest.raises(ValueError, match=r"of float32.*need float64"):
-        privacy.private_ridge(images, labels, PHI, single, StatisticsMechanism(1.0, 1e-3), classes=3)
+        privacy.private_ridge(
+            images, labels, PHI, single, StatisticsMechanism(1.0, 1e-3), classes=3
+        )
 
 
 def test_a_missing_accountant_is_named_before_the_data_are_read(monkeypatch):

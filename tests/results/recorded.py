@@ -12,9 +12,13 @@ PROFILES = sorted(folder.name for folder in REFERENCE.iterdir())
 
 
 def recorded(profile: str, notebook: str) -> dict[str, Any]:
-    """The committed results of a notebook; the test is skipped where the profile's reference run lacks them."""
+    """The committed results of a notebook; the test is skipped where the profile's reference run
+    lacks them.
+    """
     return _read(
-        REFERENCE / profile, notebook, f"the reference run of the profile {profile} has no {notebook}"
+        REFERENCE / profile,
+        notebook,
+        f"the reference run of the profile {profile} has no {notebook}",
     )
 
 
@@ -33,7 +37,9 @@ def _read(folder: Path, notebook: str, missing: str) -> dict[str, Any]:
 
 def cells(content: dict[str, Any], **wanted: Any) -> dict[tuple, dict[str, Any]]:
     """The rows with these entries, by (dataset, model, ipc, method)."""
-    rows = (row for row in content["rows"] if all(row[key] == value for key, value in wanted.items()))
+    rows = (
+        row for row in content["rows"] if all(row[key] == value for key, value in wanted.items())
+    )
     return {(row["dataset"], row["model"], row["ipc"], row["method"]): row for row in rows}
 
 

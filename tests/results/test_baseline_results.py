@@ -1,9 +1,12 @@
-"""What a fresh run of the pages on KIP and RFAD gave on the digits, against what the methods must at least give."""
+"""What a fresh run of the pages on KIP and RFAD gave on the digits, against what the methods must
+at least give.
+"""
 
 import pytest
 from recorded import fresh, measured
 
-# Points of accuracy by which KIP must beat a random subset of the same size on digits; it does by about 29 and 7.
+# Points of accuracy by which KIP must beat a random subset of the same size on digits; it does by
+# about 29 and 7.
 MARGIN = {1: 20.0, 10: 4.0}
 
 
@@ -28,7 +31,10 @@ def test_rfad_beats_a_random_subset_by_fifteen_points(kernel, method):
     """One image per class: under the same kernel a random subset has about 60 %."""
     found = fresh("rfad")
     where = {"quantity": "accuracy", "model": kernel, "ipc": 1}
-    assert measured(found, method=method, **where) > measured(found, method="random subset", **where) + 15
+    assert (
+        measured(found, method=method, **where)
+        > measured(found, method="random subset", **where) + 15
+    )
 
 
 @pytest.mark.parametrize("method", ["more width", "more networks"])

@@ -1,4 +1,6 @@
-"""What the comparison chapter measured on the digits: every method does more than real images, in the model that it is for."""
+"""What the comparison chapter measured on the digits: every method does more than real images, in
+the model that it is for.
+"""
 
 import pytest
 from recorded import fresh
@@ -17,7 +19,11 @@ def content():
 
 @pytest.fixture(scope="module")
 def cells(content):
-    return {(row["method"], row["model"]): row for row in content["rows"] if row["quantity"] == "accuracy"}
+    return {
+        (row["method"], row["model"]): row
+        for row in content["rows"]
+        if row["quantity"] == "accuracy"
+    }
 
 
 def test_every_method_beats_the_random_subset_at_home(cells):
@@ -54,7 +60,9 @@ def test_the_linear_reading_is_at_the_ridge_parameter_of_the_table(cells, conten
     for method in ("closed form, linear", "nearest set"):
         for model in ("FCNN", "FC NNGP", "FC NTK"):
             name = f"{method}_{model}_kernel".replace(",", "").replace(" ", "_")
-            assert values[name]["number"] == pytest.approx(cells[method, model]["measured"], abs=0.3), name
+            assert values[name]["number"] == pytest.approx(
+                cells[method, model]["measured"], abs=0.3
+            ), name
 
 
 def test_the_random_subset_is_several_draws(cells):
@@ -79,13 +87,17 @@ def test_the_linear_reading_is_recorded_where_it_is_a_ridge_regression(content):
     # Images differ in length, and e(x_j, x_j) has both signs on them; lam_S may still outweigh it.
     assert 0 < values["random_subset_FC_NNGP_negative"]["number"] < 100
     on_images = [
-        value for (method, model), value in read.items() if model != "FCNN" and "closed form" not in method
+        value
+        for (method, model), value in read.items()
+        if model != "FCNN" and "closed form" not in method
     ]
     assert len(on_images) >= 2
     assert min(on_images) > 0.9
 
 
 def test_every_method_has_its_memory(content):
-    memory = {row["method"]: row["measured"] for row in content["rows"] if row["quantity"] == "memory"}
+    memory = {
+        row["method"]: row["measured"] for row in content["rows"] if row["quantity"] == "memory"
+    }
     assert set(memory) == METHODS
     assert all(number > 0 for number in memory.values())

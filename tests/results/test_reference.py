@@ -1,4 +1,6 @@
-"""The recorded numbers: committed runs against the theorems and the paper, fresh runs against the committed ones."""
+"""The recorded numbers: committed runs against the theorems and the paper, fresh runs against the
+committed ones.
+"""
 
 import json
 import re
@@ -20,7 +22,9 @@ def test_distilled_models_are_as_accurate_as_the_original(profile):
     assert distilled
     for dataset, model, ipc, method in distilled:
         original = accuracy[dataset, model, None, method]["measured"]
-        assert accuracy[dataset, model, ipc, method]["measured"] == pytest.approx(original, abs=0.02)
+        assert accuracy[dataset, model, ipc, method]["measured"] == pytest.approx(
+            original, abs=0.02
+        )
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -37,7 +41,9 @@ def test_double_precision_recovers_the_model(profile):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_distilled_models_give_the_same_answers(profile):
     values = recorded(profile, "table_3")["values"]
-    agreement = {name: v["number"] for name, v in values.items() if name.endswith("_agreement_float64")}
+    agreement = {
+        name: v["number"] for name, v in values.items() if name.endswith("_agreement_float64")
+    }
     assert len(agreement) >= 3
     assert set(agreement.values()) == {100.0}
 
@@ -50,14 +56,17 @@ def test_single_precision_loses_digits_and_the_loss_is_recorded(profile):
         assert row["measured"] > 1e3 * exact[dataset, model, ipc, "float64"]["measured"]
 
 
-# Points of accuracy around the published number; those of the linear model do not depend on the seed of a feature map.
+# Points of accuracy around the published number; those of the linear model do not depend on the
+# seed of a feature map.
 TOLERANCES = {"linear": 0.15, "fcnn": 0.5, "rff": 0.5}
 
 
 def test_table_3_reproduces_in_all_but_the_named_cells():
     recorded("paper", "table_3")
     table = [
-        cell for cell in report(ROOT, "paper") if cell["table"] == "3" and cell["quantity"] == "accuracy"
+        cell
+        for cell in report(ROOT, "paper")
+        if cell["table"] == "3" and cell["quantity"] == "accuracy"
     ]
     published = [cell for cell in table if cell["published"] is not None]
     assert len(published) == 36
@@ -73,10 +82,14 @@ def test_table_3_reproduces_in_all_but_the_named_cells():
 def test_all_closed_form_accuracies_of_table_4_are_reproduced():
     recorded("paper", "table_4")
     table = [
-        cell for cell in report(ROOT, "paper") if (cell["table"], cell["method"]) == ("4", "closed form")
+        cell
+        for cell in report(ROOT, "paper")
+        if (cell["table"], cell["method"]) == ("4", "closed form")
     ]
     verdicts = {
-        (cell["dataset"], cell["ipc"]): cell["verdict"] for cell in table if cell["quantity"] == "accuracy"
+        (cell["dataset"], cell["ipc"]): cell["verdict"]
+        for cell in table
+        if cell["quantity"] == "accuracy"
     }
     assert len(verdicts) == 9
     assert set(verdicts.values()) == {"reproduced"}, verdicts
@@ -84,7 +97,9 @@ def test_all_closed_form_accuracies_of_table_4_are_reproduced():
 
 @pytest.mark.parametrize("profile", [p for p in PROFILES if p != "digits"])
 def test_mnist_linear_is_the_published_one(profile):
-    original = cells(recorded(profile, "table_3"), quantity="accuracy")["mnist", "linear", None, None]
+    original = cells(recorded(profile, "table_3"), quantity="accuracy")[
+        "mnist", "linear", None, None
+    ]
     assert original["measured"] == pytest.approx(86.41, abs=0.15)
 
 
@@ -120,7 +135,11 @@ def test_the_rank_cut_explains_the_released_run_on_a_cpu_and_solvers_without_a_c
     accuracy = cells(recorded("paper", "fcnn_column"), table="fcnn")
     for dataset, least in (("cifar10", 0.7), ("cifar100", 1.5)):
         reference = accuracy[dataset, "fcnn", None, "double, eigenvalues"]["measured"]
-        moved = {key[3]: row["measured"] - reference for key, row in accuracy.items() if key[0] == dataset}
+        moved = {
+            key[3]: row["measured"] - reference
+            for key, row in accuracy.items()
+            if key[0] == dataset
+        }
         for cut in ("double, cut at single precision's threshold", "single, cut", "single, gelsy"):
             assert moved[cut] < -least, cut
         for solver in ("single, QR", "single, LU", "single, inverse"):
@@ -143,7 +162,9 @@ def test_the_words_about_the_networks_column():
     said = {key: float(value["number"]) for key, value in results["values"].items()}
     for dataset in ("cifar10", "cifar100"):
         moves = [abs(said[f"{dataset}_double_finer_grid_of_lam"]), said[f"{dataset}_split_moves"]]
-        assert abs(said[f"{dataset}_paper"]) < max(moves) < abs(said[f"{dataset}_released"]), dataset
+        assert abs(said[f"{dataset}_paper"]) < max(moves) < abs(said[f"{dataset}_released"]), (
+            dataset
+        )
         assert said[f"{dataset}_share"] > 50
     assert said["mnist_seeds_lowest"] < said["mnist_printed"] <= said["mnist_seeds_highest"]
     assert 1 <= said["mnist_reach"] < said["mnist_runs"] / 2
@@ -156,19 +177,28 @@ def test_the_words_about_the_networks_column():
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_executed_notebook_warned(profile):
-    """The pages leave out what a cell wrote to stderr: in committed and in fresh runs only a compiler's remarks may be there."""
+    """The pages leave out what a cell wrote to stderr: in committed and in fresh runs only a
+    compiler's remarks may be there.
+    """
     committed = list((REFERENCE / profile / "notebooks").glob("*.ipynb"))
     assert committed
     for path in [*committed, *(ROOT / "_build" / profile / "notebooks").glob("*.ipynb")]:
-        outputs = [o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])]
+        outputs = [
+            o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])
+        ]
         told = "".join("".join(o["text"]) for o in outputs if o.get("name") == "stderr")
         assert not re.search(r"Warning|Error|Traceback", told), f"{path}: {told}"
 
 
 def test_kip_at_full_size():
-    """96.5 % on MNIST with ten images per class; on CIFAR-10 300 steps with fixed labels are worth ten points."""
+    """96.5 % on MNIST with ten images per class; on CIFAR-10 300 steps with fixed labels are worth
+    ten points.
+    """
     accuracy = cells(recorded("paper", "kip"), quantity="accuracy")
-    at = {(dataset, ipc, method): row["measured"] for (dataset, _, ipc, method), row in accuracy.items()}
+    at = {
+        (dataset, ipc, method): row["measured"]
+        for (dataset, _, ipc, method), row in accuracy.items()
+    }
     assert at["mnist", 10, "kip solved"] >= 96.5
     assert at["cifar10", 10, "kip fixed"] > at["cifar10", 10, "start"] + 10
     for dataset, ipc in {(dataset, ipc) for dataset, ipc, _ in at}:
@@ -183,12 +213,17 @@ def test_rfad_at_full_size():
 
 
 def test_rfad_on_colour_images_is_far_above_a_random_subset():
-    """On CIFAR-10 with one image per class, in its own kernel and in trained ConvNets; the published 53.6 had a far larger budget."""
+    """On CIFAR-10 with one image per class, in its own kernel and in trained ConvNets; the
+    published 53.6 had a far larger budget.
+    """
     accuracy = cells(recorded("paper", "rfad"), quantity="accuracy")
     for judge in ("convnet-3 empirical nngp", "finite ConvNet"):
         for method in ("rfad mse", "rfad platt"):
             found = accuracy["cifar10", judge, 1, method]["measured"]
-            assert found > accuracy["cifar10", judge, 1, "random subset"]["measured"] + 15, (judge, method)
+            assert found > accuracy["cifar10", judge, 1, "random subset"]["measured"] + 15, (
+                judge,
+                method,
+            )
 
 
 # Pages that time something, and the rows in which they say so: (notebook, quantity, unit).
@@ -224,12 +259,17 @@ def test_exact_kip_over_all_its_steps_is_what_the_paper_prints_for_kip():
         for cell in published()
         if (cell["table"], cell["method"], cell["quantity"]) == ("4", "kip", "accuracy")
     }
-    whole = {key for key, row in accuracy.items() if key[3] != "closed form" and row["how"] == "measured"}
+    whole = {
+        key for key, row in accuracy.items() if key[3] != "closed form" and row["how"] == "measured"
+    }
     assert {("mnist", "fcnn", 1, "exact KIP"), ("mnist", "fcnn", 10, "exact KIP")} <= whole
     for dataset, model, ipc, method in whole:
         cell, found = printed[dataset, ipc], accuracy[dataset, model, ipc, method]["measured"]
         assert abs(found - cell["value"]) <= cell["tolerance"], (dataset, ipc)
-        assert abs(found - accuracy[dataset, model, ipc, "closed form"]["measured"]) <= 0.3, (dataset, ipc)
+        assert abs(found - accuracy[dataset, model, ipc, "closed form"]["measured"]) <= 0.3, (
+            dataset,
+            ipc,
+        )
     for key in accuracy.keys() - whole:
         assert key[3] == "closed form" or accuracy[key]["how"].startswith("after "), key
 
@@ -247,7 +287,9 @@ def test_every_committed_result_says_where_it_comes_from(profile):
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_number_of_a_fresh_run_agrees_with_the_committed_one(profile):
-    """Of pages that are made from the same code and parameters; by the tolerances of `distill verify`."""
+    """Of pages that are made from the same code and parameters; by the tolerances of `distill
+    verify`.
+    """
     run = {path.stem for path in (ROOT / "_build" / profile / "results").glob("*.json")}
     both = [name for name in load_profile(ROOT, profile).notebooks if name in run]
     if not both:
@@ -263,7 +305,9 @@ def test_numbers_in_the_readme_are_the_recorded_ones():
     assert marked
     for shown, profile, notebook, name in marked:
         text_there = recorded(profile, notebook)["values"][name]["text"]
-        assert shown.split("| ")[-1] == text_there, f"{profile}.{notebook}.{name} is recorded as {text_there}"
+        assert shown.split("| ")[-1] == text_there, (
+            f"{profile}.{notebook}.{name} is recorded as {text_there}"
+        )
 
 
 def test_the_readme_picture_is_the_executed_notebooks():

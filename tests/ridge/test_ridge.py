@@ -27,7 +27,9 @@ def rows(draw_seed, n=N, p=P, rank=None):
 
 
 def pictures(seed, n=41):
-    """Images with every class present and a class signal, so that ridge regression has something to learn."""
+    """Images with every class present and a class signal, so that ridge regression has something to
+    learn.
+    """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n) % K).astype(np.int32)
     images = rng.integers(0, 200, (n, *SHAPE))
@@ -77,7 +79,8 @@ def test_statistics_are_those_of_the_normal_equations(seed):
 def test_statistics_add_up_over_any_partition(seed, sizes):
     f, y, rng = rows(seed, n=16)
     parts = [
-        dl.RidgeStats.of(f[part], y[part]) for part in np.split(rng.permutation(16), np.cumsum(sizes)[:-1])
+        dl.RidgeStats.of(f[part], y[part])
+        for part in np.split(rng.permutation(16), np.cumsum(sizes)[:-1])
     ]
     whole = dl.RidgeStats.of(f, y)
     assert equal(sum(parts[1:], parts[0]), whole)
@@ -121,8 +124,12 @@ def test_labels_of_every_integer_type_count_the_same(kind, monkeypatch):
     monkeypatch.setattr(batches, "BATCH", 10)
     images, labels = pictures(0)
     wanted = dl.RidgeStats.of_images(images, labels, K, FEATURES, NORMALISATION)
-    assert equal(dl.RidgeStats.of_images(images, labels.astype(kind), K, FEATURES, NORMALISATION), wanted, 0)
-    model = dl.fit(images, labels.astype(kind), FEATURES, NORMALISATION, key=jax.random.key(0), regs=(1.0,))
+    assert equal(
+        dl.RidgeStats.of_images(images, labels.astype(kind), K, FEATURES, NORMALISATION), wanted, 0
+    )
+    model = dl.fit(
+        images, labels.astype(kind), FEATURES, NORMALISATION, key=jax.random.key(0), regs=(1.0,)
+    )
     assert model.weights.shape == (K, 9)
 
 
@@ -154,9 +161,15 @@ def test_no_other_weights_have_less_loss(seed, reg):
             lambda f, y: dl.RidgeStats.of(np.where(f == f[2, 1], np.nan, f), y),
             r"features holds 1 .* \(2, 1\)",
         ),
-        (lambda f, y: dl.RidgeStats.of(f, np.where(y == y[2, 1], np.inf, y)), r"targets holds 1 .* \(2, 1\)"),
+        (
+            lambda f, y: dl.RidgeStats.of(f, np.where(y == y[2, 1], np.inf, y)),
+            r"targets holds 1 .* \(2, 1\)",
+        ),
         (lambda f, y: dl.RidgeStats.of(f, y).solve(-1.0), "reg = -1.0 is not a ridge parameter"),
-        (lambda f, y: dl.RidgePath.of(dl.RidgeStats.of(f, y)).weights(np.nan), "reg = nan is not a ridge"),
+        (
+            lambda f, y: dl.RidgePath.of(dl.RidgeStats.of(f, y)).weights(np.nan),
+            "reg = nan is not a ridge",
+        ),
         (lambda f, y: dl.RidgeStats.of(0 * f, y).solve(0.0), "not positive definite at reg = 0"),
     ],
 )
@@ -175,7 +188,8 @@ def test_the_path_is_the_direct_solution_for_the_whole_grid(seed, rank):
     stats = dl.RidgeStats.of(f, y)
     path = dl.RidgePath.of(stats)
     for reg in dl.GRID:
-        # The Gram matrix squares the condition number; with rank < p the grid's smallest reg is what bounds it.
+        # The Gram matrix squares the condition number; with rank < p the grid's smallest reg is
+        # what bounds it.
         cond = (np.linalg.norm(f, 2) ** 2 + reg) / (reg if rank < P else reg + 1)
         wanted = train(f, y, reg)
         size = np.linalg.norm(y) * np.linalg.norm(f) / (np.linalg.norm(f, 2) ** 2 + reg)
@@ -186,7 +200,9 @@ def test_the_path_is_the_direct_solution_for_the_whole_grid(seed, rank):
 @given(seeds, st.integers(0, P))
 def test_without_a_ridge_the_path_is_the_solution_of_least_norm(seed, rank):
     f, y, _ = rows(seed, rank=rank)
-    assert close(dl.RidgePath.of(dl.RidgeStats.of(f, y)).weights(0.0), train(f, y), condition(f) ** 3, 1.0)
+    assert close(
+        dl.RidgePath.of(dl.RidgeStats.of(f, y)).weights(0.0), train(f, y), condition(f) ** 3, 1.0
+    )
 
 
 @given(seeds)
@@ -195,7 +211,9 @@ def test_accuracies_are_those_of_the_weights(seed):
     path, truth = dl.RidgePath.of(dl.RidgeStats.of(f, y)), rng.integers(0, K, N)
     regs = np.array([0.0, 1e-6, 1.0, 1e5])
     found = path.accuracies(f, truth, regs)
-    assert np.allclose(found, [np.mean((f @ train(f, y, reg).T).argmax(1) == truth) for reg in regs])
+    assert np.allclose(
+        found, [np.mean((f @ train(f, y, reg).T).argmax(1) == truth) for reg in regs]
+    )
 
 
 def test_the_grid_is_that_of_the_released_code():
@@ -253,7 +271,13 @@ def test_fit_takes_the_best_validated_reg_and_of_equals_by_its_rule(seed, refit,
     images, labels = pictures(seed)
     regs = tuple(np.random.default_rng(seed).permutation((1e-3, 1.0, 10.0, 1e2, 1e3, 1e4)).tolist())
     model, parts = spied_fit(
-        images, labels, key=jax.random.key(seed), regs=regs, val_fraction=0.2, refit=refit, ties=ties
+        images,
+        labels,
+        key=jax.random.key(seed),
+        regs=regs,
+        val_fraction=0.2,
+        refit=refit,
+        ties=ties,
     )
     (chunk, truth), held_out = parts["train"], parts["val"]
     # Every image is in one of the two parts: images are distinct, so they name their samples.
@@ -264,15 +288,20 @@ def test_fit_takes_the_best_validated_reg_and_of_equals_by_its_rule(seed, refit,
     assert np.array_equal(truth, labels[trained])
     f, y = leaky(inputs(images)), np.eye(K)[labels]
     accuracies = [
-        np.mean((f[validated] @ train(f[trained], y[trained], reg).T).argmax(1) == labels[validated])
+        np.mean(
+            (f[validated] @ train(f[trained], y[trained], reg).T).argmax(1) == labels[validated]
+        )
         for reg in regs
     ]
     assert np.allclose(model.validation, accuracies)
     tied = [
-        r for r, accuracy in zip(regs, model.validation, strict=True) if accuracy == max(model.validation)
+        r
+        for r, accuracy in zip(regs, model.validation, strict=True)
+        if accuracy == max(model.validation)
     ]
     losses = {
-        reg: np.sum((f[validated] @ train(f[trained], y[trained], reg).T - y[validated]) ** 2) for reg in tied
+        reg: np.sum((f[validated] @ train(f[trained], y[trained], reg).T - y[validated]) ** 2)
+        for reg in tied
     }
     to_the_end = len(tied) > 1 and max(tied) == max(
         regs
@@ -290,9 +319,13 @@ def test_a_tie_up_to_the_end_of_the_grid_is_told_and_left_to_the_loss(regs):
     images, labels = pictures(0)
 
     def fitted(**options):
-        return dl.fit(images, labels, FEATURES, NORMALISATION, key=jax.random.key(0), regs=regs, **options)
+        return dl.fit(
+            images, labels, FEATURES, NORMALISATION, key=jax.random.key(0), regs=regs, **options
+        )
 
-    with pytest.warns(UserWarning, match="1e\\+06 is an end of the grid .* 3 values .* the loss decided"):
+    with pytest.warns(
+        UserWarning, match="1e\\+06 is an end of the grid .* 3 values .* the loss decided"
+    ):
         model = fitted()
     assert len(set(model.validation)) == 1  # only the scale of W differs
     assert model.reg == 1e6
@@ -302,7 +335,9 @@ def test_a_tie_up_to_the_end_of_the_grid_is_told_and_left_to_the_loss(regs):
 
 
 def test_a_rare_class_is_not_lost_to_the_grid():
-    """Six images of one class beside 136 of another: the largest lam has the same accuracy and finds none of them."""
+    """Six images of one class beside 136 of another: the largest lam has the same accuracy and
+    finds none of them.
+    """
     rng = np.random.default_rng(0)
     labels = np.repeat((0, 1), (136, 6))
     images = rng.integers(0, 120, (142, *SHAPE)).astype(np.uint8)
@@ -311,7 +346,9 @@ def test_a_rare_class_is_not_lost_to_the_grid():
         for seed in range(3):
             with warnings.catch_warnings(record=True):
                 warnings.simplefilter("always")
-                model = dl.fit(images, labels, FEATURES, NORMALISATION, key=jax.random.key(seed), **options)
+                model = dl.fit(
+                    images, labels, FEATURES, NORMALISATION, key=jax.random.key(seed), **options
+                )
             assert np.mean(model.predict(images[labels == 1]) == 1) > 0.8
 
 
@@ -355,11 +392,15 @@ def test_leave_one_out_is_exact(seed):
         )
     f, y = leaky(inputs(images)), np.eye(K)[labels]
     without = [np.delete(np.arange(23), i) for i in range(23)]
-    answers = np.array([[f[i] @ train(f[w], y[w], reg).T for i, w in enumerate(without)] for reg in regs])
+    answers = np.array(
+        [[f[i] @ train(f[w], y[w], reg).T for i, w in enumerate(without)] for reg in regs]
+    )
     assert np.allclose(model.validation, np.mean(answers.argmax(2) == labels, axis=1))
     rows = ((f[i : i + 7], labels[i : i + 7]) for i in range(0, 23, 7))
     judged = selection.left_out(dl.RidgePath.of(dl.RidgeStats.of(f, y)), rows, regs)
-    assert np.allclose([loss for _, loss in judged], np.sum((answers - y) ** 2, axis=(1, 2)) / 23, rtol=1e-8)
+    assert np.allclose(
+        [loss for _, loss in judged], np.sum((answers - y) ** 2, axis=(1, 2)) / 23, rtol=1e-8
+    )
     assert close(
         model.weights, train(f, y, model.reg), 1e3 * condition(f)
     )  # nothing is held out of the model
@@ -434,22 +475,49 @@ class Unmarked(dl.Linear):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: {"images": broken(x, (3, 1, 2, 0), np.nan)}, r"images holds 1 .* \(3, 1, 2, 0\)"),
-        (lambda x, y: {"images": broken(x, (3, 1, 2, 0), np.inf)}, r"images holds 1 .* \(3, 1, 2, 0\)"),
+        (
+            lambda x, y: {"images": broken(x, (3, 1, 2, 0), np.nan)},
+            r"images holds 1 .* \(3, 1, 2, 0\)",
+        ),
+        (
+            lambda x, y: {"images": broken(x, (3, 1, 2, 0), np.inf)},
+            r"images holds 1 .* \(3, 1, 2, 0\)",
+        ),
         (lambda x, y: {"images": x[..., 0]}, r"images have shape \(41, 2, 3\); \(n, 2, 3, 2\)"),
-        (lambda x, y: {"images": x[:, :, :2]}, r"images have shape \(41, 2, 2, 2\); \(n, 2, 3, 2\)"),
+        (
+            lambda x, y: {"images": x[:, :, :2]},
+            r"images have shape \(41, 2, 2, 2\); \(n, 2, 3, 2\)",
+        ),
         (lambda x, y: {"images": x[:0], "labels": y[:0]}, r"images have shape \(0, 2, 3, 2\)"),
         (lambda x, y: {"labels": y[:40]}, "labels has 40 entries for 41 images"),
-        (lambda x, y: {"labels": np.eye(K, dtype=int)[y]}, r"labels must be .* not shape \(41, 3\) of int64"),
-        (lambda x, y: {"labels": y.astype(float)}, r"labels must be .* not shape \(41,\) of float64"),
-        (lambda x, y: {"labels": broken(y, 0, np.nan)}, r"labels must be .* not shape \(41,\) of float64"),
-        (lambda x, y: {"labels": broken(y, 0, np.inf)}, r"labels must be .* not shape \(41,\) of float64"),
+        (
+            lambda x, y: {"labels": np.eye(K, dtype=int)[y]},
+            r"labels must be .* not shape \(41, 3\) of int64",
+        ),
+        (
+            lambda x, y: {"labels": y.astype(float)},
+            r"labels must be .* not shape \(41,\) of float64",
+        ),
+        (
+            lambda x, y: {"labels": broken(y, 0, np.nan)},
+            r"labels must be .* not shape \(41,\) of float64",
+        ),
+        (
+            lambda x, y: {"labels": broken(y, 0, np.inf)},
+            r"labels must be .* not shape \(41,\) of float64",
+        ),
         (lambda x, y: {"labels": y.astype(str)}, r"labels must be .* not shape \(41,\) of <U"),
         (lambda x, y: {"labels": y - 1}, "labels holds -1..1, but 2 classes are numbered 0..1"),
         (lambda x, y: {"classes": 2}, "labels holds 0..2, but 2 classes are numbered 0..1"),
         (lambda x, y: {"classes": 5}, "no sample of class 3, 4; every one of the 5"),
-        (lambda x, y: {"classes": 9}, "no sample of class 3, 4, 5, 6, 7 and more; every one of the 9"),
-        (lambda x, y: {"labels": np.where(y == 1, 0, y)}, "no sample of class 1; every one of the 3"),
+        (
+            lambda x, y: {"classes": 9},
+            "no sample of class 3, 4, 5, 6, 7 and more; every one of the 9",
+        ),
+        (
+            lambda x, y: {"labels": np.where(y == 1, 0, y)},
+            "no sample of class 1; every one of the 3",
+        ),
         (lambda x, y: {"regs": ()}, "grid of ridge parameters is empty"),
         (lambda x, y: {"regs": 1.0}, r"regs = 1.0 is no grid; .* for one value \(value,\)"),
         (lambda x, y: {"regs": (1.0, -2.0)}, "reg = -2.0 is not a ridge parameter"),
@@ -458,15 +526,30 @@ class Unmarked(dl.Linear):
             lambda x, y: {"val_fraction": 0.0},
             "val_fraction = 0.0 of 41 samples leaves none to validate on",
         ),
-        (lambda x, y: {"val_fraction": 0.01}, "val_fraction = 0.01 of 41 samples leaves none to validate on"),
-        (lambda x, y: {"val_fraction": 0.999}, "val_fraction = 0.999 of 41 samples leaves 0 to train on"),
+        (
+            lambda x, y: {"val_fraction": 0.01},
+            "val_fraction = 0.01 of 41 samples leaves none to validate on",
+        ),
+        (
+            lambda x, y: {"val_fraction": 0.999},
+            "val_fraction = 0.999 of 41 samples leaves 0 to train on",
+        ),
         (lambda x, y: {"val_fraction": 1.0}, r"val_fraction = 1.0 is no share .* \[0, 1\)"),
         (lambda x, y: {"val_fraction": -0.1}, "val_fraction = -0.1"),
         (lambda x, y: {"key": 0}, r"key = 0 is no random key of JAX; give key=jax.random.key\(0\)"),
-        (lambda x, y: {"ties": "smallest"}, "ties is 'smallest'; it must be one of auto, largest, loss"),
+        (
+            lambda x, y: {"ties": "smallest"},
+            "ties is 'smallest'; it must be one of auto, largest, loss",
+        ),
         (lambda x, y: {"validation": "none"}, "validation is 'none'; it must be one of random"),
-        (lambda x, y: {"images": 1e200 * x.astype(float)}, r"G = .* is not finite .* scale the input"),
-        (lambda x, y: {"feature_map": Unmarked(12)}, r"Unmarked.dim = 12 .* eqx.field\(static=True\)"),
+        (
+            lambda x, y: {"images": 1e200 * x.astype(float)},
+            r"G = .* is not finite .* scale the input",
+        ),
+        (
+            lambda x, y: {"feature_map": Unmarked(12)},
+            r"Unmarked.dim = 12 .* eqx.field\(static=True\)",
+        ),
         (lambda x, y: {"val_fraction": np.nan}, "val_fraction = nan"),
         (lambda x, y: {"val_fraction": np.inf}, "val_fraction = inf"),
         (
@@ -495,13 +578,22 @@ def test_bad_input_to_fit_is_one_sentence(change, message):
             lambda x, y: dl.RidgeStats.of_images(x, y, 2, FEATURES, NORMALISATION),
             "labels holds 0..2, but 2 classes",
         ),
-        (lambda x, y: dl.RidgeStats.of_images(x, y - 1, K, FEATURES, NORMALISATION), "labels holds -1..1"),
+        (
+            lambda x, y: dl.RidgeStats.of_images(x, y - 1, K, FEATURES, NORMALISATION),
+            "labels holds -1..1",
+        ),
         (
             lambda x, y: dl.RidgeStats.of_images(x, y[:40], K, FEATURES, NORMALISATION),
             "labels has 40 entries for 41",
         ),
-        (lambda x, y: dl.RidgeStats.of_images(x[:0], y[:0], K, FEATURES, NORMALISATION), r"\(0, 2, 3, 2\)"),
-        (lambda x, y: dl.RidgeStats.of_images(x / 0.0, y, K, FEATURES, NORMALISATION), "NaN or infinite"),
+        (
+            lambda x, y: dl.RidgeStats.of_images(x[:0], y[:0], K, FEATURES, NORMALISATION),
+            r"\(0, 2, 3, 2\)",
+        ),
+        (
+            lambda x, y: dl.RidgeStats.of_images(x / 0.0, y, K, FEATURES, NORMALISATION),
+            "NaN or infinite",
+        ),
     ],
 )
 def test_bad_input_to_statistics_of_images_is_one_sentence(call, message):

@@ -21,7 +21,9 @@ from distill_lib.kernels.infinite_width import InfiniteWidth
 SHAPE = (2, 3, 2)
 MAPS = {
     "linear": lambda dtype: dl.Linear(12),
-    "fully connected": lambda dtype: dl.FullyConnected.random(jax.random.key(1), (12, 10, 8), 0.3, dtype),
+    "fully connected": lambda dtype: dl.FullyConnected.random(
+        jax.random.key(1), (12, 10, 8), 0.3, dtype
+    ),
     "fourier": lambda dtype: dl.RandomFourier.random(jax.random.key(1), 12, 9, 50.0, dtype=dtype),
     "coupling": lambda dtype: dl.AffineCoupling.random(jax.random.key(1), 12, 2, 3, 0.7, dtype),
     "convolution": lambda dtype: dl.Convolution.random(
@@ -52,7 +54,9 @@ def test_the_model_is_what_training_on_the_set_gives():
     one = make(reg_s=0.25)
     features = np.asarray(one.feature_map(one.points))
     assert np.allclose(one.model().weights, train(features, one.labels, 0.25))
-    wanted = np.asarray(one.feature_map(one.normalisation(IMAGES))) @ train(features, one.labels, 0.25).T
+    wanted = (
+        np.asarray(one.feature_map(one.normalisation(IMAGES))) @ train(features, one.labels, 0.25).T
+    )
     assert np.allclose(one.scores(IMAGES), wanted)
     assert np.array_equal(one.predict(IMAGES), wanted.argmax(1))
     assert one.model().reg == 0.25
@@ -119,7 +123,9 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, step
 
 
 def with_parts(one, **change):
-    return dl.DistilledSet(**{name: getattr(one, name) for name in one.__dataclass_fields__} | change)
+    return dl.DistilledSet(
+        **{name: getattr(one, name) for name in one.__dataclass_fields__} | change
+    )
 
 
 def test_provenance_in_numbers_of_numpy_and_jax_is_kept_as_plain_values(tmp_path):
@@ -134,7 +140,9 @@ def test_provenance_in_numbers_of_numpy_and_jax_is_kept_as_plain_values(tmp_path
     assert one.provenance == {"n": 3, "loss": 0.5, "keys": [0, 1], "eps": "inf", "of": [1, None]}
     one.save(tmp_path / "set.npz")
     assert dl.DistilledSet.load(tmp_path / "set.npz").provenance == one.provenance
-    with pytest.raises(ValueError, match=r"^provenance\.a\[1\] is of type object, which a file cannot keep"):
+    with pytest.raises(
+        ValueError, match=r"^provenance\.a\[1\] is of type object, which a file cannot keep"
+    ):
         with_parts(one, provenance={"a": [1, object()]})
 
 
@@ -159,7 +167,9 @@ class Doubled(dl.Linear):
 
 
 def test_a_feature_map_that_load_would_not_know_is_not_saved(tmp_path):
-    with pytest.raises(ValueError, match=r"the feature map Doubled cannot be saved, .* known are Linear"):
+    with pytest.raises(
+        ValueError, match=r"the feature map Doubled cannot be saved, .* known are Linear"
+    ):
         with_parts(make("linear"), feature_map=Doubled(12)).save(tmp_path / "set.npz")
     assert not list(tmp_path.iterdir())
 
@@ -205,7 +215,9 @@ def test_a_truncated_file_is_refused(saved, tmp_path_factory, data):
 def test_a_flipped_byte_is_refused_or_harmless(saved, tmp_path_factory, data):
     content = bytearray(saved.read_bytes())
     at = data.draw(
-        st.one_of(st.integers(0, len(content) - 1), st.integers(len(content) - 400, len(content) - 1))
+        st.one_of(
+            st.integers(0, len(content) - 1), st.integers(len(content) - 400, len(content) - 1)
+        )
     )
     content[at] ^= data.draw(st.integers(1, 255))
     path = tmp_path_factory.mktemp("flip") / "set.npz"
@@ -215,7 +227,10 @@ def test_a_flipped_byte_is_refused_or_harmless(saved, tmp_path_factory, data):
     except ValueError:
         refused(path)
     else:  # the zip format has bytes that mean nothing, a date among them
-        assert all(np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (make(), other)), strict=True))
+        assert all(
+            np.array_equal(a, b)
+            for a, b in zip(*map(jax.tree.leaves, (make(), other)), strict=True)
+        )
 
 
 def test_other_files_are_refused(tmp_path):
@@ -253,7 +268,9 @@ def rewritten(saved, path, change):
         arrays = {name: file[name] for name in file.files}
     header = json.loads(str(arrays.pop("header")))
     header = change(header, arrays) or header
-    np.savez(path, header=np.array(header if isinstance(header, str) else json.dumps(header)), **arrays)
+    np.savez(
+        path, header=np.array(header if isinstance(header, str) else json.dumps(header)), **arrays
+    )
     return path
 
 
@@ -301,7 +318,13 @@ WRONG = (
 
 def leaves(value, path=()):
     """The paths of a header's entries, containers included."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inside = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, entry in inside:
         yield (*path, key)
         yield from leaves(entry, (*path, key))
@@ -363,7 +386,9 @@ def test_any_entry_of_the_header_changed_is_refused_by_name_or_harmless(tmp_path
                 other = dl.DistilledSet.load(tmp_path / "wrong.npz")
             except ValueError as error:
                 said = str(error)
-                assert said.startswith(f"{tmp_path / 'wrong.npz'} cannot be read as a distilled set: "), said
+                assert said.startswith(
+                    f"{tmp_path / 'wrong.npz'} cannot be read as a distilled set: "
+                ), said
                 assert in_words_about_the_file(said), (path, wrong, said)
             else:  # another value of the right kind: it is written back as it was read, with numbers or an error
                 other.save(tmp_path / "again.npz")
@@ -400,17 +425,25 @@ SPOILT = {
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_array_changed_is_refused_by_name(tmp_path, kind, version):
-    """Of version 2, whose header describes the arrays; of version 1 what the other parts show to be wrong."""
+    """Of version 2, whose header describes the arrays; of version 1 what the other parts show to be
+    wrong.
+    """
     kept(kind).save(tmp_path / "set.npz")
     with np.load(tmp_path / "set.npz") as file:
         arrays = dict(file)
     header = json.loads(str(arrays.pop("header")))
     if version == 1:
-        header = {name: entry for name, entry in header.items() if name != "arrays"} | {"version": 1}
+        header = {name: entry for name, entry in header.items() if name != "arrays"} | {
+            "version": 1
+        }
     for name in arrays:
-        for spoil in SPOILT if version == 2 else ("gone", "complex", "objects", "text", "NaN", "infinite"):
+        for spoil in (
+            SPOILT if version == 2 else ("gone", "complex", "objects", "text", "NaN", "infinite")
+        ):
             changed = SPOILT[spoil](arrays[name])
-            others = {key: entry for key, entry in arrays.items() if key != name or changed is not None}
+            others = {
+                key: entry for key, entry in arrays.items() if key != name or changed is not None
+            }
             np.savez(
                 tmp_path / "wrong.npz", header=json.dumps(header),
                 **others | ({} if changed is None else {name: changed}),
@@ -421,7 +454,10 @@ def test_any_array_changed_is_refused_by_name(tmp_path, kind, version):
 
 
 def test_an_unchanged_header_is_not(saved, tmp_path):
-    assert dl.DistilledSet.load(rewritten(saved, tmp_path / "set.npz", lambda h, a: None)).reg_s == 0.25
+    assert (
+        dl.DistilledSet.load(rewritten(saved, tmp_path / "set.npz", lambda h, a: None)).reg_s
+        == 0.25
+    )
 
 
 @pytest.mark.parametrize(
@@ -486,7 +522,9 @@ def test_a_file_of_version_1_loads(saved, tmp_path):
 def test_a_set_is_for_one_model_class():
     with pytest.raises(ValueError, match="for a feature map or for a kernel; give one of them"):
         for_kernel(feature_map=dl.Linear(12))
-    with pytest.raises(ValueError, match=r"takes images of shape \(2, 2, 2\), but the set holds \(2, 3, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"takes images of shape \(2, 2, 2\), but the set holds \(2, 3, 2\)"
+    ):
         for_kernel(InfiniteWidth("nngp", "fc", 1, (2, 2, 2)))
 
 
@@ -504,8 +542,13 @@ NORM = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
 def released(path, pixels=False, **change):
     """A file as others release them: images (m, c, h, w) in float32, labels (m, k)."""
     rng = np.random.default_rng(3)
-    arrays = {"images": rng.normal(size=(5, 2, 2, 3)).astype(np.float32), "labels": rng.normal(size=(5, 3))}
-    np.savez(path, **{name: value for name, value in (arrays | change).items() if value is not None})
+    arrays = {
+        "images": rng.normal(size=(5, 2, 2, 3)).astype(np.float32),
+        "labels": rng.normal(size=(5, 3)),
+    }
+    np.savez(
+        path, **{name: value for name, value in (arrays | change).items() if value is not None}
+    )
     return arrays
 
 
@@ -516,18 +559,24 @@ def test_a_set_of_others_is_read(tmp_path):
     assert np.array_equal(one.points, arrays["images"].reshape(5, -1))  # channel first, as ours
     assert np.array_equal(one.labels, arrays["labels"])
     assert one.kernel == KERNEL
-    with pytest.warns(UserWarning, match=r"theirs\.npz: the root mean square .* so try pixels=False\.$"):
+    with pytest.warns(
+        UserWarning, match=r"theirs\.npz: the root mean square .* so try pixels=False\.$"
+    ):
         raw = dl.DistilledSet.from_npz(str(tmp_path / "theirs.npz"), NORM, pixels=True)
     assert np.allclose(raw.images(), np.moveaxis(arrays["images"], 1, 3), rtol=1e-12, atol=1e-12)
 
 
 def test_a_whitened_set_of_others_is_the_same_as_pixels_and_as_network_inputs(tmp_path):
-    """Regularised ZCA from the training set, as the published sets have it: pixels are whitened, network inputs are not again."""
+    """Regularised ZCA from the training set, as the published sets have it: pixels are whitened,
+    network inputs are not again.
+    """
     shape = (4, 4, 3)
     images, classes = pictures(3, shape)
     white = Whitening.of(images, dl.Normalisation(shape, 255.0, (0.4,) * 3, (0.2,) * 3))
     labels, inputs = np.eye(3)[classes[:6]] - 1 / 3, np.asarray(white(images[:6]))
-    np.savez(tmp_path / "pixels.npz", images=np.moveaxis(images[:6], 3, 1).astype(float), labels=labels)
+    np.savez(
+        tmp_path / "pixels.npz", images=np.moveaxis(images[:6], 3, 1).astype(float), labels=labels
+    )
     np.savez(tmp_path / "inputs.npz", images=inputs.reshape(6, 3, 4, 4), labels=labels)
     kernel = InfiniteWidth("ntk", "fc", 1, shape)
     of_pixels, of_inputs = (
@@ -569,7 +618,9 @@ def test_class_indices_that_leave_a_class_out_need_their_number(tmp_path):
     path = tmp_path / "theirs.npz"
     for labels in (np.array([0, 3, 1, 1, 0]), np.array([[0], [3], [1], [1], [0]], np.uint8)):
         released(path, labels=labels)
-        with pytest.raises(ValueError, match=r"class indices 0\.\.3 leave classes out; state .* classes="):
+        with pytest.raises(
+            ValueError, match=r"class indices 0\.\.3 leave classes out; state .* classes="
+        ):
             dl.DistilledSet.from_npz(path, NORM, pixels=False)
         assert dl.DistilledSet.from_npz(path, NORM, pixels=False, classes=5).labels.shape == (5, 5)
     for labels in (np.array([0, 10**15, 1, 1, 0]), np.array([0, -1, 1, 1, 0])):
@@ -607,8 +658,9 @@ def test_a_file_of_others_that_does_not_fit_is_refused(tmp_path, change, message
     with pytest.raises(ValueError, match=message) as error:
         dl.DistilledSet.from_npz(path, NORM, pixels=False)
     assert str(error.value).startswith(f"{path} cannot be read as images and labels: ")
-    assert "; give an npz file with arrays images (m, 2, 2, 3) or (m, 2, 3, 2) and labels (m, k)" in str(
-        error.value
+    assert (
+        "; give an npz file with arrays images (m, 2, 2, 3) or (m, 2, 3, 2) and labels (m, k)"
+        in str(error.value)
     )
 
 

@@ -29,14 +29,17 @@ def profile():
 
 @pytest.fixture(scope="session")
 def built():
-    """The folder of the built site, and why it cannot be tested (None if it can): it shows the sources as they are."""
+    """The folder of the built site, and why it cannot be tested (None if it can): it shows the
+    sources as they are.
+    """
     folder = build_folder(ROOT, PROFILE) / "html"
     try:
         if book_is_current(ROOT, PROFILE):
             return folder, None
         return (
             folder,
-            f"the site of profile {PROFILE} is missing or older than its sources: run make book first",
+            f"the site of profile {PROFILE} is missing or older than its sources: run make book "
+            "first",
         )
     except CompanionError as error:
         return folder, f"{error}; then run make book"

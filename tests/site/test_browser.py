@@ -97,7 +97,9 @@ def browser(site):
     )
     if found is None:
         pytest.skip("no browser: install Chromium or name one in $CHROMIUM")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: install the extra 'test'")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright: install the extra 'test'"
+    )
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=found, args=FLAGS.split())
         yield chromium
@@ -107,7 +109,9 @@ def browser(site):
 @pytest.fixture
 def tab(browser):
     """A page that blocks other hosts; `tab.complaints` gathers whatever goes wrong in it."""
-    context = browser.new_context(viewport=dict(zip(("width", "height"), WIDTHS["desktop"], strict=True)))
+    context = browser.new_context(
+        viewport=dict(zip(("width", "height"), WIDTHS["desktop"], strict=True))
+    )
     complaints: list[str] = []
 
     def refuse(route):
@@ -118,7 +122,9 @@ def tab(browser):
     tab = context.new_page()
     tab.on(
         "console",
-        lambda said: said.type in ("error", "warning") and complaints.append(f"console: {said.text}"),
+        lambda said: (
+            said.type in ("error", "warning") and complaints.append(f"console: {said.text}")
+        ),
     )
     tab.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
     tab.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
@@ -133,7 +139,9 @@ def test_a_page_in_every_width_and_scheme(site, page, tab):
     assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}
     for scheme in SCHEMES:
         tab.emulate_media(color_scheme=scheme)
-        tab.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme)
+        tab.wait_for_function(
+            "(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme
+        )
         assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == [], f"hard to read ({scheme})"
     for width, (w, h) in WIDTHS.items():
         tab.set_viewport_size({"width": w, "height": h})
@@ -161,7 +169,9 @@ def test_a_page_that_is_opened_on_a_phone_in_the_dark(site, tab):
     assert tab.evaluate(OVERFLOW) == []
     assert not tab.locator(".bd-sidebar-primary").is_visible()
     tab.locator(".bd-header-article .primary-toggle").click()
-    tab.locator("#pst-primary-sidebar-modal[open], .bd-sidebar-primary").first.wait_for(state="visible")
+    tab.locator("#pst-primary-sidebar-modal[open], .bd-sidebar-primary").first.wait_for(
+        state="visible"
+    )
     assert tab.complaints == []
 
 
@@ -175,10 +185,13 @@ def test_a_fault_is_noticed(site, tab, tmp_path):
     """The checks themselves: a page with every fault they look for."""
     (tmp_path / "bad.html").write_text(
         '<html><body><article><p style="color: #eee">pale</p><div class="math">x</div>'
-        '<figure><img src="absent.png" width="10" height="10"></figure><div style="width: 3000px">wide</div>'
+        '<figure><img src="absent.png" width="10" height="10"></figure><div style="width: '
+        '3000px">wide</div>'
         f'<figure><img src="{PIXELS}" width="1"></figure>'
-        '<div style="overflow-x: auto; width: 9px"><table><td>0123456789</td></table></div><pre>line</pre></article>'
-        '<script src="https://example.org/x.js"></script><script>console.error("no"); absent()</script></body></html>'
+        '<div style="overflow-x: auto; width: '
+        '9px"><table><td>0123456789</td></table></div><pre>line</pre></article>'
+        '<script src="https://example.org/x.js"></script><script>console.error("no"); '
+        "absent()</script></body></html>"
     )
     tab.goto((tmp_path / "bad.html").as_uri())
     assert tab.evaluate(FORMULAS)["undrawn"] == ["x"]

@@ -1,4 +1,6 @@
-"""Every built page, read as a file: links, images, outputs, and nothing unresolved or fetched from elsewhere."""
+"""Every built page, read as a file: links, images, outputs, and nothing unresolved or fetched from
+elsewhere.
+"""
 
 import json
 import os
@@ -10,7 +12,14 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-LOADED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "link": "href", "object": "data"}
+LOADED = {
+    "img": "src",
+    "script": "src",
+    "iframe": "src",
+    "source": "src",
+    "link": "href",
+    "object": "data",
+}
 UNRESOLVED = [
     "{{",
     "}}",
@@ -47,7 +56,9 @@ def loads(path: Path) -> list[str]:
 
 
 def built_pages(site: Path) -> list[Path]:
-    """Every page, also those that Sphinx adds (search, index); `_static` holds templates of the theme."""
+    """Every page, also those that Sphinx adds (search, index); `_static` holds templates of the
+    theme.
+    """
     return [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
 
 
@@ -119,7 +130,9 @@ def test_every_picture_exists_and_says_what_it_shows(path):
         where = f"{path.name}: {image['src']}"
         assert (path.parent / unquote(image["src"])).is_file(), where
         assert alt, f"{where} has no alternative text"
-        assert not re.search(r"\.(png|svg|jpe?g)$", alt), f"{where} has its file name for alternative text"
+        assert not re.search(r"\.(png|svg|jpe?g)$", alt), (
+            f"{where} has its file name for alternative text"
+        )
 
 
 def test_nothing_is_left_unresolved(path):
@@ -135,12 +148,20 @@ def test_no_output_is_an_error(path):
 
 
 def test_a_notebook_shows_what_its_run_returned(site, notebook):
-    cells = json.loads((site / "_sources" / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    cells = json.loads((site / "_sources" / f"{notebook}.ipynb").read_text(encoding="utf-8"))[
+        "cells"
+    ]
+    code = [
+        cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
     assert code
     assert all(cell["execution_count"] for cell in code), "a cell was not executed"
     hidden = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
-    shown = [cell for cell in code if cell["outputs"] and not hidden & set(cell["metadata"].get("tags", []))]
+    shown = [
+        cell
+        for cell in code
+        if cell["outputs"] and not hidden & set(cell["metadata"].get("tags", []))
+    ]
     assert shown
     assert len(soup(site / f"{notebook}.html").select("div.cell_output")) == len(shown)
 
@@ -152,7 +173,8 @@ def test_the_footer_names_the_profile(path, profile):
 
 def test_a_page_describes_itself(path):
     content = {
-        tag.get("name") or tag.get("property"): tag["content"] for tag in soup(path).select("meta[content]")
+        tag.get("name") or tag.get("property"): tag["content"]
+        for tag in soup(path).select("meta[content]")
     }
     assert len(content["description"]) > 40
     assert content["og:description"] == content["description"]

@@ -74,7 +74,9 @@ def test_any_rank_of_the_model_is_recovered(a, with_noise, fraction):
     for reg_s in (0.0, fraction * bound(np.asarray(d))):
         features = dl.support_features(d, reg_s)
         trained = train(features, a.y, reg_s)
-        assert close(trained, a.w, condition(a.y, d, features), np.linalg.norm(a.y) * np.linalg.norm(d))
+        assert close(
+            trained, a.w, condition(a.y, d, features), np.linalg.norm(a.y) * np.linalg.norm(d)
+        )
 
 
 @given(instances())
@@ -124,7 +126,9 @@ def test_every_support_set_is_one_of_the_theorem(a, rank_loss, factor, repeated)
 
 @given(seeds)
 def test_where_s_and_its_conjugate_both_occur_the_svd_of_d_is_not_unique(seed):
-    """s and lam_S / s have the same image, so D has a repeated value and does not tell which direction had which root."""
+    """s and lam_S / s have the same image, so D has a repeated value and does not tell which
+    direction had which root.
+    """
     rng = np.random.default_rng(seed)
     left, right = np.linalg.qr(rng.normal(size=(3, 3)))[0], np.linalg.qr(rng.normal(size=(8, 3)))[0]
     x, y, reg_s = (left * [4.0, 0.5, 1.0]) @ right.T, matrix(rng, 3, 2), 2.0
@@ -173,7 +177,10 @@ def test_labels_large_enough_make_every_reg_feasible(a, reg_s):
     features = dl.support_features(dl.recovery_matrix(a.w, y), reg_s)
     d = all_d(a.w, y, np.zeros_like(a.z))
     assert close(
-        train(features, y, reg_s), a.w, condition(a.y, d, features), np.linalg.norm(y) * np.linalg.norm(d)
+        train(features, y, reg_s),
+        a.w,
+        condition(a.y, d, features),
+        np.linalg.norm(y) * np.linalg.norm(d),
     )
 
 
@@ -271,7 +278,9 @@ def test_rows_of_z_among_those_of_w_can_lose_rank(seed):
     w, y = matrix(rng, k, p), matrix(rng, m, k)
     free = np.linalg.svd(y)[0][:, k:]  # range(I - Y_S^+ Y_S)
     # The second part drops out of D; it is kept small, as its rounding would fill the zeros of D.
-    z = free @ matrix(rng, m - k, k) @ w + (np.eye(m) - free @ free.T) @ matrix(rng, m, p, scale=0.1)
+    z = free @ matrix(rng, m - k, k) @ w + (np.eye(m) - free @ free.T) @ matrix(
+        rng, m, p, scale=0.1
+    )
     assert len(values(z)) == m
     d = dl.recovery_matrix(w, y, z)
     assert len(values(d)) == k
@@ -303,7 +312,9 @@ def test_the_realistic_matrix_is_the_nearest_of_all(a, factor):
 
 @given(instances(), st.sampled_from((0.0, 0.1)), scales)
 def test_the_models_own_labels_leave_the_least_residual(a, factor, scale):
-    """Y_S = W Xh minimises ||W - Y_S Xh^+||, the factor of the distance ||Y_S^+ (W - Y_S Xh^+)|| that labels can reduce."""
+    """Y_S = W Xh minimises ||W - Y_S Xh^+||, the factor of the distance ||Y_S^+ (W - Y_S Xh^+)||
+    that labels can reduce.
+    """
     reg_s = factor * np.linalg.norm(a.real, 2) ** 2
     y = dl.solved_labels(a.w, a.real, reg_s)
     wished = pinv_reg(a.real, reg_s)
@@ -313,7 +324,9 @@ def test_the_models_own_labels_leave_the_least_residual(a, factor, scale):
 
 
 def test_the_models_own_labels_are_not_always_the_nearest():
-    """Where the corollary's remark stops: the paper says Y_S = W Xh "reduces the distance further", and often it does not."""
+    """Where the corollary's remark stops: the paper says Y_S = W Xh "reduces the distance further",
+    and often it does not.
+    """
     rng = np.random.default_rng(0)
     nearer = 0
     for _ in range(100):
@@ -343,13 +356,18 @@ def test_solved_labels_are_least_squares(a, factor):
     assert close(trained - a.w, error, 1e3 * condition(a.real) ** 2, size)
     for t in (1e-3, 1.0):
         other = y + t * np.linalg.norm(y) * a.rng.normal(size=y.shape)
-        assert np.linalg.norm(train(a.real, other, reg_s) - a.w) >= np.linalg.norm(error) - 1e-10 * size
+        assert (
+            np.linalg.norm(train(a.real, other, reg_s) - a.w)
+            >= np.linalg.norm(error) - 1e-10 * size
+        )
 
 
 @given(instances(), st.sampled_from((0.0, 0.1)))
 def test_solved_labels_are_exact_just_when_the_points_span(a, factor):
     reg_s = factor * np.linalg.norm(a.real, 2) ** 2
-    error = dl.recovery_error(a.w, dl.recovered_weights(a.real, dl.solved_labels(a.w, a.real, reg_s), reg_s))
+    error = dl.recovery_error(
+        a.w, dl.recovered_weights(a.real, dl.solved_labels(a.w, a.real, reg_s), reg_s)
+    )
     if a.m >= a.p:
         assert error < 1e-10 * condition(a.real)
     else:
@@ -367,8 +385,12 @@ def test_the_ridge_does_not_turn_the_projector(a, factor):
 
 
 @given(instances(shapes=[s for s in SHAPES if s[2] < s[1]]), st.sampled_from((0.0, 0.1, 10.0)))
-def test_fewer_points_than_dimensions_suffice_where_their_span_holds_the_rows_of_the_model(a, factor):
-    """Exact iff the rows of W lie in the row space of X_{lam_S}^+, whatever m is; all other models keep an error."""
+def test_fewer_points_than_dimensions_suffice_where_their_span_holds_the_rows_of_the_model(
+    a, factor
+):
+    """Exact iff the rows of W lie in the row space of X_{lam_S}^+, whatever m is; all other models
+    keep an error.
+    """
     reg_s = factor * np.linalg.norm(a.real, 2) ** 2
     inside = matrix(a.rng, a.k, a.m) @ a.real
     for share in (0.0, 1e-3, 1.0):
@@ -393,7 +415,9 @@ def test_repeated_points_count_once(a, factor):
 
 
 @given(instances(), st.sampled_from((0.0, 0.1)), st.sampled_from((2, "nuc", "fro")), scales)
-def test_solved_labels_are_best_in_every_unitarily_invariant_norm_and_row_by_row(a, factor, norm, step):
+def test_solved_labels_are_best_in_every_unitarily_invariant_norm_and_row_by_row(
+    a, factor, norm, step
+):
     reg_s = factor * np.linalg.norm(a.real, 2) ** 2
     y = np.asarray(dl.solved_labels(a.w, a.real, reg_s))
     other = y + step * np.linalg.norm(y) * a.rng.normal(size=y.shape)
@@ -411,7 +435,9 @@ def test_random_points_leave_on_average_the_share_of_dimensions_they_lack():
         squares = []
         for _ in range(400):
             x = rng.normal(size=(m, 8)) * rng.exponential(size=(m, 1))  # lengths do not matter
-            squares.append(dl.recovery_error(w, dl.recovered_weights(x, dl.solved_labels(w, x))) ** 2)
+            squares.append(
+                dl.recovery_error(w, dl.recovered_weights(x, dl.solved_labels(w, x))) ** 2
+            )
         assert abs(np.mean(squares) - (1 - m / 8)) < 4 * np.std(squares) / np.sqrt(400)
 
 
@@ -421,7 +447,9 @@ def test_random_points_leave_on_average_the_share_of_dimensions_they_lack():
 @given(instances(), scales)
 def test_recovery_error_and_cosine(a, c):
     other = a.w + c * a.z[:1] * np.ones((a.k, 1))
-    assert np.isclose(dl.recovery_error(a.w, other), np.linalg.norm(other - a.w) / np.linalg.norm(a.w))
+    assert np.isclose(
+        dl.recovery_error(a.w, other), np.linalg.norm(other - a.w) / np.linalg.norm(a.w)
+    )
     cosine = np.sum(a.w * other) / (np.linalg.norm(a.w) * np.linalg.norm(other))
     assert np.isclose(dl.cosine(a.w, other), cosine)
     assert np.isclose(dl.cosine(a.w, c * a.w), 1, rtol=1e-12)
@@ -440,7 +468,8 @@ def test_labels_of_low_rank_are_refused(a, data):
 
 @pytest.mark.parametrize("smallest", [2, 8, 15, 30])
 def test_labels_are_either_refused_or_inverted_to_the_last_direction(smallest):
-    # Labels whose smallest singular value is some units of rounding: no third way, in which it is dropped.
+    # Labels whose smallest singular value is some units of rounding: no third way, in which it is
+    # dropped.
     rng = np.random.default_rng(0)
     left, right = np.linalg.qr(rng.normal(size=(5, 3)))[0], np.linalg.qr(rng.normal(size=(3, 3)))[0]
     y, w = (left * [1, 1, smallest * 5 * np.finfo(float).eps]) @ right.T, matrix(rng, 3, 8)
@@ -455,17 +484,26 @@ def test_labels_are_either_refused_or_inverted_to_the_last_direction(smallest):
     ("call", "message"),
     [
         (lambda w, y, z: dl.recovery_matrix(w, y[0], z), r"labels has shape \(3,\)"),
-        (lambda w, y, z: dl.recovery_matrix(w[:2], y, z), r"labels has shape \(5, 3\), .* \(any, 2\)"),
+        (
+            lambda w, y, z: dl.recovery_matrix(w[:2], y, z),
+            r"labels has shape \(5, 3\), .* \(any, 2\)",
+        ),
         (lambda w, y, z: dl.recovery_matrix(w, y, z[:, :7]), r"z has shape \(5, 7\), .* \(5, 8\)"),
         (lambda w, y, z: dl.recovery_matrix(w, y, z[:4]), r"z has shape \(4, 8\), .* \(5, 8\)"),
         (lambda w, y, z: dl.realistic_matrix(w, y, z[:4]), r"real has shape \(4, 8\), .* \(5, 8\)"),
-        (lambda w, y, z: dl.recovery_matrix(w * np.nan, y, z), "weights holds 24 entries that are NaN"),
+        (
+            lambda w, y, z: dl.recovery_matrix(w * np.nan, y, z),
+            "weights holds 24 entries that are NaN",
+        ),
         (lambda w, y, z: dl.recovery_matrix(w, y / 0.0, z), "labels holds 15 entries"),
         (lambda w, y, z: dl.recovery_matrix(w, y, z * np.inf), "z holds 40 entries"),
         (lambda w, y, z: dl.support_features(z * np.nan), "40 entries that are NaN"),
         (lambda w, y, z: dl.support_features(z[0]), r"has shape \(8,\)"),
         (lambda w, y, z: dl.support_features(z, -1.0), "-1.0 is not a ridge parameter"),
-        (lambda w, y, z: dl.solved_labels(w, z[:, :7]), r"features has shape \(5, 7\), .* \(any, 8\)"),
+        (
+            lambda w, y, z: dl.solved_labels(w, z[:, :7]),
+            r"features has shape \(5, 7\), .* \(any, 8\)",
+        ),
         (lambda w, y, z: dl.solved_labels(w, z * np.nan), "features holds 40 entries"),
         (lambda w, y, z: dl.solved_labels(w, z, np.nan), "nan is not a ridge parameter"),
     ],

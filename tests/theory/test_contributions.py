@@ -1,4 +1,6 @@
-"""Contributions add up, removals are what training without a point gives, and what cannot be read from either."""
+"""Contributions add up, removals are what training without a point gives, and what cannot be read
+from either.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -48,19 +50,27 @@ def test_a_removal_is_what_training_without_the_point_gives(seed, shape, reg):
     whole = x @ train(features, labels, reg).T
     for j in range(len(features)):
         rest = np.delete(np.arange(len(features)), j)
-        without = x @ train(features[rest], labels[rest], reg).T if len(rest) else np.zeros_like(whole)
-        assert np.allclose(lost[:, j], whole - without, atol=1e-9 * (1 + np.abs(whole).max()), rtol=1e-8)
+        without = (
+            x @ train(features[rest], labels[rest], reg).T if len(rest) else np.zeros_like(whole)
+        )
+        assert np.allclose(
+            lost[:, j], whole - without, atol=1e-9 * (1 + np.abs(whole).max()), rtol=1e-8
+        )
     # Its own label is what a removed point is predicted with, up to alpha_j / M_jj.
     left = parts.removals(features @ features.T, m_inverse, labels)
     alpha = np.asarray(m_inverse @ labels)
     own = np.einsum("jjc->jc", np.asarray(left))
     error = labels - (features @ train(features, labels, reg).T - own)
-    assert np.allclose(error, alpha / np.diag(m_inverse)[:, None], rtol=1e-7, atol=1e-9 * np.abs(alpha).max())
+    assert np.allclose(
+        error, alpha / np.diag(m_inverse)[:, None], rtol=1e-7, atol=1e-9 * np.abs(alpha).max()
+    )
     # 1 / M_jj: what the others leave open of the point, plus lam_S.
     for j in range(len(features)):
         others, one = np.delete(features, j, axis=0), features[j]
         inside = np.linalg.solve(others @ others.T + reg * np.eye(len(others)), others @ one)
-        assert np.isclose(m_inverse[j, j] * (reg + one @ one - (others @ one) @ inside), 1, rtol=1e-7)
+        assert np.isclose(
+            m_inverse[j, j] * (reg + one @ one - (others @ one) @ inside), 1, rtol=1e-7
+        )
 
 
 @given(seeds, regs)
@@ -110,7 +120,9 @@ def test_the_same_model_can_be_had_with_one_point_deciding(seed, shape, reg):
 @given(seeds, st.floats(0.05, 1))
 def test_the_points_for_a_share_are_the_fewest(seed, share):
     made = np.random.default_rng(seed).normal(size=(5, 6))
-    for row, count in zip(np.abs(made), np.asarray(parts.points_for_share(made, share)), strict=True):
+    for row, count in zip(
+        np.abs(made), np.asarray(parts.points_for_share(made, share)), strict=True
+    ):
         biggest = np.sort(row)[::-1]
         assert biggest[:count].sum() >= share * row.sum() * (1 - 1e-9)
         assert biggest[: count - 1].sum() < share * row.sum()
@@ -118,7 +130,9 @@ def test_the_points_for_a_share_are_the_fewest(seed, share):
 
 
 def test_cancellation_is_one_without_any_and_grows_with_it():
-    assert np.allclose(parts.cancellation(np.array([[1.0, 2.0], [-1.0, -2.0], [3.0, -2.0]])), [1, 1, 5])
+    assert np.allclose(
+        parts.cancellation(np.array([[1.0, 2.0], [-1.0, -2.0], [3.0, -2.0]])), [1, 1, 5]
+    )
 
 
 @pytest.mark.parametrize("start", ["noise", "nearest"])
@@ -147,11 +161,20 @@ def test_any_kernel_will_do():
         scores = k_ts @ np.linalg.solve(k_ss + 0.1 * np.eye(5), labels)
         assert np.allclose(made.sum(1), scores, rtol=1e-9, atol=1e-10)
     small = dl.DistilledSet(
-        points, labels, 0.1, phi, dl.Normalisation((2, 3, 2), 1.0, (0.0, 0.0), (1.0, 1.0)), "", "", {}
+        points,
+        labels,
+        0.1,
+        phi,
+        dl.Normalisation((2, 3, 2), 1.0, (0.0, 0.0), (1.0, 1.0)),
+        "",
+        "",
+        {},
     )
     images = small.normalisation.inverse(x)
     kernel = parts.FeatureKernel(phi)
-    made = parts.contributions(kernel(x, points), parts.inverse(kernel(points, points), 0.1) @ labels)
+    made = parts.contributions(
+        kernel(x, points), parts.inverse(kernel(points, points), 0.1) @ labels
+    )
     assert np.allclose(made.sum(1), small.scores(images), atol=1e-9)
 
 
@@ -160,12 +183,18 @@ def test_any_kernel_will_do():
     [
         (lambda: parts.inverse(np.ones((2, 3))), r"k_ss has shape \(2, 3\)"),
         (lambda: parts.inverse(np.eye(2), -1.0), "reg_s = -1.0 is not a ridge parameter"),
-        (lambda: parts.contributions(np.ones((4, 2)), np.ones((3, 1))), r"coefficients has shape \(3, 1\)"),
+        (
+            lambda: parts.contributions(np.ones((4, 2)), np.ones((3, 1))),
+            r"coefficients has shape \(3, 1\)",
+        ),
         (
             lambda: parts.removals(np.ones((4, 2)), np.eye(3), np.ones((3, 1))),
             r"m_inverse has shape \(3, 3\), .* \(2, 2\)",
         ),
-        (lambda: parts.points_for_share(np.ones((1, 2)), 0.0), r"share = 0.0 is no share .* \(0, 1\]"),
+        (
+            lambda: parts.points_for_share(np.ones((1, 2)), 0.0),
+            r"share = 0.0 is no share .* \(0, 1\]",
+        ),
         (lambda: parts.cancellation(np.zeros((1, 2))), "all contributions to some score are zero"),
         (
             lambda: parts.gathered(jnp.ones((2, 3)), jnp.ones((2, 1)), jnp.zeros(3)),

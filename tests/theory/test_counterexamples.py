@@ -1,6 +1,8 @@
-"""Where a statement of the book stops: the smallest instance beyond its hypotheses, and the property inside them.
+"""Where a statement of the book stops: the smallest instance beyond its hypotheses, and the
+property inside them.
 
-Columns are samples, as in the book: X is (d, n), W is (k, d), a set trains to W_S = Y_S X_{lam_S}^+.
+Columns are samples, as in the book: X is (d, n), W is (k, d), a set trains to W_S = Y_S
+    X_{lam_S}^+.
 """
 
 from itertools import product
@@ -77,7 +79,9 @@ def with_constant_feature(rng, d, n):
 
 
 def neighbours(rng, d, n, k=2):
-    """Models at lam = 0 of two training sets that differ in one record; their last feature is always 1."""
+    """Models at lam = 0 of two training sets that differ in one record; their last feature is
+    always 1.
+    """
     x = with_constant_feature(rng, d, n)
     other = x.copy()
     other[:-1, 0] = rng.normal(size=d - 1)
@@ -101,7 +105,9 @@ def test_one_hot_answers_identify_the_model_where_sum_and_span_do_not(m):
     _, _, w, other = neighbours(rng, 6, 20)
     assert np.linalg.norm(other - w) > 0.01 * np.linalg.norm(w)
     sets = [recovery(a, one_hot(2, m), 10 * rng.normal(size=(m, 6))) for a in (w, other)]
-    every = np.eye(2)[:, np.array(list(product(range(2), repeat=m)))]  # (2, 2^m, m): all one-hot labels
+    every = np.eye(2)[
+        :, np.array(list(product(range(2), repeat=m)))
+    ]  # (2, 2^m, m): all one-hot labels
     for d, true, wrong in ((sets[0], w, other), (sets[1], other, w)):
         assert np.allclose(d.sum(axis=0), wrong.sum(axis=0), atol=1e-7)  # the sum is silent
 
@@ -135,11 +141,15 @@ def test_the_span_is_silent_from_p_plus_k_less_the_rank_of_the_model_on(r):
 def test_at_p_equal_to_k_w_has_one_training_set_just_when_all_singular_values_are_at_the_limit():
     rng, k, n, lam = np.random.default_rng(0), 2, 6, 0.3
     y, limit = one_hot(2, 6), 1 / (2 * np.sqrt(0.3))
-    basis = pinv(y) @ np.linalg.inv(np.linalg.cholesky(pinv(y).T @ pinv(y)).T)  # of the row space of Y
+    basis = pinv(y) @ np.linalg.inv(
+        np.linalg.cholesky(pinv(y).T @ pinv(y)).T
+    )  # of the row space of Y
     for shares, alone in (((1.0, 1.0), True), ((1.0, 0.8), False)):
         a = basis * (limit * np.array(shares))  # Y^+ W
         largest = [
-            np.linalg.norm(a + 1e-3 * np.outer(rng.normal(size=n) @ null_space(y) @ null_space(y).T, v), 2)
+            np.linalg.norm(
+                a + 1e-3 * np.outer(rng.normal(size=n) @ null_space(y) @ null_space(y).T, v), 2
+            )
             for v in np.eye(k)
         ]
         assert (min(largest) > limit * (1 + 1e-9)) == alone  # no other D allows lam
@@ -147,14 +157,19 @@ def test_at_p_equal_to_k_w_has_one_training_set_just_when_all_singular_values_ar
 
 
 def test_two_records_can_have_the_same_place_in_the_last_equation():
-    # c (c a - y) = b, the k equations for the factor c and the class y, with a = W v and s = W x = c a.
+    # c (c a - y) = b, the k equations for the factor c and the class y, with a = W v and s = W x =
+    # c a.
     def left(c, a, label):
         return c * (c * a - np.eye(len(a))[label])
 
-    same = np.array([0.0, 0.4, 0.0])  # the scores of all other classes vanish: c' = c (1 - s_j) / s_j
+    same = np.array(
+        [0.0, 0.4, 0.0]
+    )  # the scores of all other classes vanish: c' = c (1 - s_j) / s_j
     c = 0.4 / 0.4
     assert np.allclose(left(c, same, 1), left(c * 0.6 / 0.4, same, 1))
-    s = np.array([2.0, np.sqrt(2.0)])  # s_j (s_j - 1) = s_i^2: c' = -c s_i / s_j, in the other class
+    s = np.array(
+        [2.0, np.sqrt(2.0)]
+    )  # s_j (s_j - 1) = s_i^2: c' = -c s_i / s_j, in the other class
     assert np.allclose(left(1.5, s / 1.5, 0), left(-1.5 * s[1] / s[0], s / 1.5, 1))
     rng = np.random.default_rng(0)
     for a in rng.normal(size=(20, 3)):
@@ -192,7 +207,10 @@ def test_small_roots_do_not_amplify_at_any_rank(seed, m, share, spread):
     for size in (1e-3, 0.1, 1.0):
         e *= size * np.linalg.norm(x, 2) / np.linalg.norm(e, 2)
         moved = np.linalg.norm(y @ inverse(x + e, lam) - w) / np.linalg.norm(w)
-        assert moved <= size * (2 * np.linalg.norm(y) * s[0] / np.linalg.norm(w) + 0.5) * (1 + 1e-6) + 1e-9
+        assert (
+            moved
+            <= size * (2 * np.linalg.norm(y) * s[0] / np.linalg.norm(w) + 0.5) * (1 + 1e-6) + 1e-9
+        )
 
 
 def test_a_repeated_point_moves_the_answers_where_it_is_not_fitted():
@@ -222,7 +240,10 @@ def test_independent_points_share_with_their_copy_and_dependent_ones_do_not(seed
     )
     assert np.allclose(shared[:, 0], weights[:, 0] / 2, atol=1e-6)
     assert np.allclose(shared[:, 0], shared[:, -1])
-    line, copied = np.array([[1.0, 2.0]]), np.array([[1.0, 2.0, 2.0]])  # labels 1, 2: fitted, so W stays 1
+    line, copied = (
+        np.array([[1.0, 2.0]]),
+        np.array([[1.0, 2.0, 2.0]]),
+    )  # labels 1, 2: fitted, so W stays 1
     assert np.allclose(line @ pinv(line.T @ line) * line, [[1 / 5, 4 / 5]])
     assert np.allclose(copied @ pinv(copied.T @ copied) * copied, [[1 / 9, 4 / 9, 4 / 9]])
 
@@ -247,14 +268,19 @@ def test_a_sample_more_lowers_the_least_distance_and_a_copy_raises_that_of_the_r
     copied = np.hstack([x, x[:, :1]])
     for more in (rng.normal(size=(8, 1)), x[:, :1], x @ rng.normal(size=(5, 1))):
         assert tail(w, np.hstack([x, more])) <= before * (1 + 1e-9)
-    assert tail(w, copied) < before * (1 - 1e-6)  # the infimum over all sets, which pull the two apart
-    assert dl.nearest_set(w, copied.T).distance > before * (1 + 1e-6)  # over those that keep them equal
+    assert tail(w, copied) < before * (
+        1 - 1e-6
+    )  # the infimum over all sets, which pull the two apart
+    assert dl.nearest_set(w, copied.T).distance > before * (
+        1 + 1e-6
+    )  # over those that keep them equal
 
 
 @given(seeds)
 @few
 def test_the_other_samples_can_move_a_trained_model_anywhere(seed):
-    # dW / dX'' at X'' = 0 is onto when every class occurs in X'': so W is as generic as one that knows no sample.
+    # dW / dX'' at X'' = 0 is onto when every class occurs in X'': so W is as generic as one that
+    # knows no sample.
     rng, k, d, lam = np.random.default_rng(seed), 2, 3, 0.5
     x, labels = rng.normal(size=(d, 4)), np.hstack([one_hot(k, 4), one_hot(k, 3)])
 

@@ -1,4 +1,6 @@
-"""Exact sets with held pixels: they carry W and keep every held value, up to the limit and between the limits, and beyond none does."""
+"""Exact sets with held pixels: they carry W and keep every held value, up to the limit and between
+the limits, and beyond none does.
+"""
 
 import jax
 import numpy as np
@@ -94,7 +96,9 @@ def test_sets_are_found_where_part_1_and_part_2_do_not_promise_any(seed, shape):
 
 @pytest.mark.parametrize("shape", BETWEEN)
 def test_held_values_near_those_of_an_independent_set_allow_one_too(shape):
-    """Part 4, at random C and X with X C = Q, and what `independence` says where conditions must depend on one another."""
+    """Part 4, at random C and X with X C = Q, and what `independence` says where conditions must
+    depend on one another.
+    """
     k, d, m, f = shape
     rng, w, _start = instance(0, (k, d, m))
     q, c = np.linalg.qr(w.T)[0], rng.normal(size=(m, k))
@@ -105,7 +109,8 @@ def test_held_values_near_those_of_an_independent_set_allow_one_too(shape):
     near = x + 1e-6 * held * rng.normal(size=x.shape)
     found = held_pixels.held_set(w, near, held, PENALTY)
     assert error(w, found.features, found.labels) < 1e-6
-    # One mask for all pixels, more of them than points: only m (k - f) of their conditions are independent.
+    # One mask for all pixels, more of them than points: only m (k - f) of their conditions are
+    # independent.
     same = np.zeros((m, d), bool)
     same[: m - f] = True
     if d > m:
@@ -147,13 +152,16 @@ def test_as_many_whole_pixels_as_points_can_be_held_and_no_more(seed, shape, one
         held_pixels.held_set(w, start, held, PENALTY)
     bound = held_pixels.least_error(w, start, held)
     assert bound > 0
-    # No set with these pixels does better: random ones, and the one that is best for a given span of the held part.
+    # No set with these pixels does better: random ones, and the one that is best for a given span
+    # of the held part.
     whole = held.all(0)
     for _ in range(5):
         points = np.where(held, start, rng.normal(size=(m, d)))
         labels = points @ w.T
         assert error(w, points, labels) >= bound * (1 - 1e-9)
-    b = np.linalg.lstsq(start[:, whole].T, w[:, whole].T, rcond=None)[0]  # W_S^T = X B on the held pixels
+    b = np.linalg.lstsq(start[:, whole].T, w[:, whole].T, rcond=None)[
+        0
+    ]  # W_S^T = X B on the held pixels
     points = np.array(start)
     points[:, ~whole] = np.linalg.pinv(b.T) @ w[:, ~whole]  # B^T P = W there exactly
     best = np.linalg.norm(b.T @ points - w) / np.linalg.norm(w)
@@ -161,7 +169,9 @@ def test_as_many_whole_pixels_as_points_can_be_held_and_no_more(seed, shape, one
 
 
 def test_counting_unknowns_is_not_enough():
-    """Held pixels that leave more unknowns than equations, and yet no exact set: all of them in one place."""
+    """Held pixels that leave more unknowns than equations, and yet no exact set: all of them in one
+    place.
+    """
     k, d, m = 2, 20, 6
     _rng, w, start = instance(0, (k, d, m))
     held = np.zeros((m, d), bool)
@@ -178,7 +188,10 @@ def test_counting_unknowns_is_not_enough():
 @settings(max_examples=20)
 @given(seeds, st.sampled_from((0.0, 0.5)))
 def test_the_bound_is_attained_iff_the_ranks_allow_and_approached_otherwise(seed, reg_s):
-    """At k = 3 and rank(W_H Pi_H) = 2 it is rank X_H = m - 1 that allows it: W_S = B X with B X_H = W_H Pi_H and rank B = k."""
+    """At k = 3 and rank(W_H Pi_H) = 2 it is rank X_H = m - 1 that allows it:
+
+    W_S = B X with B X_H = W_H Pi_H and rank B = k.
+    """
     k, d, m, h = 3, 14, 5, 8
     rng, w, start = instance(seed, (k, d, m))
     w[:, :h] = matrix(rng, k, h, rank=2)
@@ -197,13 +210,17 @@ def test_the_bound_is_attained_iff_the_ranks_allow_and_approached_otherwise(seed
         assert bound > 1e-3
         b = w[:, :h] @ np.linalg.pinv(start[:, :h])  # of rank 2, and at rank m the only one
         outside = np.linalg.svd(b)[0][:, 2]  # the direction of the outputs that it lacks
-        unused = np.linalg.svd(start[:, :h])[0][:, -1]  # of the points: orthogonal to X_H at rank m - 1
+        unused = np.linalg.svd(start[:, :h])[0][
+            :, -1
+        ]  # of the points: orthogonal to X_H at rank m - 1
         scale = np.linalg.norm(b)
         if rank_held < m:
             assert np.isclose(trained(b + scale * np.outer(outside, unused)), bound, rtol=1e-7)
         else:
             best = trained(b)  # W_{H^c} is not in the range of B
-            errors = [trained(b + size * scale * np.outer(outside, unused)) for size in (1e-1, 1e-2, 1e-3)]
+            errors = [
+                trained(b + size * scale * np.outer(outside, unused)) for size in (1e-1, 1e-2, 1e-3)
+            ]
             assert min(best, *errors) > bound
             assert best > bound * (1 + 1e-6)
             assert np.isclose(errors[-1], bound, rtol=1e-2)
@@ -216,7 +233,9 @@ def test_a_balanced_mask_holds_each_pixel_equally_often(seed, count):
 
 
 def test_the_span_tells_neighbouring_models_apart_with_pixels_held():
-    """The span of the points tells the model of the training set from a neighbour's, however many pixels are held."""
+    """The span of the points tells the model of the training set from a neighbour's, however many
+    pixels are held.
+    """
     k, d, m = 2, 12, 6
     rng, w, start = instance(2, (k, d, m))
     other = w + 1e-3 * rng.normal(size=w.shape)
@@ -231,7 +250,10 @@ def test_the_span_tells_neighbouring_models_apart_with_pixels_held():
         ({"held": np.zeros((5, 3), bool)}, r"held has shape \(5, 3\)"),
         ({"held": np.zeros((5, 12))}, "of float64; a mask of True and False"),
         ({"penalty": 0.0}, "penalty = 0.0 must be a finite number above 0"),
-        ({"start": np.ones((1, 12)), "held": np.zeros((1, 12), bool)}, "m = 1 support points cannot carry"),
+        (
+            {"start": np.ones((1, 12)), "held": np.zeros((1, 12), bool)},
+            "m = 1 support points cannot carry",
+        ),
         ({"weights": np.ones((2, 12))}, "the model W has rank 1"),
         ({"start": np.full((5, 12), np.nan)}, "start holds 60 entries"),
         (
@@ -242,7 +264,12 @@ def test_the_span_tells_neighbouring_models_apart_with_pixels_held():
 )
 def test_bad_input_is_one_sentence(change, message):
     _, w, start = instance(0, (2, 12, 5))
-    given_ = {"weights": w, "start": start, "held": np.zeros((5, 12), bool), "penalty": PENALTY} | change
+    given_ = {
+        "weights": w,
+        "start": start,
+        "held": np.zeros((5, 12), bool),
+        "penalty": PENALTY,
+    } | change
     with pytest.raises(ValueError, match=message):
         held_pixels.held_set(**given_)
 
@@ -260,7 +287,9 @@ def test_bad_input_is_one_sentence(change, message):
 )
 def test_a_mask_that_does_not_fit_is_refused_everywhere(call, held):
     _, w, start = instance(0, (2, 12, 5))
-    with pytest.raises(ValueError, match=r"held has shape .*a mask of True and False of shape \(5, 12\)"):
+    with pytest.raises(
+        ValueError, match=r"held has shape .*a mask of True and False of shape \(5, 12\)"
+    ):
         call(w, start, held)
 
 

@@ -1,6 +1,8 @@
-"""Theorem 6.1 and the KIP loss: the identities that replace the training set, what they claim and where they stop.
+"""Theorem 6.1 and the KIP loss: the identities that replace the training set, what they claim and
+where they stop.
 
-Samples are rows. The definitions are written out in `direct`, on the samples, and differentiated by JAX as they stand.
+Samples are rows. The definitions are written out in `direct`, on the samples, and differentiated by
+JAX as they stand.
 """
 
 import jax
@@ -49,7 +51,9 @@ def forms(features, labels, m):
 
 
 def direct(support, labels, features, truth, reg_s):
-    """||Y_S (K_SS + lam_S I)^{-1} K(X_S, X) - Y||^2; the labels solved by a pseudoinverse where none are given."""
+    """||Y_S (K_SS + lam_S I)^{-1} K(X_S, X) - Y||^2; the labels solved by a pseudoinverse where
+    none are given.
+    """
     a = jnp.linalg.solve(support @ support.T + reg_s * jnp.eye(len(support)), support @ features.T)
     labels = (truth.T @ jnp.linalg.pinv(a, rtol=1e-10)).T if labels is None else labels
     return jnp.sum((labels.T @ a - truth.T) ** 2)
@@ -63,14 +67,18 @@ def with_gradient(function):
     return jax.jit(jax.value_and_grad(function))
 
 
-direct_given = with_gradient(lambda s, y, f, t, reg: direct(s, y, f, t, reg * jnp.trace(s @ s.T) / len(s)))
+direct_given = with_gradient(
+    lambda s, y, f, t, reg: direct(s, y, f, t, reg * jnp.trace(s @ s.T) / len(s))
+)
 direct_solved = with_gradient(lambda s, f, t, reg: direct(s, None, f, t, reg))
 kip_given = with_gradient(
     lambda s, y, target, reg: kip_loss.loss(s, y, target, kip_loss.relative_reg(s, reg))
 )
 kip_solved = with_gradient(kip_loss.solved_loss)
 step = with_gradient(
-    lambda s, whole, batch, reg_s: kip_loss.loss(s, kip_loss.solved_labels(s, whole, reg_s), batch, reg_s)
+    lambda s, whole, batch, reg_s: kip_loss.loss(
+        s, kip_loss.solved_labels(s, whole, reg_s), batch, reg_s
+    )
 )
 labels_solved = jax.jit(kip_loss.solved_labels)
 slope_of_labels = jax.jit(jax.jacobian(kip_loss.solved_labels))
@@ -88,7 +96,11 @@ def test_every_form_of_the_training_set_gives_the_loss_of_any_weights(a):
     for target in targets(features, truth):
         agree(target.loss(w), wanted, wanted)
         residual = target.features @ w.T - target.labels
-        agree(2 * residual.T @ target.features, gradient, np.linalg.norm(truth) * np.linalg.norm(features))
+        agree(
+            2 * residual.T @ target.features,
+            gradient,
+            np.linalg.norm(truth) * np.linalg.norm(features),
+        )
 
 
 @given(problems())
@@ -137,11 +149,15 @@ def test_loss_and_gradient_for_solved_labels(a, reg):
 
 @given(problems(((4, 7, 20),)))
 def test_batches_add_up_to_the_full_gradient(a):
-    """The labels solved over all samples and the loss taken on batches: the stochastic step of the comparison."""
+    """The labels solved over all samples and the loss taken on batches: the stochastic step of the
+    comparison.
+    """
     support, features, truth, _ = a
     whole = kip_loss.Target(features, truth)
     half = len(truth) // 2
-    batches = [kip_loss.Target(features[part], truth[part]) for part in (slice(half), slice(half, None))]
+    batches = [
+        kip_loss.Target(features[part], truth[part]) for part in (slice(half), slice(half, None))
+    ]
     reg_s = kip_loss.relative_reg(support, 1e-2)
     slopes = sum(step(support, whole, batch, reg_s)[1] for batch in batches)
     agree(slopes, kip_solved(support, whole)[1], 1e1 * np.sum(truth**2) / np.linalg.norm(support))
@@ -200,7 +216,11 @@ def test_with_p_independent_points_nothing_is_left_to_optimise(a):
     agree(value, target.rest, np.sum(truth**2))
     agree(slope, 0 * slope, np.sum(truth**2) / np.linalg.norm(support))
     labels = labels_solved(support, target, 0.1)
-    agree(train(support, labels, 0.1), train(features, truth), 1e1 * np.linalg.norm(train(features, truth)))
+    agree(
+        train(support, labels, 0.1),
+        train(features, truth),
+        1e1 * np.linalg.norm(train(features, truth)),
+    )
 
 
 @given(problems(((4, 7, 20),)), st.sampled_from((1, 2)))
@@ -217,7 +237,9 @@ def test_with_fewer_points_than_outputs_the_least_loss_is_that_of_the_truncated_
 @given(seeds, st.sampled_from(((0, 1, 3, 4), (3, 4, 5, 6), (1, 2, 5, 6))))
 @settings(max_examples=10)
 def test_critical_points_that_are_no_minima_are_saddles(seed, kept):
-    """R phi(X_S) spans eigenvectors of T T^T that leave out one of the three with a positive eigenvalue."""
+    """R phi(X_S) spans eigenvectors of T T^T that leave out one of the three with a positive
+    eigenvalue.
+    """
     rng = np.random.default_rng(seed)
     features, truth = matrix(rng, 20, 7, spread=3.0), rng.normal(size=(20, K))
     target = reduced(features, truth)
@@ -259,9 +281,9 @@ def test_the_loss_jumps_where_points_become_dependent():
 def test_ill_conditioned_support_points_keep_the_digits_they_have(seed, cond):
     rng = np.random.default_rng(seed)
     for r, m in ((8, 4), (4, 8)):
-        b = (np.linalg.qr(rng.normal(size=(r, 4)))[0] * np.geomspace(1, 1 / cond, 4)) @ np.linalg.qr(
-            rng.normal(size=(m, 4))
-        )[0].T
+        b = (
+            np.linalg.qr(rng.normal(size=(r, 4)))[0] * np.geomspace(1, 1 / cond, 4)
+        ) @ np.linalg.qr(rng.normal(size=(m, 4)))[0].T
         exact = pinv(b) @ rng.normal(size=(r, K))  # in the row space, so of least norm
         c = np.asarray(least_squares(jnp.asarray(b), jnp.asarray(b @ exact)))
         assert np.linalg.norm(c - exact) <= 1e-13 * cond * np.linalg.norm(exact)
@@ -337,9 +359,13 @@ def test_the_excess_loss_is_the_error_of_the_weights_in_the_metric_of_g(a):
 def test_for_n_below_p_other_models_have_loss_zero_too(a):
     _, features, truth, rng = a
     w = train(features, truth)
-    other = w + rng.normal(size=w.shape) @ (np.eye(7) - pinv(features) @ features) * np.linalg.norm(w)
+    other = w + rng.normal(size=w.shape) @ (np.eye(7) - pinv(features) @ features) * np.linalg.norm(
+        w
+    )
     support, labels = closed_set(other, rng, 4)
-    assert kip_loss.loss(support, labels, kip_loss.Target(features, truth), 0.0) <= 1e-18 * np.sum(truth**2)
+    assert kip_loss.loss(support, labels, kip_loss.Target(features, truth), 0.0) <= 1e-18 * np.sum(
+        truth**2
+    )
     assert closed_form.recovery_error(w, closed_form.recovered_weights(support, labels)) > 1e-2
 
 
@@ -349,7 +375,9 @@ def test_with_lam_above_zero_the_closed_form_has_the_original_models_loss(a, reg
     reg = reg * np.sum(features**2)
     support, labels = closed_set(train(features, truth, reg), rng, 4)
     found = kip_loss.loss(support, labels, reduced(features, truth), 0.0)
-    wanted = np.sum((reg * np.linalg.solve(features @ features.T + reg * np.eye(len(features)), truth)) ** 2)
+    wanted = np.sum(
+        (reg * np.linalg.solve(features @ features.T + reg * np.eye(len(features)), truth)) ** 2
+    )
     agree(found, wanted, wanted)
     assert wanted > 1e-8 * np.sum(truth**2)
 
@@ -364,7 +392,9 @@ def test_repeated_samples_with_different_labels_cannot_be_fitted():
 
 @given(seeds, st.sampled_from((0.5, 1.0, 4.0, 30.0)))
 def test_above_its_bound_lam_s_keeps_the_least_loss_out_of_reach(seed, factor):
-    """Orthonormal phi(X), Y_S = I: the best phi_{lam_S}(X_S)^+ is W with its singular values cut at 1 / (2 sqrt(lam_S))."""
+    """Orthonormal phi(X), Y_S = I: the best phi_{lam_S}(X_S)^+ is W with its singular values cut at
+    1 / (2 sqrt(lam_S)).
+    """
     rng = np.random.default_rng(seed)
     features = np.linalg.qr(rng.normal(size=(20, 7)))[0]
     target = targets(features, rng.normal(size=(20, K)))[1]

@@ -76,19 +76,25 @@ def test_no_ridge_moves_the_points_and_none_is_too_large(a, factor):
     plain, ridge = dl.nearest_set(a.w, a.real), dl.nearest_set(a.w, a.real, reg_s)
     assert np.array_equal(plain.features, ridge.features)
     assert plain.distance == ridge.distance
-    assert close(train(ridge.features, ridge.labels, reg_s), a.w, condition(ridge.features, a.w) ** 2)
+    assert close(
+        train(ridge.features, ridge.labels, reg_s), a.w, condition(ridge.features, a.w) ** 2
+    )
 
 
 @given(instances(shapes=BELOW), fractions, st.sampled_from("+-"))
 def test_nearest_between_the_regularised_is_farther_between_the_data(a, factor, branch):
-    """The same formula on Xh_{lam_S} minimises another distance, and a set comes of it only where lam_S allows."""
+    """The same formula on Xh_{lam_S} minimises another distance, and a set comes of it only where
+    lam_S allows.
+    """
     reg_s = factor * values(a.real)[-1] ** 2
     target = dl.nearest_set(a.w, regularised(a.real, reg_s)).features
     if np.linalg.svd(np.asarray(target), compute_uv=False)[-1] < 2 * np.sqrt(reg_s) * (1 + 1e-9):
         return
     other = np.asarray(dl.unregularised(target, reg_s, branch))
     assert close(
-        train(other, np.asarray(target) @ a.w.T, reg_s), a.w, condition(other, a.w) ** 2 * condition(target)
+        train(other, np.asarray(target) @ a.w.T, reg_s),
+        a.w,
+        condition(other, a.w) ** 2 * condition(target),
     )
     assert np.linalg.norm(other - a.real) >= dl.nearest_set(a.w, a.real).distance * (1 - 1e-9)
 
@@ -139,9 +145,12 @@ def test_points_that_span_do_not_move(a, factor):
 
 @given(instances(shapes=BELOW), st.data())
 def test_no_feasible_set_is_nearer(a, data):
-    """Feasible sets, random and then walked downhill: X_S = Q A + N B with B V = 0, A V invertible, for a basis V of k columns.
+    """Feasible sets, random and then walked downhill:
 
-    Q spans range(W^T), N the rest. Given V, the nearest is A = Q^T Xh, B = N^T Xh (I - V V^T), at distance ||N^T Xh V||.
+    X_S = Q A + N B with B V = 0, A V invertible, for a basis V of k columns.
+
+    Q spans range(W^T), N the rest. Given V, the nearest is A = Q^T Xh, B = N^T Xh (I - V V^T), at
+    distance ||N^T Xh V||.
     """
     right = np.linalg.svd(a.w)[2]
     q, n = right[: a.k].T, right[a.k :].T
@@ -157,7 +166,9 @@ def test_no_feasible_set_is_nearer(a, data):
     y = a.w @ feasible
     if np.linalg.cond(y @ v) < 1e4:
         assert close(
-            train(feasible.T, y.T), a.w, condition(feasible) ** 2 * np.linalg.cond(y @ v) * condition(a.w)
+            train(feasible.T, y.T),
+            a.w,
+            condition(feasible) ** 2 * np.linalg.cond(y @ v) * condition(a.w),
         )
         assert np.linalg.norm(feasible - a.real.T) >= distance - 1e-11 * size
 
@@ -176,7 +187,9 @@ def test_it_is_never_farther_than_the_realistic_set_with_the_same_labels(a):
     y = a.real @ a.w.T
     realistic = dl.support_features(dl.realistic_matrix(a.w, y, a.real))
     distance = dl.nearest_set(a.w, a.real).distance
-    assert distance <= np.linalg.norm(realistic - a.real) * (1 + 1e-9) + 1e-11 * np.linalg.norm(a.real)
+    assert distance <= np.linalg.norm(realistic - a.real) * (1 + 1e-9) + 1e-11 * np.linalg.norm(
+        a.real
+    )
 
 
 @given(instances(), scales)
@@ -184,7 +197,10 @@ def test_the_scale_of_the_model_does_not_matter(a, c):
     one, other = dl.nearest_set(a.w, a.real), dl.nearest_set(c * a.w, a.real)
     assert np.isclose(one.distance, other.distance, atol=1e-11 * np.linalg.norm(a.real))
     assert close(
-        other.labels, c * np.asarray(one.labels), 1e3, c * np.linalg.norm(a.w) * np.linalg.norm(a.real)
+        other.labels,
+        c * np.asarray(one.labels),
+        1e3,
+        c * np.linalg.norm(a.w) * np.linalg.norm(a.real),
     )
 
 
@@ -195,7 +211,10 @@ def test_the_scale_of_the_model_does_not_matter(a, c):
 def test_nearness_costs_conditioning(a, penalty):
     """||X_S^+|| ||X_S - Xh|| >= ||(I - Pi) Q|| for every set that carries W."""
     size = np.linalg.norm(a.real, 2)
-    sets = [dl.nearest_set(a.w, a.real).features, dl.robust_set(a.w, a.real, penalty * size**2).features]
+    sets = [
+        dl.nearest_set(a.w, a.real).features,
+        dl.robust_set(a.w, a.real, penalty * size**2).features,
+    ]
     for y in (a.y, a.real @ a.w.T):
         sets.append(dl.support_features(dl.realistic_matrix(a.w, y, a.real)))
     lacking = missing(a.w, a.real)
@@ -207,7 +226,9 @@ def test_nearness_costs_conditioning(a, penalty):
 
 @given(instances(shapes=BELOW))
 def test_the_directions_given_up_become_the_model_and_nothing_else(a):
-    """In the bases (Q, N) and (B_1, B_k), X_S is the triangular [[M B_1, F], [J_1 diag(t), 0]] with M = Q^T Xh, F = M B_k."""
+    """In the bases (Q, N) and (B_1, B_k), X_S is the triangular [[M B_1, F], [J_1 diag(t), 0]] with
+    M = Q^T Xh, F = M B_k.
+    """
     q = np.linalg.svd(a.w)[2][: a.k].T
     px = a.real @ projector(a.w)
     b, t, _ = np.linalg.svd(px)
@@ -234,13 +255,16 @@ def test_a_robust_set_carries_the_model_with_small_coefficients(a, penalty, fact
     q = np.linalg.svd(a.w)[2][: a.k].T
     c = np.linalg.solve(a.real @ a.real.T + penalty * np.eye(a.m), a.real @ q)
     assert close(features.T @ c, q, 1e2 * condition(c) ** 2 * condition(a.real))
-    assert np.isclose(found.distance, np.linalg.norm(features - a.real), rtol=1e-9, atol=1e-11 * size)
+    assert np.isclose(
+        found.distance, np.linalg.norm(features - a.real), rtol=1e-9, atol=1e-11 * size
+    )
     assert np.linalg.norm(c, 2) <= 1 / (2 * np.sqrt(penalty)) * (1 + 1e-12)
     s = values(features)
     if s[0] < 1e3 * s[-1]:
         cond = condition(features, a.w) ** 2 * condition(c) ** 2
         assert close(train(features, found.labels, reg_s), a.w, 10 * cond)
-    # Of all X with X C = Q it is the nearest: the way to the samples is orthogonal to every way within them.
+    # Of all X with X C = Q it is the nearest: the way to the samples is orthogonal to every way
+    # within them.
     step = a.z.T @ (np.eye(a.m) - c @ pinv(c))
     inner = abs(np.vdot(features - a.real, step.T))
     assert inner <= 1e-9 * condition(c) * max(size, np.linalg.norm(features)) * np.linalg.norm(a.z)
@@ -266,7 +290,9 @@ def test_without_a_penalty_spanning_points_do_not_move(a):
 
 @given(instances(shapes=BELOW), st.booleans())
 def test_corollary_4_1_1_becomes_a_distance_between_data_as_the_ridge_grows(a, best):
-    """Its limit is the robust set of penalty 0 with labels W Xh_{lam_S}, and the nearest set with its best labels."""
+    """Its limit is the robust set of penalty 0 with labels W Xh_{lam_S}, and the nearest set with
+    its best labels.
+    """
     size, cond = np.linalg.norm(a.real, 2), condition(a.real, a.w)
     reg_s = 1e9 * cond**2 * size**2
     if best:
@@ -293,7 +319,10 @@ def test_corollary_4_1_1_becomes_a_distance_between_data_as_the_ridge_grows(a, b
 
 
 def blind_spot(seed, shape, scale=1.0):
-    """W and samples with W Xh b = 0 for a b in the span of B_k; also B_k and Q. None where B_k is no subspace of its own."""
+    """W and samples with W Xh b = 0 for a b in the span of B_k; also B_k and Q.
+
+    None where B_k is no subspace of its own.
+    """
     k, p, m = shape
     rng = np.random.default_rng(seed)
     w = matrix(rng, k, p)
@@ -319,7 +348,8 @@ def test_directions_that_carry_none_of_the_model_are_refused(seed, scale, shape)
         dl.nearest_set(w, real)
     given_up = real - b_k @ b_k.T @ real @ projector(w)
     assert np.linalg.norm(train(given_up, real @ w.T) - w) > 1e-3 * np.linalg.norm(w)
-    # Yet sets come as near to the distance as one likes, each worse conditioned than the one before.
+    # Yet sets come as near to the distance as one likes, each worse conditioned than the one
+    # before.
     least, before = tail(w, real), 0.0
     for step in (1e-2, 1e-4, 1e-6):
         aside = real + step * scale * b_k @ q.T
@@ -342,7 +372,9 @@ def test_a_model_of_low_rank_is_refused(a, data):
     r = data.draw(st.integers(0, a.k - 1))
     with pytest.raises(
         ValueError,
-        match=f"the model W has rank {r} < k = {a.k}: a set near real data needs independent outputs",
+        match=(
+            f"the model W has rank {r} < k = {a.k}: a set near real data needs independent outputs"
+        ),
     ):
         dl.nearest_set(matrix(a.rng, a.k, a.p, r), a.real)
 
@@ -356,10 +388,14 @@ def test_dependent_samples_stay_so_and_the_rest_moves_least(a, factor):
     features = np.asarray(found.features)
     assert np.allclose(features[-1], features[0], rtol=0, atol=1e-10 * np.linalg.norm(real))
     assert np.isclose(found.distance, tail(a.w, v.T @ real), atol=1e-10 * np.linalg.norm(real))
-    assert np.isclose(found.distance, np.linalg.norm(features - real), atol=1e-10 * np.linalg.norm(real))
+    assert np.isclose(
+        found.distance, np.linalg.norm(features - real), atol=1e-10 * np.linalg.norm(real)
+    )
     s = np.linalg.svd(features, compute_uv=False)[: v.shape[1]]
     if s[-1] > 1e-5 * s[0]:
-        assert close(train(features, found.labels, factor), a.w, 10 * (s[0] / s[-1]) ** 2 * condition(a.w))
+        assert close(
+            train(features, found.labels, factor), a.w, 10 * (s[0] / s[-1]) ** 2 * condition(a.w)
+        )
 
 
 @given(instances(shapes=[s for s in SHAPES if s[0] > 1]))
@@ -367,7 +403,9 @@ def test_fewer_independent_samples_than_outputs_are_refused(a):
     real = matrix(a.rng, a.m, a.p, a.k - 1)
     with pytest.raises(ValueError, match=f"the real features have rank {a.k - 1}, below k = {a.k}"):
         dl.nearest_set(a.w, real)
-    with pytest.raises(ValueError, match=f"W Xh on the real samples have rank {a.k - 1}, below k = {a.k}"):
+    with pytest.raises(
+        ValueError, match=f"W Xh on the real samples have rank {a.k - 1}, below k = {a.k}"
+    ):
         dl.robust_set(a.w, real, 1.0)
 
 

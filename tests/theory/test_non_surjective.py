@@ -1,4 +1,6 @@
-"""Section 5.2: which features have points (Theorem 5.2), the block of Theorem 5.3, the extra layer of Theorem D.1."""
+"""Section 5.2: which features have points (Theorem 5.2), the block of Theorem 5.3, the extra layer
+of Theorem D.1.
+"""
 
 from itertools import pairwise
 
@@ -23,7 +25,8 @@ def networks(draw, widths=WIDTHS):
     rng = np.random.default_rng(draw(seeds))
     slope = draw(st.sampled_from((0.1, 0.5, 1.0, 3.0)))
     layers = tuple(
-        jnp.asarray(matrix(rng, out, fan_in)) for fan_in, out in pairwise(draw(st.sampled_from(widths)))
+        jnp.asarray(matrix(rng, out, fan_in))
+        for fan_in, out in pairwise(draw(st.sampled_from(widths)))
     )
     return dl.FullyConnected(layers, slope), rng
 
@@ -45,7 +48,9 @@ def test_features_of_points_have_those_points(net):
 
 @given(networks(), st.sampled_from((1e-5, 1e-2, 1.0)))
 def test_features_outside_the_range_are_refused_at_the_layer_that_decides(net, share):
-    """The inputs of the first layer leave range(W_1) by a known share; the layers after it do not hide it."""
+    """The inputs of the first layer leave range(W_1) by a known share; the layers after it do not
+    hide it.
+    """
     phi, rng = net
     first, rest = phi.weights[0], phi.weights[1:]
     inside = rng.normal(size=(N, phi.dim_in)) @ np.asarray(first).T
@@ -89,7 +94,9 @@ def test_zero_features_come_from_the_origin():
 
 def test_networks_without_an_inverse_are_refused():
     narrowing = dl.FullyConnected((jnp.eye(7, 4), jnp.eye(5, 7)))
-    with pytest.raises(ValueError, match="layer 2 have rank 5 < 7, so the network is not injective"):
+    with pytest.raises(
+        ValueError, match="layer 2 have rank 5 < 7, so the network is not injective"
+    ):
         non_surjective.preimage(narrowing, jnp.ones((N, 5)))
     flat = dl.FullyConnected((jnp.ones((7, 4)), jnp.eye(7)))
     with pytest.raises(ValueError, match="layer 1 have rank 1 < 4"):
@@ -144,7 +151,9 @@ def test_the_block_is_refused_where_h_has_not_full_rank(net):
 
 @given(deep_linear(), st.integers(K + 1, P + 2))
 def test_points_on_which_the_model_answers_the_labels_need_not_carry_it(net, m):
-    """W G X_S = Y_S can be solved whenever rank W G = k, H is then of full rank, and yet no m suffices."""
+    """W G X_S = Y_S can be solved whenever rank W G = k, H is then of full rank, and yet no m
+    suffices.
+    """
     phi, rng = net
     g, w = np.asarray(phi.matrix), rng.normal(size=(K, P))
     if len(values(w @ g)) < K:

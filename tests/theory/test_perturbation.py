@@ -5,7 +5,18 @@ Columns in the comments, as in the paper; rows in the code.
 
 import numpy as np
 import pytest
-from helpers import SHAPES, close, condition, fractions, instances, matrix, pinv, scales, train, values
+from helpers import (
+    SHAPES,
+    close,
+    condition,
+    fractions,
+    instances,
+    matrix,
+    pinv,
+    scales,
+    train,
+    values,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +65,10 @@ def test_the_change_of_the_model_is_the_identity(a, share, factor):
     # Solving the labels again leaves the part outside the span, whatever lam_S.
     left = resolved(a.w, moved) - a.w
     assert close(
-        left, t @ e @ (np.eye(a.p) - pinv(moved) @ moved), 1e3 * condition(x) ** 2, np.linalg.norm(a.w)
+        left,
+        t @ e @ (np.eye(a.p) - pinv(moved) @ moved),
+        1e3 * condition(x) ** 2,
+        np.linalg.norm(a.w),
     )
 
 
@@ -66,12 +80,16 @@ def test_no_change_of_this_size_does_more(a, share, factor):
     moved = x + change(a, size)
     bounds = error_bounds(a.w, x, size, reg_s)
     norm, slack = np.linalg.norm(a.w), 1e-9 * condition(x) ** 2
-    kept = np.linalg.norm(train(moved, np.asarray(dl.regularised(x, reg_s)) @ a.w.T, reg_s) - a.w) / norm
+    kept = (
+        np.linalg.norm(train(moved, np.asarray(dl.regularised(x, reg_s)) @ a.w.T, reg_s) - a.w)
+        / norm
+    )
     solved = np.linalg.norm(resolved(a.w, moved) - a.w) / norm
     assert kept <= bounds.kept * (1 + slack) + slack
     assert solved <= bounds.solved * (1 + slack) + slack
     assert solved <= kept + slack
-    # The constants, from their definitions: a grid for the maximum of s / (s^2 + lam_S) above s_min - size.
+    # The constants, from their definitions: a grid for the maximum of s / (s^2 + lam_S) above s_min
+    # - size.
     t = np.linalg.norm(a.w @ pinv(x)) / norm
     assert np.isclose(bounds.solved, min(size * t, 1))
     if reg_s == 0:
@@ -80,11 +98,16 @@ def test_no_change_of_this_size_does_more(a, share, factor):
     else:
         grid = np.geomspace(1e-4, 1e4, 100_001) * np.sqrt(reg_s)
         above = grid[grid >= s[-1] - size]
-        assert np.isclose(bounds.kept, size * t + size * (above / (above**2 + reg_s)).max(), rtol=1e-3)
+        assert np.isclose(
+            bounds.kept, size * t + size * (above / (above**2 + reg_s)).max(), rtol=1e-3
+        )
 
 
 def test_the_bounds_are_attained():
-    """W = e_1^T on the single point s e_1. Turned: the labels solved again lose what the bound says; shortened: the kept ones do."""
+    """W = e_1^T on the single point s e_1.
+
+    Turned: the labels solved again lose what the bound says; shortened: the kept ones do.
+    """
     w, s, size = np.array([[1.0, 0.0]]), 2.0, 1e-6
     x = np.array([[s, 0.0]])
     bounds = error_bounds(w, x, size)
@@ -128,9 +151,16 @@ def test_no_labels_and_no_ridge_do_better_than_solved_ones(a, factor):
 # Small roots
 
 
-@given(instances(shapes=((3, 8, 3), (3, 8, 5), (4, 4, 4))), fractions, scales, st.sampled_from((1e1, 1e4)))
+@given(
+    instances(shapes=((3, 8, 3), (3, 8, 5), (4, 4, 4))),
+    fractions,
+    scales,
+    st.sampled_from((1e1, 1e4)),
+)
 def test_small_roots_do_not_amplify(a, fraction, share, spread):
-    """Relative error <= eps (2 ||Y_S||_F ||D||_2 / ||W||_F + 1/2) with eps = ||E|| / ||X_S||, whatever the condition number."""
+    """Relative error <= eps (2 ||Y_S||_F ||D||_2 / ||W||_F + 1/2) with eps = ||E|| / ||X_S||,
+    whatever the condition number.
+    """
     w = matrix(a.rng, a.k, a.p, spread=spread)
     d = np.asarray(dl.recovery_matrix(w, a.y, a.z * np.linalg.norm(w) / np.linalg.norm(a.z)))
     reg_s = fraction / (4 * spectral(d) ** 2)
@@ -139,12 +169,16 @@ def test_small_roots_do_not_amplify(a, fraction, share, spread):
     moved = x + change(a, eps * spectral(x))
     error = np.linalg.norm(train(moved, a.y, reg_s) - w) / np.linalg.norm(w)
     assert (
-        error <= eps * (2 * np.linalg.norm(a.y) * spectral(d) / np.linalg.norm(w) + 0.5) * (1 + 1e-6) + 1e-9
+        error
+        <= eps * (2 * np.linalg.norm(a.y) * spectral(d) / np.linalg.norm(w) + 0.5) * (1 + 1e-6)
+        + 1e-9
     )
 
 
 def test_balanced_labels_bound_it_by_the_number_of_classes():
-    """With one-hot labels and Z = 0 the factor is at most 2 sqrt(k) + 1/2, and large roots have no such bound."""
+    """With one-hot labels and Z = 0 the factor is at most 2 sqrt(k) + 1/2, and large roots have no
+    such bound.
+    """
     rng = np.random.default_rng(0)
     k, p, eps = 3, 12, 1e-4
     w = matrix(rng, k, p, spread=1.0) * np.array([[1.0], [1.0], [1e-4]])
@@ -180,7 +214,10 @@ def test_a_stored_set_keeps_the_model_within_the_bound(a, b):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: error_bounds(x[:2], x[:, :3], 1.0), r"features has shape \(3, 3\), .* \(any, 4\)"),
+        (
+            lambda x: error_bounds(x[:2], x[:, :3], 1.0),
+            r"features has shape \(3, 3\), .* \(any, 4\)",
+        ),
         (lambda x: error_bounds(x[:2], x, -1.0), "sizes = -1.0 are no sizes of a change"),
         (lambda x: error_bounds(x[:2], x, np.nan), "sizes holds 1 entries that are NaN"),
         (lambda x: error_bounds(x[:2], x, 1.0, -1.0), "reg_s = -1.0 is not a ridge parameter"),

@@ -41,7 +41,9 @@ def test_the_derivative_is_that_of_the_residual_where_the_residual_vanishes(seed
     f = np.asarray(phi(x + step))
     q = np.linalg.qr(np.asarray(phi(x)).T, mode="complete")[0][:, m:]
     moved = (w - w @ np.linalg.pinv(f) @ f) @ q  # W off the new span, on the old complement
-    assert np.allclose(moved.ravel(), -slope @ step.ravel(), rtol=1e-3, atol=1e-3 * np.linalg.norm(moved))
+    assert np.allclose(
+        moved.ravel(), -slope @ step.ravel(), rtol=1e-3, atol=1e-3 * np.linalg.norm(moved)
+    )
 
 
 @settings(max_examples=10)
@@ -79,7 +81,9 @@ def test_below_the_count_nothing_is_found(seed):
 
 
 def test_the_error_of_a_model_out_of_reach_is_told():
-    """A deep linear network never leaves its range: the descent ends at the bound of Theorem 5.3 or above."""
+    """A deep linear network never leaves its range: the descent ends at the bound of Theorem 5.3 or
+    above.
+    """
     rng = np.random.default_rng(0)
     phi = dl.DeepLinear.random(jax.random.key(0), (D, P))
     w = rng.normal(size=(K, P))

@@ -1,4 +1,6 @@
-"""Theorems C.1 and C.2: what each claims, where it stops, and how they meet Theorem 4.1 and the nearest set."""
+"""Theorems C.1 and C.2: what each claims, where it stops, and how they meet Theorem 4.1 and the
+nearest set.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ SPARE = [s for s in SHAPES if s[2] > s[0]]
 
 
 def off(a, target, reg_s=0.0, y=None):
-    """Recovery error of the features with phi_{reg_s} = target, by training, in units of rounding's scale."""
+    """Recovery error of the features with phi_{reg_s} = target, by training, in units of rounding's
+    scale.
+    """
     features = np.asarray(pseudoinverse.unregularised(target, reg_s))
     y = a.y if y is None else y
     size = np.linalg.norm(y) / values(target)[-1]
@@ -39,7 +43,9 @@ def test_the_model_answers_the_labels_on_all_of_these_and_on_no_others(a):
     size = np.linalg.norm(a.z) + np.linalg.norm(a.y) * np.linalg.norm(pinv(a.w))
     assert close(target, (pinv(a.w) @ a.y.T + p @ a.z.T).T, condition(a.w), size)
     assert close(target @ a.w.T, a.y, condition(a.w), size * np.linalg.norm(a.w))
-    assert close(theorem_c.interpolating_target(a.w, target @ a.w.T, target), target, condition(a.w), size)
+    assert close(
+        theorem_c.interpolating_target(a.w, target @ a.w.T, target), target, condition(a.w), size
+    )
     assert close(theorem_c.interpolating_target(a.w, a.y), (pinv(a.w) @ a.y.T).T, condition(a.w))
 
 
@@ -68,7 +74,10 @@ def test_up_to_p_points_every_set_of_full_rank_is_one_of_these(a):
     target = np.asarray(dl.support_features(d))
     if len(values(target)) == a.m:
         assert close(
-            target @ a.w.T, a.y, condition(d, a.y) ** 2, np.linalg.norm(target) * np.linalg.norm(a.w)
+            target @ a.w.T,
+            a.y,
+            condition(d, a.y) ** 2,
+            np.linalg.norm(target) * np.linalg.norm(a.w),
         )
 
 
@@ -92,7 +101,9 @@ def test_above_p_points_a_set_need_not_be_one_of_these(seed):
 
 
 @given(instances(SPARE), st.integers(0, 8))
-def test_the_exact_condition_is_that_the_labels_map_the_null_space_of_the_free_part_onto_everything(a, rank):
+def test_the_exact_condition_is_that_the_labels_map_the_null_space_of_the_free_part_onto_everything(
+    a, rank
+):
     """W_S = W iff Y_S null(P Z') = R^k, for every m and every rank of P Z'."""
     p, _ = projectors(a)
     rank = min(rank, a.m, a.p - a.k)
@@ -176,7 +187,9 @@ def test_its_singular_values_are_those_of_its_parts(a, scale):
     second = target - first
     assert np.allclose(first @ second.T, 0, atol=1e-11 * np.linalg.norm(target) ** 2)
     assert np.allclose(first.T @ second, 0, atol=1e-11 * np.linalg.norm(target) ** 2)
-    together = np.sort(np.concatenate([np.linalg.svd(x, compute_uv=False) for x in (first, second)]))[::-1]
+    together = np.sort(
+        np.concatenate([np.linalg.svd(x, compute_uv=False) for x in (first, second)])
+    )[::-1]
     assert np.allclose(
         np.linalg.svd(target, compute_uv=False),
         together[: min(a.m, a.p)],
@@ -191,15 +204,21 @@ def test_a_free_part_large_enough_does_not_lower_the_bound(a):
     p, r = projectors(a)
     free = values(r @ a.z @ p)
     smallest = values(theorem_c.decoupled_target(a.w, a.y))[-1]
-    enough, little = (factor * smallest / free[-1] for factor in (1.5, 0.5)) if len(free) else (1, 1)
+    enough, little = (
+        (factor * smallest / free[-1] for factor in (1.5, 0.5)) if len(free) else (1, 1)
+    )
     if len(free):
         assert np.isclose(
-            pseudoinverse.max_reg(theorem_c.decoupled_target(a.w, a.y, enough * a.z)), bound, rtol=1e-6
+            pseudoinverse.max_reg(theorem_c.decoupled_target(a.w, a.y, enough * a.z)),
+            bound,
+            rtol=1e-6,
         )
         less = pseudoinverse.max_reg(theorem_c.decoupled_target(a.w, a.y, little * a.z))
         assert np.isclose(less, bound / 4, rtol=1e-6)
         with pytest.raises(ValueError, match=r"is above 1 / \(4 s_1\^2\)"):
-            pseudoinverse.unregularised(theorem_c.decoupled_target(a.w, a.y, little * a.z), 0.9 * bound)
+            pseudoinverse.unregularised(
+                theorem_c.decoupled_target(a.w, a.y, little * a.z), 0.9 * bound
+            )
 
 
 @given(instances(SPARE))
@@ -210,7 +229,9 @@ def test_decoupled_sets_are_those_of_theorem_4_1_whose_free_part_is_orthogonal_t
     extra = d - pinv(a.y.T) @ a.w
     cond = condition(target, a.y) ** 2
     assert close(a.y.T @ d, a.w, cond)
-    assert np.linalg.norm(extra @ a.w.T) <= 1e-12 * cond * np.linalg.norm(extra) * np.linalg.norm(a.w)
+    assert np.linalg.norm(extra @ a.w.T) <= 1e-12 * cond * np.linalg.norm(extra) * np.linalg.norm(
+        a.w
+    )
     # A generic Z of Theorem 4.1 is not: its set carries W, and is none of these.
     general = np.asarray(dl.recovery_matrix(a.w, a.y, a.z)) - pinv(a.y.T) @ a.w
     assert np.linalg.norm(general @ a.w.T) > 1e-6 * np.linalg.norm(general) * np.linalg.norm(a.w)

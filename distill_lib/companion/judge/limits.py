@@ -18,11 +18,12 @@ Cost = dict[str, Any]
 def limits(root: Path, verdicts: list[dict[str, Any]]) -> str:
     """A table for the book: what each profile takes, beside the limits.
 
-    Hours of one notebook after the other, memory of the largest two at once, disk with the installed
-    packages and the data.
+    Hours of one notebook after the other, memory of the largest two at once, disk with the
+    installed packages and the data.
 
     Args:
-        verdicts: the last summaries of `verify`: where their costs are larger, or the only ones, they count.
+        verdicts: the last summaries of `verify`: where their costs are larger, or the only ones,
+            they count.
     """
     rows = []
     for profile in load_profiles(root).values():
@@ -34,7 +35,9 @@ def limits(root: Path, verdicts: list[dict[str, Any]]) -> str:
             software = max((verdict["installed"] for verdict in verdicts), default=0)
             rows.append(_row(profile, list(costs.values()), software))
     last = ["*limit*", f"{HOURS:g}", f"{MEMORY:g}", f"{DISK:g}", f"{DATA:g}", ""]
-    return markdown(("profile", "hours", "memory, GB", "disk, GB", "data, GB", "inside"), [*rows, last])
+    return markdown(
+        ("profile", "hours", "memory, GB", "disk, GB", "data, GB", "inside"), [*rows, last]
+    )
 
 
 def markdown(heads: tuple[str, ...], rows: list[Any]) -> str:
@@ -61,10 +64,14 @@ def _row(profile: Profile, costs: list[Cost], software: int) -> list[str]:
     told = {name: f"{value:.2g}" for name, (value, _) in used.items()}
     if len(known) < len(costs):
         part = f" ({len(known)} of {len(costs)} pages recorded)"
-        told |= {name: told[name] + part if known else "not recorded" for name in ("memory", "disk")}
+        told |= {
+            name: told[name] + part if known else "not recorded" for name in ("memory", "disk")
+        }
     inside = "yes" if len(known) == len(costs) else "as far as recorded"
     return [profile.name, *told.values(), f"no: {', '.join(over)}" if over else inside]
 
 
 def _larger(one: Cost, other: Cost) -> Cost:
-    return {key: max(one.get(key) or 0, other.get(key) or 0) for key in ("seconds", "memory", "disk")}
+    return {
+        key: max(one.get(key) or 0, other.get(key) or 0) for key in ("seconds", "memory", "disk")
+    }

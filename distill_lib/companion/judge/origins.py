@@ -1,4 +1,6 @@
-"""What recorded numbers were made from: code, parameters, data, versions and machine, there and here."""
+"""What recorded numbers were made from: code, parameters, data, versions and machine, there and
+here.
+"""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -15,19 +17,22 @@ RECORDED_TWICE = ("parameters", "data", "versions")  # by the runner and by the 
 
 
 def origins(root: Path, profile: str, name: str, reference: Run, here: Run) -> list[dict[str, Any]]:
-    """Every way in which the reference run of a notebook and the one here were made from something else.
+    """Every way in which the reference run of a notebook and the one here were made from something
+    else.
 
     Args:
         reference, here: the runs' records and results.
     Returns: `page`, `what`, `reference`, `here` and `verdict`: "other" where it only decides which
-    tolerance applies (the library's code, versions, the machine), "differs" where the numbers are then
-    those of something else (the notebook's code, parameters, data), and where the reference run
-    contradicts itself.
+        tolerance applies (the library's code, versions, the machine), "differs" where the numbers
+        are then those of something else (the notebook's code, parameters, data), and where the
+        reference run contradicts itself.
     """
     found: list[dict[str, Any]] = []
 
     def note(what: str, there: Any, value: Any, verdict: str = "differs") -> None:
-        found.append({"page": name, "what": what, "reference": there, "here": value, "verdict": verdict})
+        found.append(
+            {"page": name, "what": what, "reference": there, "here": value, "verdict": verdict}
+        )
 
     (record, results), (record_here, results_here) = reference, here
     before, now = record["inputs"], record_here["inputs"]
@@ -40,7 +45,9 @@ def origins(root: Path, profile: str, name: str, reference: Run, here: Run) -> l
     for key, value in _machine(results_here).items():
         if (there := _machine(results).get(key)) != value:
             note(key, "not recorded" if there is None else there, value, "other")
-    for what, there, value in _contradictions(reference_folder(root, profile), name, record, results):
+    for what, there, value in _contradictions(
+        reference_folder(root, profile), name, record, results
+    ):
         note(what, there, value)
     return found
 
@@ -53,16 +60,29 @@ def _contradictions(
 
     for key in RECORDED_TWICE:
         noted, run = results["provenance"][key], record["inputs"].get(key)
-        both = noted.keys() & run.keys() if isinstance(noted, dict) and isinstance(run, dict) else ()
+        both = (
+            noted.keys() & run.keys() if isinstance(noted, dict) and isinstance(run, dict) else ()
+        )
         for part in sorted(both):
             if noted[part] != run[part]:
-                yield f"the reference's two records of {INPUTS[key]}: {part}", run[part], noted[part]
+                yield (
+                    f"the reference's two records of {INPUTS[key]}: {part}",
+                    run[part],
+                    noted[part],
+                )
     kept = sha256((folder / "results" / f"{name}.json").read_bytes()).hexdigest()
     if record.get("sha256", kept) != kept:
         yield "the reference's results", "the digest in its record", "another content"
     path = folder / "notebooks" / f"{name}.ipynb"
-    if path.is_file() and code_digest(nbformat.read(path, as_version=4)) != record["inputs"]["notebook"]:
-        yield "the cells of the reference's executed notebook", "the code that was run", "other code"
+    if (
+        path.is_file()
+        and code_digest(nbformat.read(path, as_version=4)) != record["inputs"]["notebook"]
+    ):
+        yield (
+            "the cells of the reference's executed notebook",
+            "the code that was run",
+            "other code",
+        )
 
 
 def _parts(key: str, words: str, before: Any, now: Any) -> list[tuple[str, Any, Any]]:

@@ -18,8 +18,8 @@ class Number:
 
     Attributes:
         page: the notebook.
-        name: its cell's name (table/data set/ipc/model/method/quantity), followed by ": " and the column
-            if it is not the measurement itself; "= name" for a number of the prose.
+        name: its cell's name (table/data set/ipc/model/method/quantity), followed by ": " and the
+            column if it is not the measurement itself; "= name" for a number of the prose.
         value: as recorded.
         spread: standard deviation over the seeds, in the same unit, where the row has one.
         seeds: how many runs its value is the mean of.
@@ -35,13 +35,17 @@ class Number:
 
 
 def numbers(content: dict[str, Any]) -> dict[str, Number]:
-    """The numbers of a results file by name: measurements, spreads, further columns, the prose's."""
+    """The numbers of a results file by name: measurements, spreads, columns, the prose's."""
     page, parameters = content["notebook"], content["provenance"]["parameters"] or {}
     tests = min((TESTS.get(word, 10_000) for word in strings(parameters)), default=10_000)
     tests = parameters.get("tests") or tests
     found = {}
     for row in content["rows"]:
-        known = {"spread": row["spread"], "seeds": row["seeds"], "tests": row.get("test_images", tests)}
+        known = {
+            "spread": row["spread"],
+            "seeds": row["seeds"],
+            "tests": row.get("test_images", tests),
+        }
         for column, value in row.items():
             if column == "measured" or (column not in _ROW and _is_number(value)):
                 name = cell(row) + ("" if column == "measured" else f": {column}")

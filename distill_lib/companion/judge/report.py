@@ -26,9 +26,11 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
     """What a measurement says of a published cell.
 
     Args:
-        how: how our number came about; one that begins with "estimated" is no measurement, with "after" one of an unfinished run.
-    Returns: "not run" (by us, or not to its end), "no published number", "estimated" (one of the two numbers is no measurement),
-    "not compared" (it depends on the device), "reproduced" (|measured - value| <= tolerance) or "differs".
+        how: how our number came about; one that begins with "estimated" is no measurement, with
+            "after" one of an unfinished run.
+    Returns: "not run" (by us, or not to its end), "no published number", "estimated" (one of the
+        two numbers is no measurement), "not compared" (it depends on the device), "reproduced"
+        (|measured - value| <= tolerance) or "differs".
     """
     if measured is None:
         return "not run"
@@ -41,14 +43,18 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
     if paper["tolerance"] is None:
         return "not compared"
     # Both numbers are decimals: 1e-9 forgives their binary rounding.
-    return "reproduced" if abs(measured - paper["value"]) <= paper["tolerance"] + 1e-9 else "differs"
+    return (
+        "reproduced" if abs(measured - paper["value"]) <= paper["tolerance"] + 1e-9 else "differs"
+    )
 
 
 def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str:
-    """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the verdict says by itself.
+    """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the
+    verdict says by itself.
 
-    A reason there may quote facts: {notebook}; {after}, how far an unfinished run came; {hours} and {how}, of the cell's seconds;
-    {original}, the difference of the original model. It counts only where they are known.
+    A reason there may quote facts: {notebook}; {after}, how far an unfinished run came; {hours} and
+    {how}, of the cell's seconds; {original}, the difference of the original model. It counts only
+    where they are known.
 
     Args:
         others: the cells of the report that these are taken from, by their keys.
@@ -64,7 +70,9 @@ def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str
         *(["ours is extrapolated"] if str(cell["how"]).startswith("estimated") else []),
     ]
     return {
-        "reproduced": f"within {cell['tolerance']:g} points" if cell["tolerance"] else "the same number",
+        "reproduced": f"within {cell['tolerance']:g} points"
+        if cell["tolerance"]
+        else "the same number",
         "no published number": "not run in the paper" if cell["status"] else "not in the paper",
         "estimated": " and ".join(estimates),
         "not compared": "depends on the device",
@@ -74,11 +82,14 @@ def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str
 def report(root: Path, profile: str) -> list[Cell]:
     """Every published cell of the profile's data sets, and every measured cell.
 
-    Each notebook's results are those in `_build` (source "fresh"), else the committed ones ("reference").
+    Each notebook's results are those in `_build` (source "fresh"), else the committed ones
+    ("reference").
     """
     sets = load_profile(root, profile).datasets({cell["dataset"] for cell in published()})
     papers = {_key(cell): cell for cell in published()}
-    rows: dict[tuple[Any, ...], list[Cell]] = {key: [] for key in papers if papers[key]["dataset"] in sets}
+    rows: dict[tuple[Any, ...], list[Cell]] = {
+        key: [] for key in papers if papers[key]["dataset"] in sets
+    }
     for notebook, (source, content) in _sources(root, profile).items():
         copies = _copies(content["provenance"])
         for row in content["rows"]:
@@ -97,22 +108,32 @@ def report(root: Path, profile: str) -> list[Cell]:
 
 
 def origin(cells: list[Cell], profile: str) -> str:
-    """Where the cells come from, on what they were measured, and which data were not the official ones, in one sentence."""
+    """Where the cells come from, on what they were measured, and which data were not the official
+    ones, in one sentence.
+    """
     found = {(cell["notebook"], cell["source"]) for cell in cells if cell["source"]}
     named = {
         source: sorted(notebook for notebook, of in found if of == source)
         for source in ("fresh", "reference")
     }
     parts = [f"fresh results of {', '.join(named['fresh'])}"] if named["fresh"] else []
-    parts += [f"the committed reference run of {', '.join(named['reference'])}"] if named["reference"] else []
+    parts += (
+        [f"the committed reference run of {', '.join(named['reference'])}"]
+        if named["reference"]
+        else []
+    )
     if not parts:
         return f"profile {profile}: nothing has been run; 'distill run --profile {profile}' does it"
     copies = {f"{cell['dataset']}: {cell['content']}" for cell in cells if cell.get("content")}
-    return "; ".join([f"profile {profile}: {' and '.join(parts)}", _devices(cells), *sorted(copies)])
+    return "; ".join(
+        [f"profile {profile}: {' and '.join(parts)}", _devices(cells), *sorted(copies)]
+    )
 
 
 def render(cells: list[Cell]) -> Group:
-    """The report for the terminal: a table for each quantity, and under it why a cell was not simply reproduced."""
+    """The report for the terminal: a table for each quantity, and under it why a cell was not
+    simply reproduced.
+    """
     parts: list[RenderableType] = []
     for (name, quantity), rows in _by_quantity(cells).items():
         lines, notes = _noted(rows)
@@ -126,19 +147,25 @@ def render(cells: list[Cell]) -> Group:
         )
         for head in heads:
             number = head in NUMBERS
-            table.add_column(head, justify="right" if number else "left", no_wrap=number or head == "IPC")
+            table.add_column(
+                head, justify="right" if number else "left", no_wrap=number or head == "IPC"
+            )
         for line, cell in zip(lines, rows, strict=True):
             colour = COLOURS.get(cell["verdict"], "default")
-            table.add_row(*[Text(line[head], style=colour if head == "verdict" else "") for head in heads])
+            table.add_row(
+                *[Text(line[head], style=colour if head == "verdict" else "") for head in heads]
+            )
         remarks = [Text(f"({number}) {note}.") for number, note in enumerate(notes, start=1)]
         parts += [table, *remarks, Text()]
     return Group(*parts)
 
 
 def markdown(cells: list[Cell]) -> str:
-    """Cells of one quantity as a table for the book; why one was not simply reproduced stands underneath, once for each reason.
+    """Cells of one quantity as a table for the book; why one was not simply reproduced stands
+    underneath, once for each reason.
 
-    IPC, model or method are left out where all cells have the same, and the difference where none is judged.
+    IPC, model or method are left out where all cells have the same, and the difference where none
+    is judged.
     """
     lines, notes = _noted(cells)
     for line in lines:
@@ -198,7 +225,8 @@ def _texts(cell: Cell) -> dict[str, str]:
         "model": cell["model"] or "",
         "method": cell["method"] or "",
         "quantity": cell["quantity"] + (f" ({cell['unit']})" if cell["unit"] else ""),
-        "paper": ("~" if cell["status"] == "estimated" else "") + _number(cell, "published", "uncertainty"),
+        "paper": ("~" if cell["status"] == "estimated" else "")
+        + _number(cell, "published", "uncertainty"),
         "ours": ("~" if str(cell["how"]).startswith("estimated") else "")
         + _number(cell, "measured", "spread"),
         "difference": _text(cell, cell["difference"], "+")
@@ -221,7 +249,10 @@ def _facts(cell: Cell, others: dict[tuple[Any, ...], Cell]) -> dict[str, Any]:
     facts = {"notebook": cell["notebook"]}
     if str(cell["how"]).startswith("after"):
         facts["after"] = cell["how"]
-    timed, original = others.get(_key(cell | {"quantity": "seconds"})), others.get(_key(cell | {"ipc": None}))
+    timed, original = (
+        others.get(_key(cell | {"quantity": "seconds"})),
+        others.get(_key(cell | {"ipc": None})),
+    )
     if timed and timed["measured"] is not None:
         hours = timed["measured"] / 3600
         facts |= {"hours": f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}", "how": timed["how"]}
@@ -232,7 +263,8 @@ def _facts(cell: Cell, others: dict[tuple[Any, ...], Cell]) -> dict[str, Any]:
 
 def _sources(root: Path, profile: str) -> dict[str, tuple[str, dict[str, Any]]]:
     reference = {
-        name: ("reference", found) for name, found in load_results(root, profile, fresh=False).items()
+        name: ("reference", found)
+        for name, found in load_results(root, profile, fresh=False).items()
     }
     return reference | {
         name: ("fresh", found) for name, found in load_results(root, profile, fresh=True).items()
@@ -248,7 +280,8 @@ def _cell(paper: Cell | None, row: Cell) -> Cell:
         **{key: known.get(key) for key in ("uncertainty", "status", "tolerance")},
         "measured": measured,
         **{
-            key: row.get(key) for key in ("spread", "seeds", "how", "device", "notebook", "source", "content")
+            key: row.get(key)
+            for key in ("spread", "seeds", "how", "device", "notebook", "source", "content")
         },
         "difference": None if value is None or measured is None else measured - value,
         "verdict": verdict(paper, measured, row.get("how") or "measured"),
@@ -273,20 +306,24 @@ def _device(device: dict[str, Any] | None) -> str:
 
 
 def _devices(cells: list[Cell]) -> str:
-    """On what the cells were measured; the notebooks are named where it was not the same for all."""
+    """On what the cells were measured; notebooks are named where it was not one for all."""
     used: dict[str, set[str]] = {}
     for cell in cells:
         if cell["device"]:
             used.setdefault(cell["device"].partition(",")[0], set()).add(cell["notebook"])
     if len(used) == 1:
         return f"all on {next(iter(used))}"
-    return ", ".join(f"{', '.join(sorted(names))} on {kind}" for kind, names in sorted(used.items()))
+    return ", ".join(
+        f"{', '.join(sorted(names))} on {kind}" for kind, names in sorted(used.items())
+    )
 
 
 def _number(cell: Cell, key: str, spread: str) -> str:
     if cell[key] is None:
         return "-"
-    return _text(cell, cell[key]) + (f" ± {_text(cell, cell[spread])}" if cell[spread] is not None else "")
+    return _text(cell, cell[key]) + (
+        f" ± {_text(cell, cell[spread])}" if cell[spread] is not None else ""
+    )
 
 
 def _text(cell: Cell, value: float, sign: str = "") -> str:

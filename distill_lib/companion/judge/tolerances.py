@@ -1,8 +1,9 @@
-"""How far a recomputed number may lie from the recorded one, and why: a rule for each kind of number.
+"""How far a recomputed number may lie from the recorded one, and why: a rule for each kind of
+number.
 
-With the same code, parameters, data, versions and processor every number but a clock's must be the same
-to the last bit. The rules are for everything else: for what the rounding of another machine, or of
-another version, can do.
+With the same code, parameters, data, versions and processor every number but a clock's must be the
+same to the last bit. The rules are for everything else: for what the rounding of another machine,
+or of another version, can do.
 """
 
 import math
@@ -36,13 +37,16 @@ def rule_of(number: Number) -> Rule:
         if re.fullmatch(page, number.page) and re.search(name, number.name):
             return rule
     raise CompanionError(
-        f"no tolerance for '{number.name}' of {number.page}: name its kind in distill_lib/companion/judge/tolerances.py"
+        f"no tolerance for '{number.name}' of {number.page}: name its kind in "
+        "distill_lib/companion/judge/tolerances.py"
     )
 
 
 def _around(width: Callable[[Number], float]) -> Callable[[Number], Limits]:
     def limits(number: Number) -> Limits:
-        reach = width(number) * (1 + 1e-9) + 4 * ROUNDOFF * abs(number.value)  # decimals are rounded, too
+        reach = width(number) * (1 + 1e-9) + 4 * ROUNDOFF * abs(
+            number.value
+        )  # decimals are rounded, too
         return number.value - reach, number.value + reach
 
     return limits
@@ -77,7 +81,7 @@ def _images(count: float) -> Callable[[Number], float]:
 
 
 def _sample(number: Number) -> float:
-    """Three standard deviations of the difference of two means over the seeds, or of two spreads."""
+    """Three standard deviations of the difference of two means over seeds, or spreads."""
     if number.name.endswith(": spread"):
         return max(_images(2)(number), 3 * number.value / math.sqrt(max(number.seeds - 1, 1)))
     share = min(max(number.value / 100, 0.0), 1.0)
@@ -86,26 +90,35 @@ def _sample(number: Number) -> float:
 
 
 COUNT = Rule(
-    "exact", "a count, a rank, a setting or a number of the paper; nothing is rounded", _relative(0.0)
+    "exact",
+    "a count, a rank, a setting or a number of the paper; nothing is rounded",
+    _relative(0.0),
 )
-CLOCK = Rule("not judged", "measured by a clock, or memory as the system gives it", lambda number: None)
+CLOCK = Rule(
+    "not judged", "measured by a clock, or memory as the system gives it", lambda number: None
+)
 SMOOTH = Rule(
     "1e-6 relative",
-    "in closed form in double precision, so rounded to kappa 2^-53, with condition numbers kappa up to 1e9",
+    "in closed form in double precision, so rounded to kappa 2^-53, with condition numbers kappa "
+    "up to 1e9",
     _relative(1e-6),
 )
 CONDITION = Rule(
     "1e-4 relative",
-    "a condition number kappa: the smallest eigenvalue of a Gram matrix is known to kappa^2 2^-53, kappa up to 1e6",
+    "a condition number kappa: the smallest eigenvalue of a Gram matrix is known to kappa^2 2^-53, "
+    "kappa up to 1e6",
     _relative(1e-4),
 )
 ERROR = Rule(
     "an order of magnitude below 1e-7, else 1e-6 relative",
-    "an error: where it is rounding alone (kappa 2^-53), only its size is determined; where it is not, it is a number "
+    "an error: where it is rounding alone (kappa 2^-53), only its size is determined; where it is "
+    "not, it is a number "
     "in closed form",
     _error,
 )
-SINGLE = Rule("an order of magnitude", "an error of single precision: rounding alone, kappa 2^-24", _noise)
+SINGLE = Rule(
+    "an order of magnitude", "an error of single precision: rounding alone, kappa 2^-24", _noise
+)
 SQUARE = Rule(
     "two orders of magnitude",
     "1 - cosine is half the square of an error of rounding",
@@ -118,20 +131,25 @@ EDGE = Rule(
 )
 IMAGES = Rule(
     "two test images",
-    "the accuracy of a model in closed form: an image is answered otherwise only where two scores agree to rounding, "
+    "the accuracy of a model in closed form: an image is answered otherwise only where two scores "
+    "agree to rounding, "
     "and the ridge is chosen otherwise only where two of the grid are as good",
     _around(_images(2)),
 )
-CHANGES = Rule("four test images", "a difference of two accuracies in closed form", _around(_images(4)))
+CHANGES = Rule(
+    "four test images", "a difference of two accuracies in closed form", _around(_images(4))
+)
 DESCENT = Rule(
     "three standard deviations",
-    "the accuracy after a descent, in which rounding grows until the run is another sample of the same experiment; of "
+    "the accuracy after a descent, in which rounding grows until the run is another sample of the "
+    "same experiment; of "
     "two samples, by the spread over the seeds or, if that is more, by the number of test images",
     _around(_sample),
 )
 SINGLE_IMAGES = Rule(
     "half a point, or two test images",
-    "an accuracy from scores in single precision, or after a descent of some hundred smooth steps: scores are rounded "
+    "an accuracy from scores in single precision, or after a descent of some hundred smooth steps: "
+    "scores are rounded "
     "to kappa 2^-24, kappa up to 1e4, and as many images are that near to a tie",
     _around(lambda number: max(0.5, _images(2)(number))),
 )
@@ -147,19 +165,24 @@ SINGLE_SMOOTH = Rule(
 )
 RANKING = Rule(
     "one per cent, or one",
-    "a median of whole numbers, or an area under a curve of ranks, after a descent: ranks change one at a time",
+    "a median of whole numbers, or an area under a curve of ranks, after a descent: ranks change "
+    "one at a time",
     _around(lambda number: max(1.0, 0.01 * abs(number.value))),
 )
-PLANNED = Rule("half of itself", "memory as the compiler plans it, whose version decides", _relative(0.5))
+PLANNED = Rule(
+    "half of itself", "memory as the compiler plans it, whose version decides", _relative(0.5)
+)
 
 LEARNT = r"(?i:kip|rfad)"
-# page, pattern in the number's name, rule: the first that fits counts. SMOOTH is exact for counts below 1e6.
+# page, pattern in the number's name, rule: the first that fits counts. SMOOTH is exact for counts
+# below 1e6.
 RULES: tuple[tuple[str, str, Rule], ...] = (
     # Columns of rows.
     (".*", r": (seeds|share|steps|points|batch|width|rate|trials|test_images|claimed|m|n)$", COUNT),
     (
         ".*",
-        r"/(seconds|seconds a step|time ratio|speedup|step ratio|step|peak memory|cost exponent)(:|$)",
+        r"/(seconds|seconds a step|time ratio|speedup|step ratio|step|peak memory|cost "
+        r"exponent)(:|$)",
         CLOCK,
     ),
     (".*", r": (recovery_error|image_again|answers|predicted)$", ERROR),
@@ -167,14 +190,22 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     (".*", r": (accuracy|same_predictions)$", IMAGES),
     # Measurements, and their spread over seeds.
     (".*", r"/finite ConvNet/.*/accuracy(: spread)?$", DESCENT),
-    ("rfad|kip|table_4|interpretability|comparison", LEARNT + r".*/accuracy(: spread)?$", SINGLE_IMAGES),
+    (
+        "rfad|kip|table_4|interpretability|comparison",
+        LEARNT + r".*/accuracy(: spread)?$",
+        SINGLE_IMAGES,
+    ),
     ("corruption", r"/fc\d/.*/accuracy$", SINGLE_IMAGES),
     ("fcnn_column", r"/(single|10 bits).*/accuracy(: spread)?$", SINGLE_IMAGES),
     (".*", r"/accuracy( of linear reading)?(: spread)?$", IMAGES),
     (".*", r"/1 - cosine$", SQUARE),
     ("table_3", r"/float32/", SINGLE),
     (".*", r"/(recovery error.*|relative error|removal formula|sum against score)$", ERROR),
-    (".*", r"/(distance to real|least relative error|epsilon, lower bound|correlation with .*)$", SMOOTH),
+    (
+        ".*",
+        r"/(distance to real|least relative error|epsilon, lower bound|correlation with .*)$",
+        SMOOTH,
+    ),
     (".*", r"/(points|models carried, .*|rank of the start's features)$", COUNT),
     (".*", r"/(memory|memory exponent)$", PLANNED),
     ("rfad", r"/error exponent$", SINGLE_SMOOTH),
@@ -210,7 +241,11 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("fcnn_column", r"^= .*_(seeds|runs|share|reach|printed)$|^= threshold_3072$", SMOOTH),
     ("fcnn_column", r"^= ", CHANGES),
     ("interpretability", r"^= (KIP|RFAD)_(points|changed)$|_points$", RANKING),
-    ("interpretability", r"^= (KIP|RFAD)_|^= (same_class_for|other_class_for|smallest_pair)$", SINGLE_SMOOTH),
+    (
+        "interpretability",
+        r"^= (KIP|RFAD)_|^= (same_class_for|other_class_for|smallest_pair)$",
+        SINGLE_SMOOTH,
+    ),
     ("interpretability", r"^= .*_changed$", IMAGES),
     ("interpretability", r"^= weight_(error|diagonal)$", SMOOTH),
     ("interpretability", r"^= gathered_difference$", ERROR),

@@ -15,7 +15,8 @@ def keep(root: Path, report: dict[str, Any]) -> Path:
     path = _path(root)
     python = ".".join(report["versions"]["python"].split(".")[:2])
     summary = {
-        key: report[key] for key in ("profile", "date", "commit", "versions", "device", "agrees", "costs")
+        key: report[key]
+        for key in ("profile", "date", "commit", "versions", "device", "agrees", "costs")
     }
     summary |= {
         "counts": Counter(number["verdict"] for number in report["numbers"]),
@@ -40,12 +41,27 @@ def pasted(root: Path) -> dict[str, str]:
 
 
 def _last(kept: dict[str, Any]) -> str:
-    heads = ("profile", "JAX", "cores", "pages", "same bits", "within", "not judged", "wrong", "date")
+    heads = (
+        "profile",
+        "JAX",
+        "cores",
+        "pages",
+        "same bits",
+        "within",
+        "not judged",
+        "wrong",
+        "date",
+    )
     rows = []
     for name, entry in kept.items():
         count = Counter(entry["counts"])
         row = [name, entry["versions"]["jax"], entry["device"]["cpus"], len(entry["costs"])]
-        row += [count["same"], count["agrees"], count["shown"], sum(count[verdict] for verdict in WRONG)]
+        row += [
+            count["same"],
+            count["agrees"],
+            count["shown"],
+            sum(count[verdict] for verdict in WRONG),
+        ]
         rows.append([*row, entry["date"].partition("T")[0]])
     return markdown(heads, rows) if rows else "Nothing has been verified yet."
 

@@ -32,7 +32,7 @@ Report = dict[str, Any]
 
 
 def choice(root: Path, profile: Profile, seconds: float = SECONDS) -> list[str]:
-    """The notebooks that took the least in the reference run, as many as there is time for, or one."""
+    """The notebooks that took the least in the reference run, as many as time allows."""
     took = {name: record["seconds"] for name, record in _records(root, profile).items()}
     chosen, left = list[str](), seconds
     for name in sorted(took, key=took.__getitem__):
@@ -52,24 +52,30 @@ def verify(
     jobs: int | None = None,
     console: Console,
 ) -> Report:
-    """Recompute the named notebooks (default: `choice`) and judge their numbers by the committed ones.
+    """Recompute the named notebooks (default:
+
+    `choice`) and judge their numbers by the committed ones.
 
     Args:
         everything: all notebooks of the reference run.
         run: compute anew, in `_build/verify`, so that nobody's runs are touched; else judge what
             `_build` holds.
         jobs: as for `run_profile`.
-    Returns: `profile`, `date`, `commit`, `dirty`, `versions`, `device`, the `origins` that differ, the `numbers` with
-    their verdicts, the `costs` of each page and `agrees`, whether nothing is wrong.
+    Returns: `profile`, `date`, `commit`, `dirty`, `versions`, `device`, the `origins` that differ,
+        the `numbers` with their verdicts, the `costs` of each page and `agrees`, whether nothing is
+        wrong.
     Raises: CompanionError if a name is unknown, has no reference or nothing to compare with, or its
     notebook failed.
     """
     settings = load_profile(root, profile)
     known = _records(root, settings)
-    chosen = settings.select(names) if names else list(known) if everything else choice(root, settings)
+    chosen = (
+        settings.select(names) if names else list(known) if everything else choice(root, settings)
+    )
     if lacking := [name for name in chosen if name not in known] or ([] if chosen else [profile]):
         raise CompanionError(
-            f"no committed run of {', '.join(lacking)} to compare with: 'distill reference -p {profile}' keeps one"
+            f"no committed run of {', '.join(lacking)} to compare with: 'distill reference -p "
+            f"{profile}' keeps one"
         )
     with _apart(root) if run else _in_place():
         if run:
@@ -95,10 +101,11 @@ def judge(reference: Number, here: float, *, bits: bool) -> dict[str, Any]:
     """The verdict on a recomputed number.
 
     Args:
-        bits: whether all that it depends on is the same, so that it must be the same to the last bit.
-    Returns: `page`, `number`, `reference`, `here`, `tolerance` (the least and largest value allowed, or
-    None), `rule` and `verdict`: "same" (to the last bit), "agrees" (within the tolerance), "differs" or
-    "shown" (not judged).
+        bits: whether all that it depends on is the same, so that it must be the same to the last
+            bit.
+    Returns: `page`, `number`, `reference`, `here`, `tolerance` (the least and largest value
+        allowed, or None), `rule` and `verdict`: "same" (to the last bit), "agrees" (within the
+        tolerance), "differs" or "shown" (not judged).
     Raises: CompanionError if no rule is written for the number.
     """
     rule = rule_of(reference)
@@ -120,12 +127,16 @@ def judge(reference: Number, here: float, *, bits: bool) -> dict[str, Any]:
 
 
 def compare(reference: dict[str, Any], here: dict[str, Any], *, bits: bool) -> list[dict[str, Any]]:
-    """The verdicts on all numbers of a page, in the reference's order, then on what stands beside them.
+    """The verdicts on all numbers of a page, in the reference's order, then on what stands beside
+    them.
 
-    That is: numbers that only one of the two has, words beside a number, texts that must state theirs.
+    That is: numbers that only one of the two has, words beside a number, texts that must state
+        theirs.
     """
     before, now = numbers(reference), numbers(here)
-    found = [judge(number, now[name].value, bits=bits) for name, number in before.items() if name in now]
+    found = [
+        judge(number, now[name].value, bits=bits) for name, number in before.items() if name in now
+    ]
 
     def note(name: str, there: Any, value: Any, rule: str, verdict: str) -> None:
         entry = {"page": reference["notebook"], "number": name, "reference": there, "here": value}
@@ -149,7 +160,13 @@ def compare(reference: dict[str, Any], here: dict[str, Any], *, bits: bool) -> l
             )
     for name, value in reference["values"].items():
         if not states(value["text"], value["number"]):
-            note(f"= {name}", value["text"], value["number"], "the page's text must state it", "differs")
+            note(
+                f"= {name}",
+                value["text"],
+                value["number"],
+                "the page's text must state it",
+                "differs",
+            )
     return found
 
 
@@ -160,7 +177,9 @@ def render(report: Report) -> Iterator[Any]:
         pages: dict[str, Report] = {}  # most are the same for all
         for origin in report["origins"]:
             line = {column: _text(origin[column]) for column in columns}
-            pages.setdefault(json.dumps(line), {"pages": [], **line})["pages"].append(origin["page"])
+            pages.setdefault(json.dumps(line), {"pages": [], **line})["pages"].append(
+                origin["page"]
+            )
         lines = [line | {"pages": ", ".join(line["pages"])} for line in pages.values()]
         yield _table("made from", lines, ("pages", *columns))
     else:
@@ -180,10 +199,13 @@ def summary(report: Report) -> str:
         "differs": "differ",
         "missing": "missing",
     }
-    told = ", ".join(f"{counts[verdict]} {text}" for verdict, text in words.items() if counts[verdict])
+    told = ", ".join(
+        f"{counts[verdict]} {text}" for verdict, text in words.items() if counts[verdict]
+    )
     made = sum(origin["verdict"] == "differs" for origin in report["origins"])
     return (
-        f"profile {report['profile']}: {len(report['numbers'])} numbers of {len(report['costs'])} pages: {told}"
+        f"profile {report['profile']}: {len(report['numbers'])} numbers of {len(report['costs'])} "
+        f"pages: {told}"
         + (f"; made from something else in {made} ways that must not differ" if made else "")
     )
 
@@ -193,19 +215,27 @@ def _page(root: Path, profile: Profile, name: str, reference: dict[str, Any]) ->
     record = read_record(root, profile.name, name)
     if record is None or not record["inputs"]:
         raise CompanionError(
-            f"{name} has not been run here: leave --no-run away, or 'distill run -p {profile.name} {name}' first"
+            f"{name} has not been run here: leave --no-run away, or 'distill run -p {profile.name} "
+            f"{name}' first"
         )
     committed = reference_folder(root, profile.name) / "results" / f"{name}.json"
     there, here = read_results(committed), read_results(path)
     found = origins(root, profile.name, name, (reference, there), (record, here))
     cost = {key: record.get(key) for key in ("seconds", "memory", "disk")}
-    return {"name": name, "origins": found, "numbers": compare(there, here, bits=not found), "cost": cost}
+    return {
+        "name": name,
+        "origins": found,
+        "numbers": compare(there, here, bits=not found),
+        "cost": cost,
+    }
 
 
 def _records(root: Path, profile: Profile) -> dict[str, dict[str, Any]]:
     """The records of the reference run, in the profile's order, of notebooks that left results."""
     records = committed_records(root, profile.name)
-    return {name: records[name] for name in profile.notebooks if records.get(name, {}).get("results")}
+    return {
+        name: records[name] for name in profile.notebooks if records.get(name, {}).get("results")
+    }
 
 
 @contextmanager
@@ -242,4 +272,10 @@ def _text(value: Any) -> str:
         return f"{value:.9g}"
     if isinstance(value, tuple):
         return " to ".join(f"{end:.5g}" for end in value) if value[0] != value[1] else "none"
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return (
+        ""
+        if value is None
+        else value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )

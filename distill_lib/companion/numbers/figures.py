@@ -16,7 +16,8 @@ from distill_lib.images.pictures import picture_grid
 class Row(NamedTuple):
     """One labelled row of pictures: images (n, h, w, c), a name on the left, a note underneath.
 
-    white: the value shown as white, what lies outside is clipped; None shows each image's own range.
+    white: the value shown as white, what lies outside is clipped; None shows each image's own
+        range.
     """
 
     name: str
@@ -52,7 +53,9 @@ def picture_rows(rows: Sequence[Row], columns: int = 10, heads: Sequence[str] = 
         if heads and axis is axes[0, 0]:
             centres = side * np.arange(min(columns, len(heads))) + (side - 1) / 2 - 0.5
             axis.set_xticks(centres, heads[:columns], fontsize=8.5, rotation=0)
-            axis.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0, pad=1)
+            axis.tick_params(
+                top=True, bottom=False, labeltop=True, labelbottom=False, length=0, pad=1
+            )
     return figure
 
 

@@ -13,13 +13,25 @@ SOURCES = (
 )  # what the numbers depend on; prose and committed results do not count as dirt
 
 # The vector units that compilers and linear algebra choose their code by.
-VECTORS = {"sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2"}
+VECTORS = {
+    "sse4_2",
+    "avx",
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_bf16",
+    "amx_tile",
+    "asimd",
+    "sve",
+    "sve2",
+}
 
 
 def commit(root: Path | None) -> dict[str, Any]:
     """{"commit": hash or None, "dirty": whether the sources differ from it}.
 
-    In a copy of the sources without their history DISTILL_COMMIT names the commit they were copied from; "dirty" is then unknown.
+    In a copy of the sources without their history DISTILL_COMMIT names the commit they were copied
+    from; "dirty" is then unknown.
     """
     if copied := os.environ.get("DISTILL_COMMIT"):
         return {"commit": copied, "dirty": None}
@@ -56,7 +68,9 @@ def device() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The architecture, with the vector units, where they are told: sums are rounded in their order."""
+    """The architecture, with the vector units, where they are told: sums are rounded in their
+    order.
+    """
     info = Path("/proc/cpuinfo")
     told = set(info.read_text(encoding="utf-8").split()) if info.is_file() else set()
     return " ".join([platform.machine(), *sorted(told & VECTORS)])
@@ -74,7 +88,11 @@ def _git(root: Path | None, *arguments: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, encoding="utf-8", timeout=60
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

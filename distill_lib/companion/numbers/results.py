@@ -1,4 +1,6 @@
-"""What an experiment measured, as data: rows, named numbers and their provenance, in one JSON file per notebook."""
+"""What an experiment measured, as data: rows, named numbers and their provenance, in one JSON file
+per notebook.
+"""
 
 import hashlib
 import json
@@ -19,7 +21,14 @@ from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 
 PROGRESS, STOP = "progress.txt", "stop"  # files between a notebook and the runner
-CELL = ("table", "dataset", "ipc", "model", "method", "quantity")  # together they name one cell of a table
+CELL = (
+    "table",
+    "dataset",
+    "ipc",
+    "model",
+    "method",
+    "quantity",
+)  # together they name one cell of a table
 
 
 class Stopped(BaseException):
@@ -31,10 +40,10 @@ class Results:
 
     Args:
         notebook: name of the notebook, without its ending.
-        profile: the profile it runs with; the folder is `_build/<profile>` of the project, or of the
-            current folder where there is no project: a downloaded notebook runs anywhere.
-    The runner sets DISTILL_RESULTS (another folder), DISTILL_FINGERPRINT (lets `cached` reuse finished pieces) and
-    DISTILL_PARAMETERS (for the provenance).
+        profile: the profile it runs with; the folder is `_build/<profile>` of the project, or of
+            the current folder where there is no project: a downloaded notebook runs anywhere.
+    The runner sets DISTILL_RESULTS (another folder), DISTILL_FINGERPRINT (lets `cached` reuse
+    finished pieces) and DISTILL_PARAMETERS (for the provenance).
     """
 
     def __init__(self, notebook: str, profile: str):
@@ -73,7 +82,8 @@ class Results:
             ipc: images per class; None is the original model, trained on the whole set.
             spread: standard deviation over the seeds.
             extra: further columns, numbers or text.
-        Raises: ValueError if measured, spread or a number in a further column is not finite, or the cell has been recorded already.
+        Raises: ValueError if measured, spread or a number in a further column is not finite, or the
+            cell has been recorded already.
         """
         row: dict[str, Any] = {
             "table": table,
@@ -99,26 +109,33 @@ class Results:
         self._rows.append(cells)
 
     def value(self, name: str, number: float, fmt: str = "{}") -> None:
-        """Record a number for the prose, e.g. `value("ratio", 0.19, "{:.2f}")` for `{{ this.notebook.ratio }}`.
+        """Record a number for the prose, e.g.
 
-        Raises: ValueError if the name cannot stand in such a formula, is taken, or the number is not finite.
+        `value("ratio", 0.19, "{:.2f}")` for `{{ this.notebook.ratio }}`.
+
+        Raises: ValueError if the name cannot stand in such a formula, is taken, or the number is
+            not finite.
         """
         if not name.isidentifier() or keyword.iskeyword(name) or hasattr(dict, name):
             raise ValueError(
-                f"results.value: '{name}' cannot be used in the prose: take letters, digits and _, not '{name}'"
+                f"results.value: '{name}' cannot be used in the prose: take letters, digits and _, "
+                f"not '{name}'"
             )
         if name in self._values:
             raise ValueError(f"results.value: '{name}' has been recorded already")
         self._values[name] = {"number": _finite(number, name), "text": fmt.format(number)}
 
     def data(self, info: Any) -> None:
-        """Register the data set (a `DatasetInfo`) whose digest, and what it says, belong in the provenance."""
+        """Register the data set (a `DatasetInfo`) whose digest, and what it says, belong in the
+        provenance.
+        """
         self._data[info.name], self._content[info.name] = info.digest, info.content
 
     def cached(self, key: str, compute: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`compute(*args, **kwargs)`, which must be JSON-able; arrays come back as lists.
 
-        Under the runner a finished piece is stored at once and, after an interruption, read instead of recomputed.
+        Under the runner a finished piece is stored at once and, after an interruption, read instead
+        of recomputed.
         Raises: Stopped before a piece is begun, if the runner's time is over.
         """
         started = time.perf_counter()
@@ -138,14 +155,18 @@ class Results:
         return value
 
     def checkpoint(self, key: str) -> Path | None:
-        """A file for the unfinished state of a long computation, kept until the notebook is done; None without the runner."""
+        """A file for the unfinished state of a long computation, kept until the notebook is done;
+        None without the runner.
+        """
         return self._piece(key, "npz")
 
     def progress(self, text: str) -> None:
-        """Let the runner show how far a long cell is, e.g. "mnist, IPC 10: step 3,400 of 30,000, 5 min left".
+        """Let the runner show how far a long cell is, e.g.
 
-        An empty text ends it. Raises: Stopped if the runner's time is over, unless the text is empty: what is then done
-        is about to be kept.
+        "mnist, IPC 10: step 3,400 of 30,000, 5 min left".
+
+        An empty text ends it. Raises: Stopped if the runner's time is over, unless the text is
+        empty: what is then done is about to be kept.
         """
         if self._fingerprint is not None:
             write_text(self._folder / PROGRESS, text)
@@ -159,7 +180,11 @@ class Results:
     def _piece(self, key: str, ending: str) -> Path | None:
         if self._fingerprint is None:
             return None
-        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", key)[:60] + "-" + hashlib.sha256(key.encode()).hexdigest()[:10]
+        slug = (
+            re.sub(r"[^A-Za-z0-9.-]+", "_", key)[:60]
+            + "-"
+            + hashlib.sha256(key.encode()).hexdigest()[:10]
+        )
         return self._folder / "pieces" / self._fingerprint[:16] / f"{slug}.{ending}"
 
     def save(self) -> Path:
@@ -210,7 +235,9 @@ def read_results(path: Path) -> dict[str, Any]:
 
 
 def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, Any]]:
-    """Every results file of a profile by notebook, from `_build` (fresh) or from the committed reference run."""
+    """Every results file of a profile by notebook, from `_build` (fresh) or from the committed
+    reference run.
+    """
     folder = (build_folder if fresh else reference_folder)(root, profile) / "results"
     paths = {path.stem: path for path in sorted(folder.glob("*.json"))}
     # Runs that the profile lists no more are kept in `_build`, but not shown.
@@ -219,7 +246,9 @@ def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str
 
 
 def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, str]]:
-    """The prose's numbers: notebook -> name -> formatted text (empty if the profile has no results there)."""
+    """The prose's numbers: notebook -> name -> formatted text (empty if the profile has no results
+    there).
+    """
     return {
         notebook: {name: entry["text"] for name, entry in content["values"].items()}
         for notebook, content in load_results(root, profile, fresh=fresh).items()

@@ -29,10 +29,14 @@ INPUTS = {
 }
 
 
-def inputs(root: Path, name: str, parameters: dict[str, Any], state: Path, platform: str) -> dict[str, Any]:
-    """Everything that a notebook's outcome depends on, as JSON-able values under the keys of `INPUTS`.
+def inputs(
+    root: Path, name: str, parameters: dict[str, Any], state: Path, platform: str
+) -> dict[str, Any]:
+    """Everything that a notebook's outcome depends on, as JSON-able values under the keys of
+    `INPUTS`.
 
-    Data sets that the parameters name are fetched if they are absent. `state` keeps their digests between runs.
+    Data sets that the parameters name are fetched if they are absent. `state` keeps their digests
+    between runs.
     """
     return {
         "notebook": notebook_digest(root, name),
@@ -60,7 +64,9 @@ def code_digest(notebook: Notebook) -> str:
 
 
 def library_digest(root: Path) -> str:
-    """Over the library's sources as a kernel in `root` imports it; of the companion, what notebooks use."""
+    """Over the library's sources as a kernel in `root` imports it; of the companion, what notebooks
+    use.
+    """
     package = root / "distill_lib" if (root / "distill_lib").is_dir() else PACKAGE
     digest = hashlib.sha256()
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
@@ -71,7 +77,9 @@ def library_digest(root: Path) -> str:
 
 
 def data_digests(words: list[str], cache: Path) -> dict[str, str]:
-    """Digest of every data set among the words; one that was read before is known again by its file's size and time."""
+    """Digest of every data set among the words; one that was read before is known again by its
+    file's size and time.
+    """
     from distill_lib import data
 
     known = read_json(cache) if cache.is_file() else {}
@@ -80,7 +88,9 @@ def data_digests(words: list[str], cache: Path) -> dict[str, str]:
         path = data.fetch(name)
         file = None if path is None else path.stat()
         stamp = (
-            [str(path), file.st_size, file.st_mtime_ns] if file else ["scikit-learn", version("scikit-learn")]
+            [str(path), file.st_size, file.st_mtime_ns]
+            if file
+            else ["scikit-learn", version("scikit-learn")]
         )
         if known.get(name, {}).get("stamp") != stamp:
             known[name] = {"stamp": stamp, "digest": data.load(name).info.digest}
@@ -90,14 +100,19 @@ def data_digests(words: list[str], cache: Path) -> dict[str, str]:
 
 
 def jax_platform() -> str:
-    """The platform that JAX computes on by JAX's own name for it: cpu, gpu or tpu, however the user names it.
+    """The platform that JAX computes on by JAX's own name for it: cpu, gpu or tpu, however the user
+    names it.
 
     Asked in a process of its own: a GPU's memory stays free for the kernels.
     """
     named = os.environ.get("JAX_PLATFORMS", "").split(",")[0].strip().lower()
     if named:
         return "gpu" if named in ("cuda", "rocm") else named
-    if not entry_points(group="jax_plugins") and not find_spec("jax_plugins") and not find_spec("libtpu"):
+    if (
+        not entry_points(group="jax_plugins")
+        and not find_spec("jax_plugins")
+        and not find_spec("libtpu")
+    ):
         return "cpu"
     ask = [sys.executable, "-c", "import jax; print(jax.default_backend())"]
     done = subprocess.run(ask, capture_output=True, text=True, encoding="utf-8")

@@ -1,6 +1,8 @@
-"""Measurements that are made once, where the machine for them is, and kept: one record a piece, with its provenance.
+"""Measurements that are made once, where the machine for them is, and kept: one record a piece,
+with its provenance.
 
-A record does not grow stale with the library, unlike a notebook's run: it says at which commit and on which device it was made.
+A record does not grow stale with the library, unlike a notebook's run: it says at which commit and
+on which device it was made.
 """
 
 import time
@@ -29,7 +31,9 @@ def records(root: Path) -> dict[str, Row]:
     return {path.stem: read_json(path) for path in sorted(ledger_folder(root).glob("*.json"))}
 
 
-def wanted(known: list[Any], names: list[str], folders: list[Path], force: bool = False) -> list[Any]:
+def wanted(
+    known: list[Any], names: list[str], folders: list[Path], force: bool = False
+) -> list[Any]:
     """Pieces to measure: the named ones, or all of which none of the folders has a record."""
     from distill_lib.companion.errors import unknown
 
@@ -42,8 +46,11 @@ def wanted(known: list[Any], names: list[str], folders: list[Path], force: bool 
     return [piece for piece in chosen if force or piece.name not in done]
 
 
-def measure(root: Path, todo: list[Any], folder: Path, say: Say, budget: float | None = None) -> list[str]:
-    """Measure pieces in their order and record each as soon as it is done; returns the names of those left.
+def measure(
+    root: Path, todo: list[Any], folder: Path, say: Say, budget: float | None = None
+) -> list[str]:
+    """Measure pieces in their order and record each as soon as it is done; returns the names of
+    those left.
 
     A piece begins only if its forecast fits into what is left of the budget (seconds).
     """
@@ -86,7 +93,9 @@ def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
 
 
 def tables(root: Path) -> dict[str, str]:
-    """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }}, {{ measured.bounds }} and {{ measured.made }}."""
+    """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{
+    measured.sets }}, {{ measured.bounds }} and {{ measured.made }}.
+    """
     known = records(root)
     rows = [
         row | {"card": record["provenance"]["device"]["kind"].removeprefix("NVIDIA ").split()[0]}
@@ -117,14 +126,25 @@ def _steps(rows: list[Row]) -> str:
             for form, number in zip(("{:.3f}", "{:.1f}", "{:.0f}", "{:.1f}"), numbers, strict=True)
         ]
         lines.append([_size(size), str(ipc), name, *shown, card])
-    heads = ["images", "per class", "precision", "s a step", "TFLOP a step", "TFLOP/s", "GiB", "card"]
+    heads = [
+        "images",
+        "per class",
+        "precision",
+        "s a step",
+        "TFLOP a step",
+        "TFLOP/s",
+        "GiB",
+        "card",
+    ]
     return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6))
 
 
 def _precision(rows: list[Row]) -> str:
     cells: dict[tuple[Any, ...], dict[str, float]] = {}
     for row in rows:
-        cells.setdefault((row["dataset"], row["method"], row["card"]), {})[row["model"]] = row["measured"]
+        cells.setdefault((row["dataset"], row["method"], row["card"]), {})[row["model"]] = row[
+            "measured"
+        ]
     lines = [
         [_size(size), name, *(f"{cell[part]:.0e}" for part in ("kernel", "loss", "gradient")), card]
         for (size, name, card), cell in sorted(cells.items(), reverse=True)
@@ -136,7 +156,9 @@ def _precision(rows: list[Row]) -> str:
 
 def _sets(rows: list[Row]) -> str:
     printed = {
-        (c["dataset"], c["ipc"], c["model"]): c for c in published("baselines") if c["method"] == "rfad"
+        (c["dataset"], c["ipc"], c["model"]): c
+        for c in published("baselines")
+        if c["method"] == "rfad"
     }
     lines = []
     for row in rows:
@@ -165,7 +187,8 @@ def _bounds(known: dict[str, Row]) -> str:
     """How far the descents and trainings of the records may go, in words, once for each choice."""
     chosen = [record["settings"] for record in known.values() if "finite" in record["settings"]]
     said = [
-        f"at most {one['steps']:,} steps; and {one['finite'][2]} ConvNets of width {one['finite'][0]:,} "
+        f"at most {one['steps']:,} steps; and {one['finite'][2]} ConvNets of width "
+        f"{one['finite'][0]:,} "
         f"are trained, for at most {one['finite'][1]:,} steps"
         for one in chosen
     ]

@@ -47,7 +47,10 @@ class Limit:
 
 
 def budget_seconds(text: str) -> float:
-    """Seconds of a budget such as "90s", "8m" or "2h". Raises: CompanionError for any other text."""
+    """Seconds of a budget such as "90s", "8m" or "2h".
+
+    Raises: CompanionError for any other text.
+    """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip().lower())
     if not found or not (seconds := float(found[1]) * _UNITS[found[2]]):
         raise CompanionError(
@@ -58,7 +61,7 @@ def budget_seconds(text: str) -> float:
 
 @contextmanager
 def on_signal(numbers: list[signal.Signals], act: Callable[[], Any]) -> Iterator[None]:
-    """Answer these signals by `act`, except those that this process was started to ignore (nohup)."""
+    """Answer these signals by `act`, but for those ignored from the start (nohup)."""
     heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     previous = {number: signal.signal(number, lambda *_: act()) for number in heeded}
     try:

@@ -12,7 +12,8 @@ Notebook = Any  # nbformat.NotebookNode
 KERNEL = "python3"
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 
-# Harmless lines on stderr: JAX without a GPU build on a machine with a GPU, progress bars without widgets.
+# Harmless lines on stderr: JAX without a GPU build on a machine with a GPU, progress bars without
+# widgets.
 _NOISE = re.compile(
     r"An NVIDIA GPU may be present on this machine|TPU backend initialization is taking|"
     r"TqdmWarning: IProgress not found|from \.autonotebook import tqdm as notebook_tqdm"
@@ -21,7 +22,10 @@ _KERNEL_FILE = re.compile(r"[^\s\"'(]*/ipykernel_\d+/\d+\.py")
 
 
 def source_path(root: Path, name: str) -> Path:
-    """`notebooks/<name>.md`. Raises: CompanionError if a profile lists a notebook that does not exist."""
+    """`notebooks/<name>.md`.
+
+    Raises: CompanionError if a profile lists a notebook that does not exist.
+    """
     path = root / "notebooks" / f"{name}.md"
     if not path.is_file():
         there = [source.stem for source in path.parent.glob("*.md")]
@@ -30,12 +34,18 @@ def source_path(root: Path, name: str) -> Path:
 
 
 def convert(path: Path) -> Notebook:
-    """A text notebook as an nbformat notebook for the Python kernel, with the same cell ids every time."""
+    """A text notebook as an nbformat notebook for the Python kernel, with the same cell ids every
+    time.
+    """
     import jupytext
 
     notebook = jupytext.read(path)
     notebook.metadata.pop("jupytext", None)
-    notebook.metadata.kernelspec = {"name": KERNEL, "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = {
+        "name": KERNEL,
+        "display_name": "Python 3",
+        "language": "python",
+    }
     notebook.metadata.language_info = {"name": "python"}
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index}"
@@ -43,21 +53,27 @@ def convert(path: Path) -> Notebook:
 
 
 def code(notebook: Notebook) -> list[Any]:
-    """What an outcome depends on: the statements of each code cell, without the injected parameters.
+    """What an outcome depends on: the statements of each code cell, without the injected
+    parameters.
 
-    Imports are left out, so that a module can move; comments and layout are, so that they can be mended.
+    Imports are left out, so that a module can move; comments and layout are, so that they can be
+    mended.
     """
     return [_statements(cell.source) for cell in _code_cells(notebook.cells)]
 
 
 def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
-    """The source's prose, captions and tags with the outputs of an execution; the execution itself if its code was another."""
+    """The source's prose, captions and tags with the outputs of an execution; the execution itself
+    if its code was another.
+    """
     if code(executed) != code(source):
         return executed
     for cell, ran in zip(_code_cells(source.cells), _code_cells(executed.cells), strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
     injected = [cell for cell in executed.cells if _tagged(cell, INJECTED)]
-    parameters = (index for index, cell in enumerate(source.cells, start=1) if _tagged(cell, PARAMETERS))
+    parameters = (
+        index for index, cell in enumerate(source.cells, start=1) if _tagged(cell, PARAMETERS)
+    )
     after = next(parameters, 0)
     source.cells[after:after] = injected
     source.metadata.update(executed.metadata)
@@ -65,7 +81,10 @@ def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
 
 
 def check_parameters(name: str, notebook: Notebook, parameters: dict[str, Any]) -> None:
-    """Raises: CompanionError if a parameter is not declared in the notebook's cell tagged `parameters`."""
+    """Raises:
+
+    CompanionError if a parameter is not declared in the notebook's cell tagged `parameters`.
+    """
     cells = [cell for cell in notebook.cells if _tagged(cell, PARAMETERS)]
     if len(cells) != 1:
         raise CompanionError(
@@ -81,7 +100,9 @@ def check_parameters(name: str, notebook: Notebook, parameters: dict[str, Any]) 
         target
         for statement in statements
         if isinstance(statement, ast.Assign | ast.AnnAssign)
-        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        for target in (
+            statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        )
     ]
     declared = [target.id for target in targets if isinstance(target, ast.Name)]
     for parameter in parameters:
@@ -91,18 +112,24 @@ def check_parameters(name: str, notebook: Notebook, parameters: dict[str, Any]) 
 
 def count_code_cells(notebook: Notebook) -> int:
     """How many cells will be executed, the injected parameters included."""
-    return 1 + sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
+    return 1 + sum(
+        cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells
+    )
 
 
 def code_cell_number(notebook: Notebook, index: int) -> int:
-    """Which code cell of the source (counted from 1, without the injected one) stands at this index."""
+    """Which code cell of the source (counted from 1, without the injected one) stands at this
+    index.
+    """
     return len(_code_cells(notebook.cells[: index + 1]))
 
 
 def tidy(notebook: Notebook, root: Path) -> Notebook:
-    """Strip what differs between two equal runs, and hide the parameters from the book's reader (in place).
+    """Strip what differs between two equal runs, and hide the parameters from the book's reader (in
+    place).
 
-    The default parameters are removed from the page; the injected ones, which it was run with, can be unfolded.
+    The default parameters are removed from the page; the injected ones, which it was run with, can
+    be unfolded.
     """
     notebook.metadata.pop("papermill", None)
     language = notebook.metadata.language_info
@@ -111,7 +138,9 @@ def tidy(notebook: Notebook, root: Path) -> Notebook:
     }
     for index, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags", [])
-        hidden = ["remove-cell"] if PARAMETERS in tags else ["hide-input"] if INJECTED in tags else []
+        hidden = (
+            ["remove-cell"] if PARAMETERS in tags else ["hide-input"] if INJECTED in tags else []
+        )
         kept = {
             key: value
             for key, value in cell.metadata.items()
@@ -120,7 +149,9 @@ def tidy(notebook: Notebook, root: Path) -> Notebook:
         cell.metadata = kept | ({"tags": list(dict.fromkeys([*tags, *hidden]))} if tags else {})
         cell.id = f"cell-{index}"
         if cell.cell_type == "code":
-            cell.outputs = [clean for output in cell.outputs if (clean := _clean(output, root)) is not None]
+            cell.outputs = [
+                clean for output in cell.outputs if (clean := _clean(output, root)) is not None
+            ]
     return notebook
 
 
@@ -132,7 +163,9 @@ def _statements(source: str) -> Any:
 
 
 def _tree(node: Any) -> Any:
-    """A syntax tree as JSON values, the same for every version of Python: what is empty is left out."""
+    """A syntax tree as JSON values, the same for every version of Python: what is empty is left
+    out.
+    """
     if isinstance(node, list):
         return [_tree(part) for part in node if not isinstance(part, ast.Import | ast.ImportFrom)]
     if isinstance(node, ast.AST):
@@ -154,11 +187,13 @@ def _tagged(cell: Any, tag: str) -> bool:
 
 
 def _clean(output: Notebook, root: Path) -> Notebook | None:
-    """An output without harmless noise and without this machine's paths; None if nothing is left."""
+    """An output without harmless noise and this machine's paths; None if nothing is left."""
     if output.output_type == "stream":
         text = output.text
         if output.name == "stderr":
-            text = "".join(line for line in text.splitlines(keepends=True) if not _NOISE.search(line))
+            text = "".join(
+                line for line in text.splitlines(keepends=True) if not _NOISE.search(line)
+            )
         output.text = _without_paths(text, root)
         return output if output.text.strip() else None
     if output.output_type == "error":

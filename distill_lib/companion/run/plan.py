@@ -23,7 +23,8 @@ BEGUN = "begun.json"  # in a notebook's work folder: the inputs of its unfinishe
 class Job:
     """One notebook of a run: `why` is empty if it is up to date.
 
-    `seconds` is what it took last time, if known, and `kept` the seconds of the pieces that it need not do again.
+    `seconds` is what it took last time, if known, and `kept` the seconds of the pieces that it need
+    not do again.
     """
 
     name: str
@@ -55,27 +56,33 @@ class Plan:
 
     @property
     def to_run(self) -> list[Job]:
-        """Those not up to date: of unknown cost first, then the longest, so that the last to end is a short one."""
+        """Those not up to date: of unknown cost first, then the longest, so that the last to end is
+        a short one.
+        """
         return sorted((job for job in self.jobs if job.why), key=lambda job: -_or_inf(job.forecast))
 
     def settings(self, processes: int) -> dict[str, str]:
         """Settings for kernels on a GPU.
 
-        Operations that do not repeat their bits are left out. Kernels that run together share the memory, of which
-        each would else take three quarters.
+        Operations that do not repeat their bits are left out. Kernels that run together share the
+        memory, of which each would else take three quarters.
         """
         if self.platform == "cpu":
             return {}
         flags = os.environ.get("XLA_FLAGS", "")
         if REPEATABLE.partition("=")[0] not in flags:
             flags = f"{flags} {REPEATABLE}".strip()
-        named = {"XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"} & set(os.environ)
+        named = {"XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"} & set(
+            os.environ
+        )
         if processes == 1 or named:
             return {"XLA_FLAGS": flags}
         return {"XLA_FLAGS": flags, "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / processes:.3f}"}
 
     def processes(self, wanted: int | None = None) -> int:
-        """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds one."""
+        """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds
+        one.
+        """
         usual = 1 if self.platform != "cpu" else min(cpu_count(), max(2, cpu_count() // 4), 8)
         return max(1, min(wanted or usual, len(self.to_run)))
 
@@ -83,8 +90,8 @@ class Plan:
 def make_plan(root: Path, profile: Profile, names: list[str], *, force: bool = False) -> Plan:
     """Check the profile's notebooks and parameters, then compare each with its last run.
 
-    Raises: CompanionError for an unknown notebook, parameter or data set, before anything else is done; ValueError if a data set
-    cannot be had.
+    Raises: CompanionError for an unknown notebook, parameter or data set, before anything else is
+        done; ValueError if a data set cannot be had.
     """
     chosen = profile.select(names)
     for name in chosen:
@@ -122,7 +129,9 @@ def keeps_pieces(root: Path, job: Job) -> bool:
 
 
 def read_record(root: Path, profile: str, name: str) -> dict[str, Any] | None:
-    """What the last finished run of a notebook left: its inputs, its seconds, whether it has results."""
+    """What the last finished run of a notebook left: its inputs, its seconds, whether it has
+    results.
+    """
     path = work_folder(root, profile, name) / "record.json"
     return read_json(path) if path.is_file() else None
 
@@ -170,11 +179,17 @@ def announcement(plan: Plan, jobs: int | None) -> str:
     width = max(len(job.name) for job in plan.jobs)
     for job in plan.jobs:
         cost = "cost unknown" if job.forecast is None else f"about {duration(job.forecast)}"
-        lines.append(f"  {job.name:<{width}}  " + (f"run ({job.why}; {cost})" if job.why else "up to date"))
+        lines.append(
+            f"  {job.name:<{width}}  " + (f"run ({job.why}; {cost})" if job.why else "up to date")
+        )
     kept = sorted(_records(plan) - set(plan.profile.notebooks))
     gone = [f"  kept, though the profile lists them no more: {', '.join(kept)}"] if kept else []
     todo, count = plan.to_run, plan.processes(jobs)
-    total = f"{len(todo)} to run, {count} at a time: {expected(todo, count)}" if todo else "nothing to run"
+    total = (
+        f"{len(todo)} to run, {count} at a time: {expected(todo, count)}"
+        if todo
+        else "nothing to run"
+    )
     share = plan.settings(count).get("XLA_PYTHON_CLIENT_MEM_FRACTION")
     shared = [f"each with {float(share):.0%} of the GPU's memory"] if share else []
     return "\n".join([*lines, *gone, ", ".join([total, *shared])])

@@ -18,13 +18,16 @@ from distill_lib.companion.run.plan import make_plan, read_record
 RECORDS = "records.json"  # notebook -> what its committed run was made from
 
 
-def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty: bool = False) -> Path:
-    """Copy up-to-date runs of the named notebooks (all if none is named) to `book/reference/<profile>`; returns that folder.
+def commit_reference(
+    root: Path, profile: str, names: list[str], *, allow_dirty: bool = False
+) -> Path:
+    """Copy up-to-date runs of the named notebooks (all if none is named) to
+    `book/reference/<profile>`; returns that folder.
 
     The committed runs of other notebooks of the profile stay.
 
-    Raises: CompanionError for an unknown name, or if one of the notebooks is not up to date, or was run with uncommitted
-    changes of the sources or outside a repository, unless `allow_dirty`.
+    Raises: CompanionError for an unknown name, or if one of the notebooks is not up to date, or was
+        run with uncommitted changes of the sources or outside a repository, unless `allow_dirty`.
     """
     settings, build, target = (
         load_profile(root, profile),
@@ -36,12 +39,15 @@ def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty:
         stale = [job.name for job in make_plan(root, settings, chosen).jobs if job.why]
         if stale:
             raise CompanionError(
-                f"not up to date in _build/{profile}: {', '.join(stale)}; run 'distill run --profile {profile} "
+                f"not up to date in _build/{profile}: {', '.join(stale)}; run 'distill run "
+                f"--profile {profile} "
                 f"{' '.join(stale)}' first"
             )
         if not allow_dirty:
             _check_clean(build, profile, chosen)
-        records = _records(target) | {name: read_record(root, profile, name) or {} for name in chosen}
+        records = _records(target) | {
+            name: read_record(root, profile, name) or {} for name in chosen
+        }
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{profile}-", dir=target.parent) as folder:
             part = Path(folder) / "new"
@@ -55,7 +61,8 @@ def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty:
                 if (kept := part / "results" / f"{name}.json").is_file():
                     records[name] |= {"sha256": sha256(kept.read_bytes()).hexdigest()}
             write_json(
-                part / RECORDS, {name: records[name] for name in settings.notebooks if name in records}
+                part / RECORDS,
+                {name: records[name] for name in settings.notebooks if name in records},
             )
             if target.exists():
                 os.replace(target, Path(folder) / "old")
@@ -66,8 +73,8 @@ def commit_reference(root: Path, profile: str, names: list[str], *, allow_dirty:
 def needs_run(root: Path, profile: Profile) -> list[str]:
     """The notebooks that a book cannot take from the reference run.
 
-    They have been run here before, so that they are kept up to date here; or their code or parameters have changed
-    since the reference run; or it lacks them.
+    They have been run here before, so that they are kept up to date here; or their code or
+    parameters have changed since the reference run; or it lacks them.
     """
     folder = reference_folder(root, profile.name)
     records = _records(folder)
@@ -85,8 +92,9 @@ def needs_run(root: Path, profile: Profile) -> list[str]:
 
 
 def shown_profile(root: Path, profile: str, name: str) -> str:
-    """Whose run of a notebook the book of a profile shows: its own, or, where it leaves the notebook out, that of a
-    committed reference run, of the smallest profile that has one."""
+    """Whose run of a notebook the book of a profile shows: its own, or, where it leaves the
+    notebook out, that of a committed reference run, of the smallest profile that has one.
+    """
     profiles = load_profiles(root)
     if profile not in profiles or name in profiles[profile].notebooks:
         return profile
@@ -99,24 +107,33 @@ def shown_profile(root: Path, profile: str, name: str) -> str:
 
 
 def committed_records(root: Path, profile: str) -> dict[str, dict[str, Any]]:
-    """What each notebook of the committed run was made from, and what it cost: notebook -> record."""
+    """What each committed run was made from, and what it cost: notebook -> record."""
     return _records(reference_folder(root, profile))
 
 
 def _records(folder: Path) -> dict[str, dict[str, Any]]:
     records = read_json(folder / RECORDS) if (folder / RECORDS).is_file() else {}
-    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
-        raise CompanionError(f"{folder / RECORDS} is not 'notebook: record': restore it from the repository")
+    if not isinstance(records, dict) or not all(
+        isinstance(record, dict) for record in records.values()
+    ):
+        raise CompanionError(
+            f"{folder / RECORDS} is not 'notebook: record': restore it from the repository"
+        )
     return records
 
 
 def _check_clean(build: Path, profile: str, names: list[str]) -> None:
     for name in names:
         path = build / "results" / f"{name}.json"
-        made = read_results(path)["provenance"] if path.is_file() else {"commit": "", "dirty": False}
+        made = (
+            read_results(path)["provenance"] if path.is_file() else {"commit": "", "dirty": False}
+        )
         if made["commit"] is None or made["dirty"]:
-            what = "uncommitted changes of the sources" if made["dirty"] else "no git commit to name"
+            what = (
+                "uncommitted changes of the sources" if made["dirty"] else "no git commit to name"
+            )
             raise CompanionError(
-                f"{name} was run with {what}: commit and run it again ('distill run --profile {profile} --force "
+                f"{name} was run with {what}: commit and run it again ('distill run --profile "
+                f"{profile} --force "
                 f"{name}'), or pass --allow-dirty"
             )

@@ -59,15 +59,17 @@ def run_profile(
         jobs: notebooks at a time; default: as many as the cores allow, one on a GPU.
         force: run those that are up to date, too.
         limit: the time that there is (default: no limit); SIGTERM shortens it.
-    Raises: CompanionError for a wrong name or parameter, if another run of the profile is at work, or, after all the
-    others have been run, if a notebook failed; with the code `UNFINISHED` if the time did not suffice.
-    KeyboardInterrupt after everything has been stopped.
+    Raises: CompanionError for a wrong name or parameter, if another run of the profile is at work,
+        or, after all the others have been run, if a notebook failed; with the code `UNFINISHED` if
+        the time did not suffice. KeyboardInterrupt after everything has been stopped.
     """
     limit = limit or Limit()
     chosen = load_profile(root, profile)
     chosen.select(names)
     build = build_folder(root, profile)
-    message = f"another 'distill run' of profile {profile} is at work: wait for it, or stop it first"
+    message = (
+        f"another 'distill run' of profile {profile} is at work: wait for it, or stop it first"
+    )
     with locked(build / "state" / "run.lock", message), _ended_by_signals():
         plan = make_plan(root, chosen, names, force=force)
         sweep(build)
@@ -103,12 +105,17 @@ class Run:
         self.bar = self.progress.add_task("", total=None)
 
     def execute(self, processes: int) -> None:
-        """Run all jobs. Raises: CompanionError if one failed or is left, KeyboardInterrupt if stopped."""
+        """Run all jobs.
+
+        Raises: CompanionError if one failed or is left, KeyboardInterrupt if stopped.
+        """
         jobs, self.settings = self.plan.to_run, self.plan.settings(processes)
         for job in jobs:
             prepare(self.plan.work(job), job)
         sources = [source_path(self.plan.root, job.name) for job in jobs]
-        self.progress.update(self.bar, total=sum(count_code_cells(convert(path)) for path in sources))
+        self.progress.update(
+            self.bar, total=sum(count_code_cells(convert(path)) for path in sources)
+        )
         with self.progress, self.supervised(), ThreadPoolExecutor(processes) as pool:
             try:
                 for future in as_completed([pool.submit(self.work_off) for _ in range(processes)]):
@@ -127,7 +134,8 @@ class Run:
             "what is finished is kept, the same command goes on from here"
         )
         if self.in_vain:
-            words += f"; nothing new could be kept of {', '.join(sorted(self.in_vain))}, which asks for more time at once"
+            names = ", ".join(sorted(self.in_vain))
+            words += f"; nothing new could be kept of {names}, which asks for more time at once"
         if self.failed:
             raise CompanionError(
                 f"{len(self.failed)} of {len(self.plan.to_run)} notebooks failed: "
@@ -143,7 +151,9 @@ class Run:
             self.run_one(job)
 
     def take(self) -> Job | None:
-        """The next job: the first that fits into the time left, else the shortest of those that keep pieces."""
+        """The next job: the first that fits into the time left, else the shortest of those that
+        keep pieces.
+        """
         with self.starting:
             if self.stopping or self.limit.near():
                 return None
@@ -213,10 +223,15 @@ class Run:
                 self.in_vain.append(job.name)
         else:
             self.failed.append(job.name)
-            self.report(job, work, last.get("failed") or {"cell": None, "error": ending(code, work)})
+            self.report(
+                job, work, last.get("failed") or {"cell": None, "error": ending(code, work)}
+            )
 
     def start(self, job: Job, work: Path, log: Any) -> "subprocess.Popen[str]":
-        """Start the worker in a session of its own: Ctrl-C reaches the runner alone, which then closes the pipe."""
+        """Start the worker in a session of its own:
+
+        Ctrl-C reaches the runner alone, which then closes the pipe.
+        """
         environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
         environment |= {
             "DISTILL_RESULTS": str(work),
@@ -228,8 +243,10 @@ class Run:
             "JAX_COMPILATION_CACHE_DIR": str(builds(self.plan.root) / "cache" / "jax"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
-            "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one that the user has installed elsewhere
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning about frozen modules in every kernel's log
+            # this environment's kernel, not one that the user has installed elsewhere
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            # a warning about frozen modules in every kernel's log
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
         worker = subprocess.Popen(
             [sys.executable, "-m", "distill_lib.companion.run.worker"],
@@ -243,7 +260,11 @@ class Run:
             start_new_session=True,
         )
         self.workers.add(worker)
-        paths = {"source": source_path(self.plan.root, job.name), "root": self.plan.root, "work": work}
+        paths = {
+            "source": source_path(self.plan.root, job.name),
+            "root": self.plan.root,
+            "work": work,
+        }
         # As the worker, which is in UTF-8, decodes them.
         task: dict[str, Any] = {
             key: os.fsencode(path).decode("utf-8", "surrogateescape") for key, path in paths.items()
@@ -283,13 +304,15 @@ class Run:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGHUP stops a run as Ctrl-C does; SIGTERM, before a notebook runs, ends it as a limit does."""
+    """SIGHUP stops a run as Ctrl-C does; SIGTERM ends it as a limit does."""
 
     def interrupted() -> None:
         raise KeyboardInterrupt
 
     def ended() -> None:
-        raise CompanionError("asked to end before a notebook was run; nothing is lost", code=UNFINISHED)
+        raise CompanionError(
+            "asked to end before a notebook was run; nothing is lost", code=UNFINISHED
+        )
 
     hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # not on Windows
     with on_signal(hangup, interrupted), on_signal([signal.SIGTERM], ended):

@@ -1,7 +1,8 @@
 """A profile's runs, finished and unfinished, as one file that goes on on another machine.
 
-What is finished of a notebook counts there if its inputs are the same: code, library, parameters, data, versions and JAX
-platform. So work begun on a GPU goes on on a GPU, bit for bit where it is of the same kind.
+What is finished of a notebook counts there if its inputs are the same: code, library, parameters,
+data, versions and JAX platform. So work begun on a GPU goes on on a GPU, bit for bit where it is of
+the same kind.
 """
 
 import hashlib
@@ -56,7 +57,9 @@ def pack(root: Path, profile: str, target: Path) -> list[str]:
     with _at_rest(build, profile):
         files = _files(build)
         if not files:
-            raise CompanionError(f"nothing has been run of profile {profile}: there is no state to pack")
+            raise CompanionError(
+                f"nothing has been run of profile {profile}: there is no state to pack"
+            )
         manifest = {"format": FORMAT, "profile": profile, "files": files}
         manifest |= {"versions": versions(), "platform": jax_platform()}
         with (
@@ -70,15 +73,17 @@ def pack(root: Path, profile: str, target: Path) -> list[str]:
 
 
 def unpack(root: Path, source: Path, *, replace: bool = False) -> tuple[str, list[str], str]:
-    """Bring a packed state to its place: everything is read and checked before anything is replaced.
+    """Bring a packed state to its place: everything is read and checked before anything is
+    replaced.
 
     Notebooks that the archive does not hold stay as they are. Data sets are not in it.
 
     Args:
         replace: even where this loses work that is here and not in the archive.
-    Returns: the profile, the notebooks, and what differs here so that unfinished work begins anew ("" if nothing).
-    Raises: CompanionError if the file is no such archive or damaged, of a profile that is unknown here, if a run is at
-        work, or if work would be lost.
+    Returns: the profile, the notebooks, and what differs here so that unfinished work begins anew
+        ("" if nothing).
+    Raises: CompanionError if the file is no such archive or damaged, of a profile that is unknown
+        here, if a run is at work, or if work would be lost.
     """
     with tempfile.TemporaryDirectory(prefix=".state-", dir=_parent(root)) as folder:
         new = Path(folder) / "new"
@@ -87,14 +92,19 @@ def unpack(root: Path, source: Path, *, replace: bool = False) -> tuple[str, lis
                 manifest = _manifest(archive)
                 size = sum(facts["size"] for facts in manifest["files"].values())
                 if size > shutil.disk_usage(folder).free:
-                    raise ValueError(f"it unpacks to {size / 1e9:.1f} GB, more than the disk has room for")
+                    raise ValueError(
+                        f"it unpacks to {size / 1e9:.1f} GB, more than the disk has room for"
+                    )
                 for path, facts in manifest["files"].items():
                     _extract(archive, path, facts, new / path)
         except _UNREADABLE as error:
             raise CompanionError(
                 f"{source} is no archive of 'distill state pack' ({error}): pack it again"
             ) from None
-        profile, names = manifest["profile"], sorted({_notebook(path) for path in manifest["files"]})
+        profile, names = (
+            manifest["profile"],
+            sorted({_notebook(path) for path in manifest["files"]}),
+        )
         load_profile(root, profile)
         build = build_folder(root, profile)
         with _at_rest(build, profile):
@@ -122,13 +132,16 @@ def _differences(manifest: dict[str, Any]) -> str:
 
 def _at_rest(build: Path, profile: str) -> Any:
     return locked(
-        build / "state" / "run.lock", f"profile {profile} is being run: wait for it, or stop it first"
+        build / "state" / "run.lock",
+        f"profile {profile} is being run: wait for it, or stop it first",
     )
 
 
 def _files(build: Path) -> Files:
     """What of a build folder is state: no locks, no site, no caches, no parts of files."""
-    paths = sorted(path.relative_to(build).as_posix() for path in build.rglob("*") if path.is_file())
+    paths = sorted(
+        path.relative_to(build).as_posix() for path in build.rglob("*") if path.is_file()
+    )
     return {path: _facts((build / path).read_bytes()) for path in paths if _PATH.fullmatch(path)}
 
 
@@ -157,7 +170,11 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     manifest = json.loads(archive.read(MANIFEST))
     if manifest["format"] != FORMAT:
         raise ValueError(f"its format is {manifest['format']}, known is {FORMAT}")
-    sizes = {entry.filename: entry.file_size for entry in archive.infolist() if entry.filename != MANIFEST}
+    sizes = {
+        entry.filename: entry.file_size
+        for entry in archive.infolist()
+        if entry.filename != MANIFEST
+    }
     if len(archive.infolist()) != len(sizes) + 1:
         raise ValueError("it holds a name twice")
     if sizes != {_checked(path): facts["size"] for path, facts in manifest["files"].items()}:
@@ -181,7 +198,9 @@ def _extract(archive: zipfile.ZipFile, path: str, facts: dict[str, Any], target:
 
 
 def _loses(build: Path, new: Path, name: str) -> bool:
-    """Whether work on a notebook that is here is neither in the archive nor finished there from the same inputs."""
+    """Whether work on a notebook that is here is neither in the archive nor finished there from the
+    same inputs.
+    """
     here, there = (folder / "state" / "run" / name for folder in (build, new))
     ours, theirs = _finished(here), _finished(there)
     if ours is not None and ours != theirs:
@@ -200,7 +219,9 @@ def _finished(work: Path) -> dict[str, Any] | None:
 
 
 def _install(new: Path, build: Path, name: str) -> None:
-    """Replace what is here of a notebook; its work folder, with the record that makes it count, comes last."""
+    """Replace what is here of a notebook; its work folder, with the record that makes it count,
+    comes last.
+    """
     work = Path("state") / "run" / name
     shutil.rmtree(build / work, ignore_errors=True)
     for path in (Path("notebooks") / f"{name}.ipynb", Path("results") / f"{name}.json", work):

@@ -11,11 +11,14 @@ from distill_lib.companion.numbers.results import PROGRESS, STOP
 from distill_lib.companion.root import build_folder
 from distill_lib.companion.run.plan import BEGUN, FORCED, Job, Plan
 
-LARGE = 10_000_000  # bytes of an executed notebook; the largest of the reference runs has a tenth of it
+LARGE = (
+    10_000_000  # bytes of an executed notebook; the largest of the reference runs has a tenth of it
+)
 
 
 def publish(plan: Plan, job: Job, seconds: float, memory: int | None) -> Path:
-    """Move a finished notebook and its results to their places; the record, written last, makes them count.
+    """Move a finished notebook and its results to their places; the record, written last, makes
+    them count.
 
     Args:
         memory: bytes that it held at most, where the system says so.
@@ -25,12 +28,17 @@ def publish(plan: Plan, job: Job, seconds: float, memory: int | None) -> Path:
     (work / "record.json").unlink(missing_ok=True)
     results = work / "results" / f"{job.name}.json"
     has_results = results.is_file()
-    cost = {"memory": memory, "disk": sum(path.stat().st_size for path in work.rglob("*") if path.is_file())}
+    cost = {
+        "memory": memory,
+        "disk": sum(path.stat().st_size for path in work.rglob("*") if path.is_file()),
+    }
     for folder in ("results", "notebooks"):
         (build / folder).mkdir(parents=True, exist_ok=True)
     if has_results:
         content = read_json(results)
-        seconds = max(seconds, content["provenance"]["seconds"])  # pieces of an interrupted run count
+        seconds = max(
+            seconds, content["provenance"]["seconds"]
+        )  # pieces of an interrupted run count
         content["provenance"] |= cost
         write_json(results, content)
         os.replace(results, build / "results" / results.name)
@@ -51,7 +59,8 @@ def heaviness(notebook: Path) -> str:
     size = notebook.stat().st_size
     if size <= LARGE:
         return ""
-    return f"; its outputs take {size / 1e6:.0f} MB, too many for a page: print less, or draw fewer points"
+    megabytes = f"{size / 1e6:.0f} MB"
+    return f"; its outputs take {megabytes}, too many for a page: print less, or draw fewer points"
 
 
 def kept(work: Path) -> dict[str, int]:
@@ -95,7 +104,10 @@ def prepare(work: Path, job: Job) -> None:
 
 
 def sweep(build: Path) -> None:
-    """Remove parts of unfinished files. Runs of notebooks that the profile no longer lists are kept."""
+    """Remove parts of unfinished files.
+
+    Runs of notebooks that the profile no longer lists are kept.
+    """
     for folder in ("notebooks", "results", "state/run"):
         for part in (build / folder).rglob(".*.part"):
             part.unlink()

@@ -1,8 +1,10 @@
-"""Executes one notebook in its own process: `python -m distill_lib.companion.run.worker`, job in, events out.
+"""Executes one notebook in its own process:
 
-The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed": {...}},
-{"stopped": true}, {"done": true} with the bytes of "memory".
-The runner holds stdin open; once it closes, however the runner ended, the kernel and this process end.
+`python -m distill_lib.companion.run.worker`, job in, events out.
+
+The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed":
+{...}}, {"stopped": true}, {"done": true} with the bytes of "memory". The runner holds stdin open;
+once it closes, however the runner ended, the kernel and this process end.
 """
 
 import errno
@@ -24,7 +26,9 @@ from distill_lib.companion.run.notebook import KERNEL, code_cell_number, convert
 
 def main() -> None:
     """Read the job, execute it, report."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the runner was started by nohup
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where the runner was started by nohup
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print goes to the log, not between the events
     job = json.loads(sys.stdin.readline())
@@ -87,11 +91,17 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
 
 
 def _transport() -> Any:
-    """Sockets instead of ports where there are any: kernels that start at once can take a port twice."""
+    """Sockets instead of ports where there are any: kernels that start at once can take a port
+    twice.
+    """
     from traitlets.config import Config
 
     path = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel")
-    return Config() if os.name == "nt" else Config(ConnectionFileMixin={"transport": "ipc", "ip": path})
+    return (
+        Config()
+        if os.name == "nt"
+        else Config(ConnectionFileMixin={"transport": "ipc", "ip": path})
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -112,12 +122,17 @@ def _send(events: TextIO, **event: Any) -> None:
 
 
 def _peak_memory() -> int | None:
-    """Bytes that this process and the largest one under it (the kernel, as a rule) held; None on Windows."""
+    """Bytes that this process and the largest one under it (the kernel, as a rule) held; None on
+    Windows.
+    """
     try:
         import resource
     except ImportError:
         return None
-    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peaks = [
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     return sum(peaks) * (1 if sys.platform == "darwin" else 1024)
 
 

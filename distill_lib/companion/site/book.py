@@ -20,7 +20,9 @@ from distill_lib.companion.site.downloads import downloads
 from distill_lib.companion.site.stage import staged_files, synchronise, toc_pages
 
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
-TOOLS = re.compile(r"sphinx|jupyter[-_]book|myst|docutils|pydata|pybtex|pygments|jinja2", re.IGNORECASE)
+TOOLS = re.compile(
+    r"sphinx|jupyter[-_]book|myst|docutils|pydata|pybtex|pygments|jinja2", re.IGNORECASE
+)
 MARK = Path("state") / "book.sha256"
 SHOWN = 5  # warnings quoted in the error; the log has them all
 
@@ -32,12 +34,15 @@ def build_book(root: Path, profile: str, *, console: Any = None) -> Path:
         root: the project's folder.
         profile: whose executed notebooks and results the book shows.
         console: a `rich` console for a line of progress (default: none).
-    Returns: `_build/<profile>/html/index.html`. It is replaced as a whole, and only by a build without warnings.
-    Raises: CompanionError if a page is missing, or with the first warnings and the log's path if there are any.
+    Returns: `_build/<profile>/html/index.html`. It is replaced as a whole, and only by a build
+        without warnings.
+    Raises: CompanionError if a page is missing, or with the first warnings and the log's path if
+        there are any.
     """
     folder = build_folder(root, profile)
     with locked(
-        folder / "state" / "book.lock", f"another build of the book for {profile} is under way: wait for it"
+        folder / "state" / "book.lock",
+        f"another build of the book for {profile} is under way: wait for it",
     ):
         return _build(root, profile, folder, console)
 
@@ -60,9 +65,8 @@ def _build(root: Path, profile: str, folder: Path, console: Any) -> Path:
     fingerprint, built = _fingerprint(files), _read_mark(folder)
     if built == fingerprint and index.is_file():
         return index
-    if (
-        built is None
-    ):  # the last build failed or was stopped: Sphinx would not repeat the warnings of what it has read
+    # The last build failed or was stopped: Sphinx would not repeat the warnings of what it has read.
+    if built is None:
         shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(
         work / "_build" / "html", ignore_errors=True
@@ -88,10 +92,13 @@ def _read_mark(folder: Path) -> str | None:
 
 
 def _fingerprint(files: dict[str, bytes]) -> str:
-    tools = sorted({(found.name, found.version) for found in distributions() if TOOLS.search(found.name)})
+    tools = sorted(
+        {(found.name, found.version) for found in distributions() if TOOLS.search(found.name)}
+    )
     library = Path(__file__).parents[2]  # its docstrings are a page of the book
     sources = {
-        path.relative_to(library).as_posix(): path.read_bytes() for path in sorted(library.rglob("*.py"))
+        path.relative_to(library).as_posix(): path.read_bytes()
+        for path in sorted(library.rglob("*.py"))
     }
     content = [
         {name: hashlib.sha256(data).hexdigest() for name, data in sorted(part.items())}
@@ -105,7 +112,11 @@ def _run_jupyter_book(stage: Path, work: Path, log: Path) -> None:
     environment = {**os.environ, "PYTHONUTF8": "1"}
     with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(
-            [sys.executable, "-c", BUILD, *command], stdout=file, stderr=file, env=environment, check=False
+            [sys.executable, "-c", BUILD, *command],
+            stdout=file,
+            stderr=file,
+            env=environment,
+            check=False,
         )
     text = log.read_text(encoding="utf-8", errors="replace")
     write_text(log, re.sub(r"\x1b\[[0-9;]*m", "", text))  # without colours
@@ -115,7 +126,9 @@ def _run_jupyter_book(stage: Path, work: Path, log: Path) -> None:
 
 def _failure(log: Path, stage: Path) -> str:
     lines = log.read_text(encoding="utf-8").splitlines()
-    found = [line.strip() for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b", line)]
+    found = [
+        line.strip() for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b", line)
+    ]
     found = list(dict.fromkeys(found)) or [line for line in lines if line.strip()][-SHOWN:]
     shown = [_cell(line.replace(f"{stage}{os.sep}", "")) for line in found[:SHOWN]]
     more = [f"... and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
@@ -124,7 +137,9 @@ def _failure(log: Path, stage: Path) -> str:
 
 def _cell(line: str) -> str:
     """MyST-NB counts lines of a notebook as 10000 * cell + line."""
-    return re.sub(r"\.ipynb:(\d+)(\d{4}):", lambda at: f".ipynb: cell {at[1]}, line {int(at[2])}:", line)
+    return re.sub(
+        r"\.ipynb:(\d+)(\d{4}):", lambda at: f".ipynb: cell {at[1]}, line {int(at[2])}:", line
+    )
 
 
 def _publish(built: Path, site: Path, root_page: str) -> None:
@@ -134,8 +149,10 @@ def _publish(built: Path, site: Path, root_page: str) -> None:
     if root_page != "index":
         page = f"{root_page}.html"
         (built / "index.html").write_text(
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Open the book</title>\n'
-            f'<meta http-equiv="refresh" content="0; url={page}">\n<p><a href="{page}">Open the book</a></p>\n</html>\n',
+            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Open the '
+            "book</title>\n"
+            f'<meta http-equiv="refresh" content="0; url={page}">\n<p><a href="{page}">Open the '
+            "book</a></p>\n</html>\n",
             encoding="utf-8",
         )
     if site.exists():

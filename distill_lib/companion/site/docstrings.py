@@ -1,4 +1,6 @@
-"""A Sphinx extension: the library's `Returns: ...` and `Raises: ...` become fields of the reference, as `Args:` do."""
+"""A Sphinx extension: the library's `Returns: ...` and `Raises: ...` become fields of the
+reference, as `Args:` do.
+"""
 
 import re
 from typing import Any

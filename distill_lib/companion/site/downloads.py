@@ -41,7 +41,9 @@ def note(repository: str, site: str, page: str) -> str:
     )
 
 
-def _offered(name: str, content: bytes, titles: dict[str, str], repository: str, site: str) -> bytes:
+def _offered(
+    name: str, content: bytes, titles: dict[str, str], repository: str, site: str
+) -> bytes:
     """One notebook, with its note and its links."""
     import nbformat
 

@@ -1,4 +1,4 @@
-"""The published accuracies of the methods around the book, each with the places where it was read."""
+"""The published accuracies of the methods around the book, with where each was read."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ IMAGES = (1, 10, 50, None)  # per class; None: all of them
 
 
 def tables(root: Path) -> dict[str, str]:
-    """{{ field.accuracies }} and {{ field.sources }}, from `book/field.json`; empty in a project without it.
+    """{{ field.accuracies }} and {{ field.sources }}, from `book/field.json`; empty in a project
+    without it.
 
     A row of that file is one number: method, judge (what was trained on the set), dataset, ipc,
     accuracy, spread (or None) and sources, keys of the bibliography.

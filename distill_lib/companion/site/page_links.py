@@ -49,7 +49,9 @@ def tags(title: str, book: str, text: str, site: str, page: str) -> str:
         "og:image": f"{site}/{CARD}" if site else "",
         "og:image:alt": "Handwritten digits: real, and distilled" if site else "",
     }
-    lines = [("name", *item) for item in named.items()] + [("property", *item) for item in graph.items()]
+    lines = [("name", *item) for item in named.items()] + [
+        ("property", *item) for item in graph.items()
+    ]
     known = [(kind, key, escape(value)) for kind, key, value in lines if value]
     return "".join(f'<meta {kind}="{key}" content="{value}" />\n' for kind, key, value in known)
 

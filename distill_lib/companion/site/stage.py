@@ -1,4 +1,6 @@
-"""What goes into the book: prose, executed notebooks, numbers and settings, laid out for Jupyter Book in one folder."""
+"""What goes into the book: prose, executed notebooks, numbers and settings, laid out for Jupyter
+Book in one folder.
+"""
 
 import os
 import posixpath
@@ -24,9 +26,8 @@ from distill_lib.companion.site.citation import Citation, bibtex, read_citation,
 from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.prose import fill
 
-MATHJAX = (
-    "mathjax/tex-svg-full.js"  # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
-)
+# one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
+MATHJAX = "mathjax/tex-svg-full.js"
 
 
 def staged_files(root: Path, profile: str) -> dict[str, bytes]:
@@ -61,12 +62,15 @@ def toc_pages(root: Path) -> list[str]:
     try:
         return list(parse_toc_yaml(root / "_toc.yml"))
     except (MalformedError, ValueError) as error:
-        raise CompanionError(f"{root / '_toc.yml'} is malformed: {' '.join(str(error).split())}") from None
+        raise CompanionError(
+            f"{root / '_toc.yml'} is malformed: {' '.join(str(error).split())}"
+        ) from None
 
 
 def page_source(root: Path, profile: str, page: str) -> Path | None:
-    """The file behind a page: a notebook's latest execution, else its committed one, else, where the profile leaves it out,
-    that of another profile; any other page as written."""
+    """The file behind a page: a notebook's latest execution, else its committed one, else, where
+    the profile leaves it out, that of another profile; any other page as written.
+    """
     folder, _, name = page.partition("/")
     if folder == "notebooks":
         shown = shown_profile(root, profile, name)
@@ -81,16 +85,20 @@ def page_source(root: Path, profile: str, page: str) -> Path | None:
 
 def left_out(root: Path, profile: str) -> dict[str, str]:
     """The notebooks of the book that the profile leaves out, and whose run is shown of each."""
-    pages = [page.removeprefix("notebooks/") for page in toc_pages(root) if page.startswith("notebooks/")]
+    pages = [
+        page.removeprefix("notebooks/") for page in toc_pages(root) if page.startswith("notebooks/")
+    ]
     shown = {name: shown_profile(root, profile, name) for name in pages}
     return {name: other for name, other in shown.items() if other != profile}
 
 
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
-    """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{ profile.notebook.name }} one of a committed
-    run, {{ report.table_3_accuracy }} one quantity of a published table beside ours, from the paper's profile, and
-    {{ citation.software }} a BibTeX entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`,
-    {{ field.accuracies }} one of `field.tables`."""
+    """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{
+    profile.notebook.name }} one of a committed run, {{ report.table_3_accuracy }} one quantity of a
+    published table beside ours, from the paper's profile, and {{ citation.software }} a BibTeX
+    entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`, {{
+    field.accuracies }} one of `field.tables`.
+    """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
         numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
@@ -133,7 +141,9 @@ def footer(root: Path, profile: str) -> str:
     sources = [run["provenance"] for run in runs.values()]
     parts = [f"Profile <strong>{escape(profile)}</strong>"]
     if sources:
-        parts.append("run on " + " to ".join(_first_and_last(_day(source["date"]) for source in sources)))
+        parts.append(
+            "run on " + " to ".join(_first_and_last(_day(source["date"]) for source in sources))
+        )
     commits = sorted({_commit(source) for source in sources if source.get("commit")})
     if commits:
         parts.append(f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}")
@@ -147,7 +157,9 @@ def footer(root: Path, profile: str) -> str:
 
 
 def synchronise(stage: Path, files: dict[str, bytes]) -> None:
-    """Make the folder hold exactly these files; those with the same content keep their time of change."""
+    """Make the folder hold exactly these files; those with the same content keep their time of
+    change.
+    """
     for path in sorted(stage.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
             if not any(path.iterdir()):
@@ -220,7 +232,9 @@ def _config(root: Path, profile: str, citation: Citation) -> bytes:
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise CompanionError(f"the book needs {path}, which does not exist: restore it from the repository")
+        raise CompanionError(
+            f"the book needs {path}, which does not exist: restore it from the repository"
+        )
     return path.read_bytes()
 
 
@@ -239,12 +253,14 @@ def _missing_pages(root: Path, pages: list[str], profile: str) -> CompanionError
     prose = [f"{page}.md" for page in pages if not page.startswith("notebooks/")]
     if prose:
         return CompanionError(
-            f"_toc.yml lists {', '.join(prose)}, which does not exist: write it or take it off the list"
+            f"_toc.yml lists {', '.join(prose)}, which does not exist: write it or take it off the "
+            "list"
         )
     unlisted = sorted(set(notebooks) - set(load_profile(root, profile).notebooks))
     if unlisted:
         return CompanionError(
-            f"the profile {profile} leaves out {', '.join(unlisted)} (listed in _toc.yml), and no committed reference run has "
+            f"the profile {profile} leaves out {', '.join(unlisted)} (listed in _toc.yml), and no "
+            "committed reference run has "
             "them: add them to the profile, or take them off the list"
         )
     return CompanionError(
