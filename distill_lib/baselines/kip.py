@@ -176,9 +176,8 @@ def label_solve(
         rows = np.arange(first, first + batch)
         x, y = targets(jnp.asarray(np.minimum(rows, n - 1)))
         strip = jnp.concatenate([cross(kernel, x, points, block=block), y], axis=1)
-        r = with_strip(
-            r, strip * (rows < n)[:, None]
-        )  # of one size: what is repeated counts as zero
+        # Of one size: what is repeated counts as zero.
+        r = with_strip(r, strip * (rows < n)[:, None])
         if report is not None:
             report(min(first + batch, n), n)
     c = least_squares(r[:m, :m], r[:m, m:])

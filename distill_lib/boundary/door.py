@@ -113,12 +113,11 @@ def plain(name: str, array: Any) -> np.ndarray | Array:
         )
     if hasattr(array, "detach"):
         array = array.detach()
+    # Whatever a foreign array raises: bfloat16 and other devices are no NumPy's.
     try:
         by_dlpack = hasattr(array, "__dlpack__") and not hasattr(array, "__array__")
         return np.from_dlpack(array) if by_dlpack else _numbers(array)
-    except (
-        Exception
-    ) as error:  # whatever a foreign array raises: bfloat16 and other devices are no NumPy's
+    except Exception as error:
         try:
             return np.asarray(jax.dlpack.from_dlpack(array))
         except Exception:
@@ -216,9 +215,8 @@ def _ridge_parameter(name: str, value: Any) -> Any:
 
 def _numbers(array: Any) -> np.ndarray:
     values = np.asarray(array)
-    if values.dtype == object and hasattr(
-        array, "to_numpy"
-    ):  # a frame of columns of several real types
+    # A frame of columns of several real types.
+    if values.dtype == object and hasattr(array, "to_numpy"):
         kinds = {
             getattr(dtype, "kind", "O") for dtype in np.atleast_1d(np.asarray(array.dtypes, object))
         }

@@ -135,9 +135,8 @@ def opened(path: str | Path) -> Iterator[Npz]:
     """Raises: Unreadable if it is no npz file, or claims more than its bytes can hold."""
     try:
         info = Path(path).stat()
-        if stat.S_ISFIFO(info.st_mode) or stat.S_ISCHR(
-            info.st_mode
-        ):  # could be waited for without end
+        # Could be waited for without end.
+        if stat.S_ISFIFO(info.st_mode) or stat.S_ISCHR(info.st_mode):
             raise Unreadable("it is no file")
         with open(path, "rb") as file:
             if file.read(4) != b"PK\3\4":

@@ -165,9 +165,8 @@ def _install(entry: Entry, path: Path) -> None:
     from distill_lib.data.download import official_files
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(
-        f".{path.stem}-*"
-    ):  # by a process that was killed, when it is a day old
+    # By a process that was killed, when it is a day old.
+    for left in path.parent.glob(f".{path.stem}-*"):
         if time.time() - left.stat().st_mtime > 86400:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:

@@ -35,9 +35,8 @@ def solve(
     differentiated. NaN where it is singular.
     """
     damped = k_ss + relative_reg(k_ss, reg) * jnp.eye(len(k_ss), dtype=k_ss.dtype)
-    return linalg.solve(
-        damped, right, assume_a="pos"
-    )  # its gradient costs no further factorisation
+    # Its gradient costs no further factorisation.
+    return linalg.solve(damped, right, assume_a="pos")
 
 
 @door()

@@ -66,9 +66,8 @@ class RidgePath(eqx.Module):
 
     def _scores(self, features, regs) -> Iterator[Float[np.ndarray, "n k"]]:
         rotated, c = np.asarray(features @ self.vectors), np.asarray(self.rotated)
-        for reg in (
-            regs
-        ):  # a thin product: compiling a program for it would take longer than the whole grid
+        # A thin product: compiling a program for it would take longer than the whole grid.
+        for reg in regs:
             yield rotated @ (c * self.filter(float(reg))).T
 
     def filter(self, reg: float) -> Float[np.ndarray, " p"]:

@@ -44,9 +44,8 @@ def rule_of(number: Number) -> Rule:
 
 def _around(width: Callable[[Number], float]) -> Callable[[Number], Limits]:
     def limits(number: Number) -> Limits:
-        reach = width(number) * (1 + 1e-9) + 4 * ROUNDOFF * abs(
-            number.value
-        )  # decimals are rounded, too
+        # Decimals are rounded, too.
+        reach = width(number) * (1 + 1e-9) + 4 * ROUNDOFF * abs(number.value)
         return number.value - reach, number.value + reach
 
     return limits

@@ -7,10 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+# What the numbers depend on; prose and committed results do not count as dirt.
 SOURCES = (
     "distill_lib",
     "notebooks",
-)  # what the numbers depend on; prose and committed results do not count as dirt
+)
 
 # The vector units that compilers and linear algebra choose their code by.
 VECTORS = {

@@ -21,6 +21,7 @@ from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 
 PROGRESS, STOP = "progress.txt", "stop"  # files between a notebook and the runner
+# Together they name one cell of a table.
 CELL = (
     "table",
     "dataset",
@@ -28,7 +29,7 @@ CELL = (
     "model",
     "method",
     "quantity",
-)  # together they name one cell of a table
+)
 
 
 class Stopped(BaseException):

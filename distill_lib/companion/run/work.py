@@ -36,9 +36,8 @@ def publish(plan: Plan, job: Job, seconds: float, memory: int | None) -> Path:
         (build / folder).mkdir(parents=True, exist_ok=True)
     if has_results:
         content = read_json(results)
-        seconds = max(
-            seconds, content["provenance"]["seconds"]
-        )  # pieces of an interrupted run count
+        # Pieces of an interrupted run count.
+        seconds = max(seconds, content["provenance"]["seconds"])
         content["provenance"] |= cost
         write_json(results, content)
         os.replace(results, build / "results" / results.name)

@@ -26,9 +26,8 @@ from distill_lib.companion.run.notebook import KERNEL, code_cell_number, convert
 
 def main() -> None:
     """Read the job, execute it, report."""
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # ignored where the runner was started by nohup
+    # Ignored where the runner was started by nohup.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print goes to the log, not between the events
     job = json.loads(sys.stdin.readline())

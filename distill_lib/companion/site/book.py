@@ -65,12 +65,11 @@ def _build(root: Path, profile: str, folder: Path, console: Any) -> Path:
     fingerprint, built = _fingerprint(files), _read_mark(folder)
     if built == fingerprint and index.is_file():
         return index
-    # The last build failed or was stopped: Sphinx would not repeat the warnings of what it has read.
+    # The last build failed or was stopped: Sphinx would not repeat the warnings of what it read.
     if built is None:
         shutil.rmtree(work, ignore_errors=True)
-    shutil.rmtree(
-        work / "_build" / "html", ignore_errors=True
-    )  # else pages and style sheets of earlier builds stay
+    # Else pages and style sheets of earlier builds stay.
+    shutil.rmtree(work / "_build" / "html", ignore_errors=True)
     mark.unlink(missing_ok=True)
     synchronise(stage, files)
     if console is not None:
