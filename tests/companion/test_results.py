@@ -90,6 +90,23 @@ def test_a_piece_keeps_what_json_does_not_have(folder, monkeypatch):
     json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN, which is not JSON
 
 
+def test_what_an_experiment_found_is_taken_as_rows_and_numbers(folder):
+    one, other = Results("a", "tiny"), Results("a", "tiny")
+    one.take([{**ROW, "ipc": 1}], {"x": 1, "y": (0.5, "{:.2f}")})
+    other.add(**ROW, ipc=1)
+    other.value("x", 1)
+    other.value("y", 0.5, "{:.2f}")
+    assert read_results(one.save())["rows"] == read_results(other.save())["rows"]
+    assert (
+        one._values
+        == other._values
+        == {
+            "x": {"number": 1, "text": "1"},
+            "y": {"number": 0.5, "text": "0.50"},
+        }
+    )
+
+
 def test_the_same_cell_or_name_twice_is_refused(folder):
     results = Results("a", "tiny")
     results.add(**ROW, ipc=1)

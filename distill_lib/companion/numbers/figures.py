@@ -1,4 +1,4 @@
-"""The few shapes of figures and tables that several notebooks share."""
+"""One style for all figures, and the few shapes of figures and tables that pages share."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,69 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from distill_lib.images.pictures import picture_grid
+
+WIDTH = 7.2  # inches, that of a page's text
+# Told apart in grey as well: by mark and line, and by lightness.
+STYLES = (
+    {"marker": "o", "ls": "-", "color": "C0"},
+    {"marker": "s", "ls": "--", "color": "C1"},
+    {"marker": "^", "ls": ":", "color": "0.3"},
+    {"marker": "D", "ls": "-.", "color": "C2"},
+    {"marker": "v", "ls": "-", "color": "C3"},
+    {"marker": "P", "ls": "--", "color": "C4"},
+)
+
+
+def panels(
+    columns: int = 1, height: float = 2.7, rows: int = 1, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure as wide as the text, and its panels: one of `Axes`, or an array of them.
+
+    Args:
+        height: of a row, in inches.
+        options: of `matplotlib.pyplot.subplots`.
+    """
+    size = (WIDTH if columns > 1 else 0.9 * WIDTH, height * rows)
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
+
+
+def curves(
+    axis: Axes, x: Any, lines: Mapping[str, Any], *, log: str = "", styles: Sequence[dict] = STYLES
+) -> None:
+    """One line a name, in the style's order.
+
+    Args:
+        x: common to all lines; a line that is a pair (x, y) has its own.
+        lines: label -> values.
+        log: which axes are logarithmic: "x", "y", "xy" or none.
+    """
+    for (label, values), style in zip(lines.items(), styles, strict=False):
+        own, y = values if isinstance(values, tuple) else (x, values)
+        axis.plot(own, y, label=label, **({"ms": 4, "lw": 1.3} | style))
+    if "x" in log:
+        axis.set_xscale("log")
+    if "y" in log:
+        axis.set_yscale("log")
+
+
+def finish(
+    axis: Axes, xlabel: str = "", ylabel: str = "", *, legend: bool = True, **settings: Any
+) -> None:
+    """Labels, a light grid, no frame at the top and right, a legend where lines have names.
+
+    Args:
+        settings: of `Axes.set`: `title`, `xlim`, `xticks`, ...
+    """
+    axis.set(xlabel=xlabel, ylabel=ylabel, **settings)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(alpha=0.3, lw=0.6)
+    if legend and axis.get_legend_handles_labels()[1]:
+        axis.legend(frameon=False, fontsize=7.5)
 
 
 class Row(NamedTuple):

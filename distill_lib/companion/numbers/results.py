@@ -9,7 +9,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,21 @@ class Results:
         if name in self._values:
             raise ValueError(f"results.value: '{name}' has been recorded already")
         self._values[name] = {"number": _finite(number, name), "text": fmt.format(number)}
+
+    def take(
+        self, rows: Iterable[dict[str, Any]] = (), values: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add the rows and the named numbers that an experiment has found.
+
+        Args:
+            rows: arguments of `add`, one dict a row.
+            values: name -> number, or (number, format), as `value` takes them.
+        Raises: ValueError as `add` and `value`.
+        """
+        for row in rows:
+            self.add(**row)
+        for name, found in (values or {}).items():
+            self.value(name, *(found if isinstance(found, tuple | list) else (found,)))
 
     def data(self, info: Any) -> None:
         """Register the data set (a `DatasetInfo`) whose digest, and what it says, belong in the
