@@ -29,6 +29,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python .ci/sizes
 	$(SCHEMA)workflows .github/workflows/*.yml
 	$(SCHEMA)issue-forms .github/ISSUE_TEMPLATE/number.yml .github/ISSUE_TEMPLATE/proof.yml
 	$(SCHEMA)issue-config .github/ISSUE_TEMPLATE/config.yml

@@ -16,7 +16,8 @@ import pytest
 import distill_lib as dl
 from distill_lib.experiments import rfad_step
 from distill_lib.kernels import regression
-from distill_lib.kernels.infinite_width import InfiniteWidth, cross
+from distill_lib.kernels.blocks import cross
+from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.kernels.random_networks import Network, RandomNetworks, _convolution
 
 GPU = jax.default_backend() == "gpu"

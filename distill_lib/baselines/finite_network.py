@@ -185,13 +185,12 @@ def train(
     report: Callable[[descent.Report], None] | None = None,
     **settings: Any,
 ) -> Trained:
-    """Train networks of different starts on one set: gradient descent with momentum 0.9 on the
-    centred outputs (Loo et al. 2022).
+    """Train networks of different starts on one set (Loo et al. 2022).
 
-    With a validation set the parameters of the best mean accuracy are kept, and the descent stops
-    once `patience` steps brought none better, as in RFAD, where training images validate. Without
-    one, all steps are made and the last parameters kept: then nothing but the distilled set is
-    used.
+    Gradient descent with momentum 0.9 on the centred outputs. With a validation set the parameters
+    of the best mean accuracy are kept, and the descent stops once `patience` steps brought none
+    better, as in RFAD, where training images validate. Without one, all steps are made and the last
+    parameters kept: then nothing but the distilled set is used.
 
     Args:
         model: the network; width 1024 and depth 3 in RFAD.
@@ -203,6 +202,27 @@ def train(
     Raises: ValueError for input that does not fit; `descent.Diverged` where the learning rate is
         too high, and as `descent.descend`.
     """
+    loss = _loss_of(model, points, labels, seeds, key, settings)
+    watch = None if validation is None else _watch(loss, *validation)
+    found = descent.descend(
+        loss,
+        loss.start,
+        steps,
+        key=key,
+        learning_rate=learning_rate,
+        rule=momentum,
+        every=every,
+        patience=None if validation is None else patience,
+        watch=watch,
+        watches=validation,
+        checkpoint=checkpoint,
+        report=report,
+    )
+    return Trained(loss, found.points if watch is None else found.best, found)
+
+
+def _loss_of(model, points, labels, seeds, key, settings) -> Loss:
+    """What the networks of some seeds descend. Raises: ValueError for what does not fit."""
     checks.matrix("points", points, cols=model.network.dim_in)
     checks.matrix("labels", labels, rows=len(points), cols=model.classes)
     numbers = range(seeds) if isinstance(seeds, int) else seeds
@@ -218,30 +238,14 @@ def train(
             f"a batch of {loss.batch} cannot be drawn from {len(points)} points; it must be "
             "between 1 and m."
         )
-    watch = None
-    if validation is not None:
-        x, truth = validation
-        checks.matrix("validation points", x, cols=model.network.dim_in)
-        truth = checks.indices("validation classes", truth, len(x))
+    return loss
 
-        def watch(parameters):
-            return float(np.mean(_scores(loss, parameters, x, 512).argmax(2) == truth))
 
-    found = descent.descend(
-        loss,
-        start,
-        steps,
-        key=key,
-        learning_rate=learning_rate,
-        rule=momentum,
-        every=every,
-        patience=None if validation is None else patience,
-        watch=watch,
-        watches=validation,
-        checkpoint=checkpoint,
-        report=report,
-    )
-    return Trained(loss, found.points if watch is None else found.best, found)
+def _watch(loss: Loss, x, truth) -> Callable[[Any], float]:
+    """Mean accuracy of all networks on validation points."""
+    checks.matrix("validation points", x, cols=loss.model.network.dim_in)
+    truth = checks.indices("validation classes", truth, len(x))
+    return lambda parameters: float(np.mean(_scores(loss, parameters, x, 512).argmax(2) == truth))
 
 
 def train_stably(

@@ -26,7 +26,9 @@ from distill_lib.baselines.training_set import Targets, augmented
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.kernels import regression
-from distill_lib.kernels.infinite_width import InfiniteWidth, Kernel, cross, gram
+from distill_lib.kernels.base import Kernel
+from distill_lib.kernels.blocks import cross, gram
+from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.linalg.least_squares import least_squares
 from distill_lib.sets.distilled_set import DistilledSet
 
@@ -162,7 +164,7 @@ def label_solve(
     K_tS has not full rank, these are some of the many best labels.
 
     Args:
-        block: of the kernel matrices, as in `infinite_width.cross`.
+        block: of the kernel matrices, as in `blocks.cross`.
         batch: samples in a strip.
         report: called with (samples seen, samples in all) after each strip.
     Raises: ValueError for points that do not fit, an empty batch, or a negative reg.

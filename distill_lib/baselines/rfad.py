@@ -116,28 +116,23 @@ def distill(
     report: Callable[[descent.Report], None] | None = None,
     **settings: Any,
 ) -> Distilled:
-    """RFAD:
+    """Descend m support images by AdaBelief, until fixed networks find them no better.
 
-    AdaBelief on m support images, stopped by what fixed networks make of training images that were
-    held out.
-
-    In the published code the validation images are training images as well; here they are set apart
-    first.
+    In the published code the validation images are training images as well; here they are set
+    apart first.
 
     Args:
         images: (n, h, w, c) training images.
         labels: (n,) their classes.
         m: support points, as many of each class as of any other.
         classes: k; by default the largest label + 1.
-        start: (m, d) first support points, of class 0, 1, ..., k-1, 0, 1, ...; None takes real
-            images.
+        start: (m, d) first support points, of class 0, 1, ..., k-1, 0, 1, ...; None: real images.
         checkpoint, report: of `descent.descend`.
         settings: those of `Settings`, by name.
-    Raises: ValueError for input that does not fit, before the first step; otherwise as
-        `descent.descend`.
+    Raises: ValueError for input that does not fit, before the first step; else as `descend`.
     """
     chosen = Settings(**settings)
-    chosen.rate_of()
+    rates = chosen.rate_of()
     images = preprocessing.opened(images)
     preprocessing.check(images)
     labels = checks.indices("labels", labels, count=len(images))
@@ -148,33 +143,29 @@ def distill(
     if start is None:
         start = preprocessing(images[rest[balanced_sample(for_start, labels[rest], m, k)]])
     checks.matrix("start", start, rows=m, cols=preprocessing.dim)
-    objective = Objective(
-        chosen.networks or RandomNetworks(Network(preprocessing.shape)),
-        Targets.of(images[rest], labels[rest], preprocessing, k),
-        centred_labels(jnp.arange(m) % k, k, start.dtype),
-        Corruption.random(for_mask, chosen.corruption, m, preprocessing)
-        if chosen.corruption
-        else None,
-        **(chosen.settings or {}),
-    )
+    targets = Targets.of(images[rest], labels[rest], preprocessing, k)
+    objective = _objective(chosen, targets, m, start.dtype, for_mask)
+    watch = watcher(objective, images[held_out], labels[held_out], for_validation, chosen.watch)
     support = _descended(objective, jnp.asarray(start), chosen)
     found = descent.descend(
-        objective,
-        support,
-        chosen.steps,
-        key=for_steps,
-        learning_rate={name: chosen.rate_of()[name] for name in support},
-        rule=optax.adabelief,
-        every=chosen.every,
-        patience=chosen.patience,
-        watch=watcher(objective, images[held_out], labels[held_out], for_validation, chosen.watch),
-        watches=(chosen.watch, held_out, jax.random.key_data(for_validation)),
-        checkpoint=checkpoint,
-        report=report,
-    )
+        objective, support, chosen.steps, key=for_steps, rule=optax.adabelief,
+        learning_rate={name: rates[name] for name in support},
+        every=chosen.every, patience=chosen.patience, checkpoint=checkpoint, report=report,
+        watch=watch, watches=(chosen.watch, held_out, jax.random.key_data(for_validation)),
+    )  # fmt: skip
     record = _record(objective, chosen, found, len(held_out))
-    return Distilled(
-        support_set(objective, found.best, for_validation, record), found.best, found, held_out
+    made = support_set(objective, found.best, for_validation, record)
+    return Distilled(made, found.best, found, held_out)
+
+
+def _objective(chosen: Settings, targets: Targets, m: int, dtype, for_mask) -> Objective:
+    share, preprocessing, k = chosen.corruption, targets.preprocessing, targets.count
+    return Objective(
+        chosen.networks or RandomNetworks(Network(preprocessing.shape)),
+        targets,
+        centred_labels(jnp.arange(m) % k, k, dtype),
+        Corruption.random(for_mask, share, m, preprocessing) if share else None,
+        **(chosen.settings or {}),
     )
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from distill_lib.companion.cli_state import Profile, state
 from distill_lib.companion.errors import CompanionError, explained
 from distill_lib.companion.root import project_root
 
@@ -38,16 +39,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-state = typer.Typer(
-    help="A profile's runs as one file that goes on elsewhere.", no_args_is_help=True
-)
 app.add_typer(state, name="state")
-Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")
-]
-Profile = Annotated[
-    str, typer.Option("--profile", "-p", help="A profile of notebooks/profiles.yml.")
 ]
 Jobs = Annotated[
     int | None,
@@ -169,14 +163,13 @@ def report(
 ) -> None:
     """Compare the measured numbers with the published ones."""
     from distill_lib.companion.judge import report as reporting
+    from distill_lib.companion.judge.report_tables import render
 
     cells = reporting.report(project_root(), profile)
     if as_json:
         print(json.dumps(cells, indent=1, ensure_ascii=False))
     else:
-        _console().print(
-            escape(reporting.origin(cells, profile)), reporting.render(cells), highlight=False
-        )
+        _console().print(escape(reporting.origin(cells, profile)), render(cells), highlight=False)
 
 
 @app.command()
@@ -195,9 +188,7 @@ def verify(
         bool, typer.Option("--keep", help="Keep the verdict for the book's page on it.")
     ] = False,
 ) -> None:
-    """Recompute pages and compare every number with the committed one; exit status 1 if one
-    differs.
-    """
+    """Recompute pages and compare every number with the committed one; status 1 if one differs."""
     from distill_lib.companion.judge import verdicts
     from distill_lib.companion.judge import verify as verifying
 
@@ -223,9 +214,7 @@ def reference(
         bool, typer.Option("--allow-dirty", help="Even if the sources were not committed.")
     ] = False,
 ) -> None:
-    """Keep an up-to-date run, whole or of the named notebooks, as the one that is committed with
-    the book.
-    """
+    """Keep an up-to-date run, or that of the named notebooks, as the committed one."""
     from distill_lib.companion.run.reference import commit_reference
 
     root = project_root()
@@ -233,34 +222,6 @@ def reference(
         f"{commit_reference(root, profile, names or [], allow_dirty=allow_dirty).relative_to(root)}"
         " is ready to be committed"
     )
-
-
-@state.command("pack")
-def pack_state(file: Archive, profile: Profile = "digits") -> None:
-    """Write everything done for a profile, finished or not, into one file."""
-    from distill_lib.companion.run.state import pack
-
-    names = pack(project_root(), profile, file)
-    print(f"{file}: profile {profile}, {len(names)} notebooks ({', '.join(names)})")
-
-
-@state.command("unpack")
-def unpack_state(
-    file: Archive,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Even where work that is here alone is lost.")
-    ] = False,
-) -> None:
-    """Go on here with what was packed elsewhere."""
-    from distill_lib.companion.run.state import unpack
-
-    profile, names, differs = unpack(project_root(), file, replace=replace)
-    print(
-        f"profile {profile}: {len(names)} notebooks ({', '.join(names)}); 'distill run -p "
-        f"{profile}' goes on"
-    )
-    if differs:
-        print(f"what was made with other versions or devices is made anew here: {differs}")
 
 
 @app.command()
@@ -283,25 +244,16 @@ def data(
         print(f"{name}: {sets.fetch(name) or 'ships with scikit-learn'}")
     if not names:
         for entry in sets.describe():
-            place = (
-                "ships with scikit-learn"
-                if entry.path is None
-                else str(entry.path)
-                if entry.present
-                else "not here"
-            )
-            size = (
-                f", a download of {entry.download / 1e6:.0f} MB"
-                if entry.download and not entry.present
-                else ""
-            )
-            print(f"{entry.info.name:<9} {entry.info.title}: {place}{size}")
+            place = str(entry.path) if entry.present else "not here"
+            if entry.path is None:
+                place = "ships with scikit-learn"
+            elif entry.download and not entry.present:
+                place += f", a download of {entry.download / 1e6:.0f} MB"
+            print(f"{entry.info.name:<9} {entry.info.title}: {place}")
 
 
 def main() -> None:
-    """Entry point: an error is one sentence on stderr, without a traceback unless `--debug` is
-    given.
-    """
+    """Entry point: an error is one sentence on stderr, with a traceback after `--debug` alone."""
     debug = "--debug" in sys.argv[1:]
     sys.argv[1:] = [
         *(["--debug"] if debug else []),

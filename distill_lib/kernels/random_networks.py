@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib.boundary import checks
-from distill_lib.kernels.infinite_width import Architecture, Kernel
+from distill_lib.kernels.base import Kernel
+from distill_lib.kernels.infinite_width import Architecture
 
 WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
 BIAS_VARIANCE = 0.01  # b_std = 0.1

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, Int
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.kernels.infinite_width import Kernel as Kernel
-from distill_lib.kernels.infinite_width import Progress, cross, gram
+from distill_lib.kernels.base import Kernel as Kernel
+from distill_lib.kernels.blocks import Progress, cross, gram
 
 REG = 1e-6  # lam = REG tr(K_SS) / m in KIP
 

@@ -90,63 +90,53 @@ def fit(
 ) -> RidgeModel:
     """Ridge regression on one-hot labels, lam chosen by validation accuracy.
 
-    The images are read once, in batches, and never copied as a whole; the features of the
-    validation part are kept. It warns if the chosen lam is an end of the grid, so that a better one
-    may lie beyond; not for ties="largest", which repeats a rule.
+    The images are read once, in batches, and never copied as a whole. It warns if the chosen lam
+    is an end of the grid, so that a better one may lie beyond; not for ties="largest".
 
     Args:
-        images: (n, h, w, c) unsigned bytes or floats, in a list, an array, a tensor or a file that
-            can be sliced.
+        images: (n, h, w, c) bytes or floats: a list, an array, a tensor or a file to be sliced.
         labels: (n,) class indices.
         key: JAX random key of the split.
         classes: k; by default the largest label + 1.
-        regs: candidate lam, all > 0 or 0 for the minimum-norm solution; one value skips the choice
-            but keeps the split.
-        val_fraction: share of the samples held out, 0.05 in the paper; 0 (with a single reg) trains
-            on everything.
+        regs: candidate lam; 0 is the minimum-norm solution, one value skips the choice.
+        val_fraction: share held out, 0.05 in the paper; 0 (with one reg) trains on everything.
         refit: train again on all samples with the chosen lam. The paper does not.
-        validation: "random", samples held out at random, as in the paper, but never the only one of
-            a class; "stratified", the same share of every class; "leave-one-out", each sample
-            judged by the model of all others, exactly and from the same eigendecomposition, for a
-            second reading of the images. The model is then that of all samples, and nothing is held
-            out.
+        validation: "random", samples held out as in the paper, never the only one of a class;
+            "stratified", the same share of every class; "leave-one-out", each sample judged by the
+            model of all others, exactly, for a second reading of the images.
         ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that
-            of the least squared error on the validation part; "auto", the largest, unless that is
-            the end of the grid, where nothing but the grid would have chosen it: then the loss
-            decides, with a warning.
+            of the least squared error; "auto", the largest, unless it is the end of the grid.
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not
         finite, an empty or negative grid, or a validation part that is empty or takes everything.
     """
     images = normalisation.opened(images)
-    labels = checks.indices("labels", labels, count=len(images))
-    k = int(labels.max(initial=-1)) + 1 if classes is None else classes
-    checks.labels("labels", labels, k)
+    labels, k = _classes_of(labels, classes, len(images))
     regs = _grid(regs, validation, ties)
     _of_one_kind(feature_map, normalisation)
     train, val = selection.parts(labels, key, val_fraction, validation, len(regs))
-    features = _held_out(images, val, feature_map, normalisation)
+    held = _held_out(images, val, feature_map, normalisation)
     stats = RidgeStats.of_rows(images, train, labels[train], k, feature_map, normalisation)
     path = RidgePath.of(stats)
-    accuracies: tuple[float, ...] = ()
     best = regs[0]
+    accuracies: tuple[float, ...] = ()
+    one_hot = np.eye(k, dtype=normalisation.dtype)[labels[val]]
     if validation == "leave-one-out":
-        judged = selection.left_out(path, _rows(images, labels, feature_map, normalisation), regs)
-        accuracies = tuple(accuracy for accuracy, _ in judged)
-        best = selection.chosen(
-            regs, accuracies, ties, lambda tied: [judged[regs.index(reg)][1] for reg in tied]
-        )
-    elif features is not None:
-        truth, one_hot = labels[val], np.eye(k, dtype=normalisation.dtype)[labels[val]]
-        accuracies = tuple(path.accuracies(features, truth, regs).tolist())
-        best = selection.chosen(
-            regs, accuracies, ties, lambda tied: path.losses(features, one_hot, tied).tolist()
-        )
+        rows = _rows(images, labels, feature_map, normalisation)
+        best, accuracies = selection.by_leaving_out(path, rows, regs, ties)
+    elif held is not None:
+        best, accuracies = selection.by_held_out(path, held, one_hot, regs, ties)
         if refit:
-            path = RidgePath.of(stats + RidgeStats.of(features, jnp.asarray(one_hot)))
-    # The minimiser has its rows in the span of the features; of G's rounding a small lam lets more
-    # through.
+            path = RidgePath.of(stats + RidgeStats.of(held, jnp.asarray(one_hot)))
+    # The minimiser's rows lie in the span of the features; G's rounding lets more through.
     weights = feature_map.onto_span(path.weights(best))
     return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
+
+
+def _classes_of(labels, classes, count) -> tuple[Int[np.ndarray, " n"], int]:
+    labels = checks.indices("labels", labels, count=count)
+    k = int(labels.max(initial=-1)) + 1 if classes is None else classes
+    checks.labels("labels", labels, k)
+    return labels, k
 
 
 def _grid(regs, validation, ties) -> tuple[float, ...]:

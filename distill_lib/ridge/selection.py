@@ -59,7 +59,7 @@ def chosen(regs, accuracies, ties, losses) -> float:
                 else ""
             )
             + ".",
-            stacklevel=4,
+            stacklevel=5,
         )
     elif ties == "auto" and undecided:
         warnings.warn(
@@ -67,7 +67,7 @@ def chosen(regs, accuracies, ties, losses) -> float:
             f"validation accuracy, {max(accuracies):.4g}: "
             f"the least loss has chosen lam = {best:g}; hold out more samples, or take "
             "validation='leave-one-out'.",
-            stacklevel=4,
+            stacklevel=5,
         )
     return best
 
@@ -104,6 +104,24 @@ def _stratified(labels, key, count):
     order = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(len(labels))
     val = np.concatenate([order[labels[order] == c][:size] for c, size in enumerate(held)])
     return np.setdiff1d(order, val), np.sort(val)
+
+
+def by_held_out(path, features, one_hot, regs, ties) -> tuple[float, tuple[float, ...]]:
+    """The chosen lam, and the accuracy at each, on samples held out. Args: as `chosen`."""
+    accuracies = tuple(path.accuracies(features, np.argmax(one_hot, axis=1), regs).tolist())
+
+    def losses(tied):
+        return path.losses(features, one_hot, tied).tolist()
+
+    return chosen(regs, accuracies, ties, losses), accuracies
+
+
+def by_leaving_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
+    """The chosen lam, and the accuracy at each. Args and Raises: as `left_out` and `chosen`."""
+    judged = left_out(path, rows, regs)
+    accuracies = tuple(accuracy for accuracy, _ in judged)
+    losses = dict(zip(regs, (loss for _, loss in judged), strict=True))
+    return chosen(regs, accuracies, ties, lambda tied: [losses[reg] for reg in tied]), accuracies
 
 
 def left_out(path, rows, regs) -> list[tuple[float, float]]:

@@ -18,7 +18,8 @@ from distill_lib.features import FeatureMap
 from distill_lib.images.pictures import picture_grid
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
-from distill_lib.kernels.infinite_width import InfiniteWidth, cross, gram
+from distill_lib.kernels.blocks import cross, gram
+from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets import packing, released
 from distill_lib.theory.closed_form import recovered_weights
@@ -199,8 +200,7 @@ class DistilledSet(eqx.Module):
         """A set released by others, from an npz file with `images` and `labels` and nothing else.
 
         Images are (m, c, h, w), (m, h, w, c), (m, d), or (m, h, w) where c = 1. Labels are (m, k),
-        or m class indices, which become one-hot. What a file does not tell has to be stated: how
-        its images were preprocessed.
+        or m class indices, which become one-hot.
 
         Args:
             normalisation: from images to network inputs.
@@ -215,22 +215,14 @@ class DistilledSet(eqx.Module):
         Raises: ValueError if the file cannot be read without pickles, lacks an array, holds
             another, or one is not finite, real or of such a shape.
         """
-        h, w, c = normalisation.shape
-        remedy = (
-            f"give an npz file with arrays images (m, {c}, {h}, {w}) or (m, {h}, {w}, {c}) and "
-            "labels (m, k), "
-            "or m class indices, of finite numbers"
-        )
-        with _refusing(path, "images and labels", remedy), npz.opened(path) as file:
+        wanted = released.remedy(normalisation)
+        with _refusing(path, "images and labels", wanted), npz.opened(path) as file:
             images = released.images(file, normalisation, channels)
             labels, one_hot = released.labels(file, len(images), classes)
             if one_hot and label_convention == "as released":
                 label_convention = "one-hot"
-            points = (
-                normalisation(images)
-                if pixels
-                else np.moveaxis(images, 3, 1).reshape(len(images), -1)
-            )
+            flat = np.moveaxis(images, 3, 1).reshape(len(images), -1)
+            points = normalisation(images) if pixels else flat
             made = cls(
                 jnp.asarray(points),
                 jnp.asarray(labels.astype(normalisation.dtype)),

@@ -13,6 +13,15 @@ Channels = Literal["first", "last"]
 _APART, _NEAR = 5, 2.5  # factors between root mean squares: of another range, of the same
 
 
+def remedy(normalisation: Preprocessing) -> str:
+    """What to give instead of a file that cannot be read."""
+    h, w, c = normalisation.shape
+    return (
+        f"give an npz file with arrays images (m, {c}, {h}, {w}) or (m, {h}, {w}, {c}) and labels "
+        "(m, k), or m class indices, of finite numbers"
+    )
+
+
 def images(
     file: Npz, normalisation: Preprocessing, channels: Channels | None
 ) -> Float[np.ndarray, "m h w c"]:

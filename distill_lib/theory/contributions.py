@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
-from distill_lib.kernels.infinite_width import Kernel
+from distill_lib.kernels.base import Kernel
 from distill_lib.linalg.pseudoinverse import negligible
 
 

@@ -12,7 +12,7 @@ import distill_lib as dl
 from distill_lib.baselines.descent import Diverged
 from distill_lib.baselines.finite_network import FiniteNetwork, Loss, train, train_stably
 from distill_lib.baselines.training_set import centred_labels
-from distill_lib.kernels import infinite_width
+from distill_lib.kernels.blocks import gram
 from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.kernels.random_networks import Network
 
@@ -81,7 +81,7 @@ def test_a_wide_network_in_small_steps_is_regression_with_the_ntk():
     shape, n, k = (2, 2, 1), 6, 2
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(n + 5, 4)), rng.normal(size=(n, k))
-    ntk = np.asarray(infinite_width.gram(InfiniteWidth("ntk", "fc", 1, shape), x))
+    ntk = np.asarray(gram(InfiniteWidth("ntk", "fc", 1, shape), x))
     wanted = ntk[n:, :n] @ np.linalg.solve(ntk[:n, :n], y)
     rate = 0.25 * n * k / np.linalg.eigvalsh(ntk[:n, :n])[-1]
     off = {}

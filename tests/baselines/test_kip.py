@@ -15,7 +15,9 @@ import distill_lib as dl
 from distill_lib.baselines.kip import KernelObjective, descend, label_solve, support_set, with_strip
 from distill_lib.baselines.training_set import Targets, augmented, centred_labels
 from distill_lib.images.whitening import Whitening
-from distill_lib.kernels.infinite_width import InfiniteWidth, Kernel, cross, gram
+from distill_lib.kernels.base import Kernel
+from distill_lib.kernels.blocks import cross, gram
+from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.kernels.regression import accuracy, scores
 
 KEY = jax.random.key(3)

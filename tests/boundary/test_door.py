@@ -225,10 +225,18 @@ def modules():
 
     Of the others, some are private or descend for long, some read files.
     """
-    others = {"companion", "data", "sets", "boundary", "experiments", "paper", "_public"}
-    others |= {f"baselines.{name}" for name in ("descent", "training_set", "finite_network")}
+    others = {"companion", "data", "sets", "boundary", "experiments", "paper", "starts", "_public"}
+    others |= {
+        f"baselines.{name}" for name in ("descent", "checkpoint", "training_set", "finite_network")
+    }
     others |= {"baselines.rfad", "baselines.rfad_objective"}
-    others |= {"kernels.random_networks", "kernels.infinite_width", "kernels.neural_tangents"}
+    others |= {
+        "kernels.random_networks",
+        "kernels.infinite_width",
+        "kernels.neural_tangents",
+        "kernels.blocks",
+        "kernels.base",
+    }
     others |= {"theory.points_without_inverse", "theory.exactness", "theory.conditions"}
     for module in pkgutil.walk_packages(dl.__path__, "distill_lib."):
         room, _, rest = module.name.removeprefix("distill_lib.").partition(".")

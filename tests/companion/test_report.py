@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 from projects import make_project
 from rich.console import Console
 
-from distill_lib.companion.judge.report import (
-    markdown,
-    origin,
-    published,
-    reason,
-    render,
-    report,
-    verdict,
-)
+from distill_lib.companion.judge.report import origin, published, reason, report, verdict
+from distill_lib.companion.judge.report_tables import markdown, render
 from distill_lib.companion.numbers.results import CELL, Results
 from distill_lib.companion.root import build_folder, project_root, reference_folder
 from distill_lib.data.catalogue import CATALOGUE
@@ -374,7 +367,7 @@ def test_the_book_gives_each_reason_once():
 
 def test_results_without_their_origin_are_named(tmp_path):
     from distill_lib.companion.errors import CompanionError
-    from distill_lib.companion.numbers.results import read_results
+    from distill_lib.companion.numbers.stored import read_results
 
     path = tmp_path / "table_3.json"
     path.write_text(

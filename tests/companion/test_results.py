@@ -7,7 +7,8 @@ from projects import make_project
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.numbers import results as results_module
-from distill_lib.companion.numbers.results import Results, load_profile_results, read_results
+from distill_lib.companion.numbers.results import Results
+from distill_lib.companion.numbers.stored import load_profile_results, read_results
 
 ROW = {
     "table": "3",

@@ -12,7 +12,7 @@ from projects import MARK, make_project, outputs, ran, start, write_notebook
 from rich.console import Console
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.numbers.results import load_results
+from distill_lib.companion.numbers.stored import load_results
 from distill_lib.companion.run.fingerprint import data_digests, library_digest
 from distill_lib.companion.run.reference import commit_reference, needs_run
 from distill_lib.companion.run.runner import run_profile

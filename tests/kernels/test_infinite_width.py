@@ -20,15 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_lib.boundary.memory import OutOfMemory
-from distill_lib.kernels import infinite_width
-from distill_lib.kernels.infinite_width import (
-    InfiniteWidth,
-    Kernel,
-    _block_size,
-    _miscompiles,
-    cross,
-    gram,
-)
+from distill_lib.kernels import blocks
+from distill_lib.kernels.base import Kernel
+from distill_lib.kernels.blocks import _block_size, cross, gram
+from distill_lib.kernels.infinite_width import InfiniteWidth, _miscompiles
 from distill_lib.kernels.neural_tangents import stax
 
 SHAPE = (4, 5, 2)
@@ -322,7 +317,7 @@ def test_a_block_that_does_not_fit_names_the_remedy(n, remedy):
 
 def test_progress_is_told_block_by_block(monkeypatch):
     clock = itertools.count()  # a second a block
-    monkeypatch.setattr(infinite_width, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     seen = []
     gram(InfiniteWidth("ntk", "fc", 1, (1, 3, 1)), points(0, 5, 3), block=2, report=seen.append)
     assert [at.block for at in seen] == [1, 2, 3, 4, 5, 6]
@@ -345,7 +340,8 @@ def test_the_default_block_holds_what_fits():
 def test_several_devices_share_the_blocks():
     code = """
 import numpy as np, jax, distill_lib
-from distill_lib.kernels.infinite_width import InfiniteWidth, cross, gram
+from distill_lib.kernels.infinite_width import InfiniteWidth
+from distill_lib.kernels.blocks import cross, gram
 assert len(jax.devices()) == 3
 x = np.random.default_rng(0).normal(size=(7, 12))
 kernel = InfiniteWidth("ntk", "fc", 1, (2, 3, 2))

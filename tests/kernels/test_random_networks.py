@@ -10,7 +10,7 @@ from helpers import seeds
 from hypothesis import given, settings
 
 from distill_lib import paper
-from distill_lib.kernels import infinite_width
+from distill_lib.kernels.blocks import cross, gram
 from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.kernels.random_networks import (
     EmpiricalNNGP,
@@ -115,8 +115,8 @@ def test_the_kernel_is_positive_semidefinite_and_of_its_key(seed):
     assert np.linalg.eigvalsh(values).min() > -1e-12 * np.trace(values)
     other = EmpiricalNNGP(networks, jax.random.key(seed + 1))(x, x)
     assert np.abs(other - values).max() > 1e-3 * np.abs(values).max()
-    assert np.allclose(infinite_width.gram(kernel, x, block=3), values, rtol=1e-5)
-    assert np.allclose(infinite_width.cross(kernel, x, x[:2], block=3), values[:, :2], rtol=1e-5)
+    assert np.allclose(gram(kernel, x, block=3), values, rtol=1e-5)
+    assert np.allclose(cross(kernel, x, x[:2], block=3), values[:, :2], rtol=1e-5)
 
 
 # How far from the exact kernel

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_lib.kernels import regression
-from distill_lib.kernels.infinite_width import InfiniteWidth, Kernel, cross, gram
+from distill_lib.kernels.base import Kernel
+from distill_lib.kernels.blocks import cross, gram
+from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.kernels.regression import accuracy, coefficients, relative_reg, scores
 
 KERNEL = InfiniteWidth("ntk", "fc", 1, (1, 4, 1))

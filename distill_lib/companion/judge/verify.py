@@ -18,7 +18,7 @@ from distill_lib.companion.judge.origins import origins
 from distill_lib.companion.judge.recorded import Number, facts, numbers, states
 from distill_lib.companion.judge.tolerances import CLOCK, rule_of
 from distill_lib.companion.numbers.provenance import commit, device, versions
-from distill_lib.companion.numbers.results import read_results
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import Profile, load_profile
 from distill_lib.companion.root import build_folder, builds, reference_folder
 from distill_lib.companion.run.plan import read_record

@@ -17,8 +17,7 @@ from typing import Any
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json, write_json, write_text
 from distill_lib.companion.numbers import provenance
-from distill_lib.companion.profiles import load_profile
-from distill_lib.companion.root import build_folder, project_root, reference_folder
+from distill_lib.companion.root import build_folder, project_root
 
 PROGRESS, STOP = "progress.txt", "stop"  # files between a notebook and the runner
 # Together they name one cell of a table.
@@ -228,47 +227,6 @@ class Results:
             },
         )
         return path
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """The content of a results file.
-
-    Raises: CompanionError naming the file if it is missing, no JSON, or lacks a part.
-    """
-    if not path.is_file():
-        raise CompanionError(f"no results at {path}: run the notebook first")
-    content = read_json(path)
-    lacking = {"notebook", "profile", "rows", "values", "provenance"} - set(
-        content if isinstance(content, dict) else ()
-    )
-    if not lacking and not isinstance(content["provenance"], dict):
-        lacking = {"provenance"}
-    if lacking:
-        raise CompanionError(
-            f"{path} lacks {', '.join(sorted(lacking))}: delete it and run the notebook again"
-        )
-    return content
-
-
-def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, Any]]:
-    """Every results file of a profile by notebook, from `_build` (fresh) or from the committed
-    reference run.
-    """
-    folder = (build_folder if fresh else reference_folder)(root, profile) / "results"
-    paths = {path.stem: path for path in sorted(folder.glob("*.json"))}
-    # Runs that the profile lists no more are kept in `_build`, but not shown.
-    names = load_profile(root, profile).notebooks if fresh and paths else paths
-    return {name: read_results(path) for name, path in paths.items() if name in names}
-
-
-def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, str]]:
-    """The prose's numbers: notebook -> name -> formatted text (empty if the profile has no results
-    there).
-    """
-    return {
-        notebook: {name: entry["text"] for name, entry in content["values"].items()}
-        for notebook, content in load_results(root, profile, fresh=fresh).items()
-    }
 
 
 def plain(value: Any) -> Any:

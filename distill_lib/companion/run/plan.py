@@ -7,7 +7,7 @@ from typing import Any
 
 from distill_lib.companion.files import read_json
 from distill_lib.companion.numbers.provenance import cpu_count
-from distill_lib.companion.numbers.results import read_results
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import Profile, check_datasets
 from distill_lib.companion.root import build_folder, reference_folder, work_folder
 from distill_lib.companion.run.fingerprint import INPUTS, fingerprint, inputs, jax_platform

@@ -9,7 +9,7 @@ from typing import Any
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked, read_json, write_json
-from distill_lib.companion.numbers.results import read_results
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import Profile, load_profile, load_profiles
 from distill_lib.companion.root import build_folder, reference_folder
 from distill_lib.companion.run.fingerprint import notebook_digest

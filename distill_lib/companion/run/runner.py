@@ -1,10 +1,8 @@
 """Executes a profile's notebooks in parallel processes; what is finished is never done twice."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +25,7 @@ from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
 from distill_lib.companion.numbers.results import PROGRESS, STOP
 from distill_lib.companion.profiles import load_profile
-from distill_lib.companion.root import build_folder, builds
+from distill_lib.companion.root import build_folder
 from distill_lib.companion.run.limit import UNFINISHED, Limit, on_signal
 from distill_lib.companion.run.notebook import convert, count_code_cells, source_path
 from distill_lib.companion.run.plan import (
@@ -40,6 +38,7 @@ from distill_lib.companion.run.plan import (
     make_plan,
     remaining,
 )
+from distill_lib.companion.run.process import begin
 from distill_lib.companion.run.work import ending, heaviness, kept, prepare, publish, said, sweep
 
 
@@ -200,7 +199,8 @@ class Run:
                 if self.stopping:
                     self.unfinished.append(job)
                     return
-                worker = self.start(job, work, log)
+                worker = begin(self.plan, job, work, log, self.settings)
+                self.workers.add(worker)
             assert worker.stdout is not None
             for line in worker.stdout:
                 last = json.loads(line)
@@ -226,54 +226,6 @@ class Run:
             self.report(
                 job, work, last.get("failed") or {"cell": None, "error": ending(code, work)}
             )
-
-    def start(self, job: Job, work: Path, log: Any) -> "subprocess.Popen[str]":
-        """Start the worker in a session of its own:
-
-        Ctrl-C reaches the runner alone, which then closes the pipe.
-        """
-        environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
-        environment |= {
-            "DISTILL_RESULTS": str(work),
-            "DISTILL_FINGERPRINT": job.fingerprint,
-            "DISTILL_PARAMETERS": json.dumps(job.parameters),
-            **self.settings,
-            "PYTHONUTF8": "1",  # whatever the locale
-            # Most compiled functions are the same in many notebooks.
-            "JAX_COMPILATION_CACHE_DIR": str(builds(self.plan.root) / "cache" / "jax"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
-            # this environment's kernel, not one that the user has installed elsewhere
-            "JUPYTER_PREFER_ENV_PATH": "1",
-            # a warning about frozen modules in every kernel's log
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "distill_lib.companion.run.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-            env=environment,
-            cwd=self.plan.root,
-            start_new_session=True,
-        )
-        self.workers.add(worker)
-        paths = {
-            "source": source_path(self.plan.root, job.name),
-            "root": self.plan.root,
-            "work": work,
-        }
-        # As the worker, which is in UTF-8, decodes them.
-        task: dict[str, Any] = {
-            key: os.fsencode(path).decode("utf-8", "surrogateescape") for key, path in paths.items()
-        }
-        task |= {"parameters": job.parameters}
-        assert worker.stdin is not None
-        worker.stdin.write(json.dumps(task) + "\n")
-        worker.stdin.flush()
-        return worker
 
     def report(self, job: Job, work: Path, failure: dict[str, Any]) -> None:
         """Say where a notebook failed, and where to look."""

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.judge.report import markdown, origin, report
+from distill_lib.companion.judge.report import origin, report
+from distill_lib.companion.judge.report_tables import markdown
 from distill_lib.companion.judge.verdicts import pasted as verdicts
-from distill_lib.companion.numbers.results import load_profile_results, load_results
+from distill_lib.companion.numbers.stored import load_profile_results, load_results
 from distill_lib.companion.profiles import load_profile, load_profiles
 from distill_lib.companion.root import build_folder, reference_folder
 from distill_lib.companion.run.ledger import tables
