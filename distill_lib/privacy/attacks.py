@@ -13,13 +13,12 @@ from distill_lib.linalg.pseudoinverse import negligible
 def sum_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
-    """Zero for the model of the set if its labels are one-hot, whichever points carry which: 1^T
-    phi(X_S)^+ = 1^T W.
+    """Tell a set's model from others by the sum of its rows: 1^T phi(X_S)^+ = 1^T W.
 
-    1^T Y_S = 1^T for labels whose columns sum to 1, so Y_S D = W gives 1^T D = 1^T W whatever Z is.
-    Measured where rounding is small, on
-    the points: ||1^T Q - 1^T W phi(X_S)|| / ||1^T Q|| with the projector Q = phi(X_S)^+ phi(X_S),
-        for m <= p the identity. Needs lam_S = 0.
+    Zero for the model of the set if its labels are one-hot, whichever points carry which: their
+    columns sum to 1, 1^T Y_S = 1^T, so Y_S D = W gives 1^T D = 1^T W whatever Z is. It is measured
+    where rounding is small, on the points: ||1^T Q - 1^T W phi(X_S)|| / ||1^T Q|| with the
+    projector Q = phi(X_S)^+ phi(X_S), for m <= p the identity. Needs lam_S = 0.
     """
     rows, _ = _bases(features)
     ones = (rows @ rows.swapaxes(-1, -2)).sum(-1)

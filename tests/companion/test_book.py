@@ -24,8 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TOC = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/demo\n  - file: book/bibliography\n"
 INDEX = """# Welcome
 
-# run)
-The ratio is {{ this.demo.ratio }}, committed {{ tiny.demo.ratio }}; see [the demo](../notebooks/demo.md
+The ratio is {{ this.demo.ratio }}, committed {{ tiny.demo.ratio }}; see [the demo](../notebooks/demo.md#run)
 and {cite:t}`someone`. A formula: $\\norm{x} \\in \\R$.
 """
 BIB = "@article{someone, author={Some One}, title={A Title}, journal={J}, year={2020}}\n"
