@@ -1,4 +1,4 @@
-"""The paper's experimental settings, so that every notebook trains the same original models."""
+"""The paper's experimental settings: every page trains the same original models."""
 
 from typing import Literal
 

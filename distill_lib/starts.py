@@ -1,4 +1,4 @@
-"""How a set begins: a function for each construction, from what is asked to features and labels."""
+"""How a set begins: a function for each construction behind Algorithm 1."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

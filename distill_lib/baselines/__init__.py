@@ -1,4 +1,1 @@
-"""The methods that the theorems are compared with:
-
-KIP, RFAD, label solving, networks trained on a set.
-"""
+"""What the theorems are compared with: KIP, RFAD, networks trained on a set."""

@@ -1,1 +1,1 @@
-"""What comes in and goes out: arrays of every kind, checks with one clear sentence, files."""
+"""What comes in and goes out: arrays, checks with one clear sentence, files."""

@@ -1,1 +1,1 @@
-"""Runs the notebooks, gathers their results, builds the book; no mathematics imports it."""
+"""Runs notebooks, keeps results, builds the book; no mathematics imports it."""

@@ -1,5 +1,6 @@
-"""Data sets: 8 x 8 digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100 and SVHN, each with its facts,
-licence and digest.
+"""Data sets with their facts, licences and digests.
+
+8 x 8 digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100 and SVHN.
 """
 
 from distill_lib.data.catalogue import content_of, names

@@ -1,4 +1,4 @@
-"""Feature maps phi: R^d -> R^p behind one protocol, each with a right inverse where it has one."""
+"""Feature maps phi: R^d -> R^p, with a right inverse where there is one."""
 
 from distill_lib.features.base import FeatureMap
 from distill_lib.features.convolution import Convolution

@@ -1,7 +1,4 @@
-"""Privacy of distilled sets:
-
-Theorem 6.2 as claimed, attacks on it, a release that is private, and an audit of both.
-"""
+"""Theorem 6.2 as claimed, attacks on it, a private release, an audit of both."""
 
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
 from distill_lib.privacy.auditing import Audit, audit, correlations, epsilon_lower, roc_area

@@ -1,6 +1,4 @@
-"""Ridge regression: sufficient statistics, every lam from one eigendecomposition, and the choice of
-lam.
-"""
+"""Ridge regression: statistics, every lam at once, and which lam is chosen."""
 
 from distill_lib.ridge.model import GRID as GRID
 from distill_lib.ridge.model import RidgeModel as RidgeModel

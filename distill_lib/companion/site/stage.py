@@ -26,6 +26,7 @@ from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.prose import fill
+from distill_lib.companion.site.rooms import pictures
 
 # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
 MATHJAX = "mathjax/tex-svg-full.js"
@@ -119,6 +120,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "measured": tables(root),
         "verify": verdicts(root),
         "field": published_tables(root),
+        "design": pictures(),
     }
     return {**numbers, "this": this, **published, **pasted}
 
