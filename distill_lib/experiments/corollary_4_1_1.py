@@ -203,6 +203,17 @@ def figure_2(at: Samples, ipc: int) -> Figure2:
     return Figure2(images, notes, facts)
 
 
+def summary(made: Figure2) -> dict[str, float]:
+    """Both distances, their ratio, and how exactly the nearest set carries W."""
+    far, near = (made.facts[start]["distance"] for start in ("real", "nearest"))
+    return {
+        "Corollary 4.1.1": far,
+        "nearest": near,
+        "times nearer": far / near,
+        "recovery error": made.facts["nearest"]["error"],
+    }
+
+
 def recorded(dataset: str, ipc: int, made: Figure2) -> tuple[list[Row], Values]:
     """One row a set as it is recorded, and what the prose says, with formats."""
     where = {"table": "Fig. 2", "dataset": dataset, "ipc": ipc, "model": "linear"}

@@ -43,4 +43,6 @@ def test_three_sets_of_one_size_carry_the_model_and_are_recorded(at):
     rows, values = corollary_4_1_1.recorded("digits", 2, made)
     assert [row["method"] for row in rows] == list(corollary_4_1_1.STARTS)
     assert all(row["same_predictions"] == 1 for row in rows)
-    assert values["digits_2_ratio"][0] > 1
+    ratio = corollary_4_1_1.summary(made)["times nearer"]
+    assert values["digits_2_ratio"][0] == pytest.approx(ratio)
+    assert ratio > 1
