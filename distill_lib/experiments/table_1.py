@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from distill_lib import paper
 from distill_lib.baselines.moments import Moments, gaussian_kernel, subset_labels
 from distill_lib.data import Dataset
+from distill_lib.experiments.common import relative_error
 from distill_lib.features import FeatureMap, RandomFourier
 from distill_lib.ridge import GRID
 from distill_lib.theory import closed_form
@@ -34,11 +35,6 @@ def train(features: Any, labels: Any, reg: float = 0.0) -> Weights:
         labels = np.vstack([labels, np.zeros((len(features) - len(labels), labels.shape[1]))])
     cut = max(features.shape) * np.finfo(features.dtype).eps
     return scipy.linalg.lstsq(features, labels, cond=cut, lapack_driver="gelsy")[0].T
-
-
-def error(found: Any, wanted: Any) -> float:
-    """||W_S - W||_F / ||W||_F."""
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
 class Counted(NamedTuple):
@@ -210,7 +206,9 @@ def counted(of: Task, turned: Moments) -> list[Counted]:
         (rest, any_layer, "k + 1", k + 1, few, of.untrained, any_w),
     ]
     found = [
-        Counted(setting, name, claim, value, counts, [error(made(m), wanted) for m in counts])
+        Counted(
+            setting, name, claim, value, counts, [relative_error(made(m), wanted) for m in counts]
+        )
         for setting, name, claim, value, counts, wanted, made in tried
     ]
     assert [row.seen for row in found] == [r, d, k, p, k, q, k, None]
@@ -264,7 +262,7 @@ def over_the_grid(of: Task, turned: Moments, lam_0: float) -> OverTheGrid:
 
     def errors(features: Any, labels: Any) -> list[float]:
         trained = {lam: closed_form.recovered_weights(features, labels, lam) for lam in GRID[::2]}
-        return [error(trained[lam], models[lam]) for lam in trained]
+        return [relative_error(trained[lam], models[lam]) for lam in trained]
 
     every = errors(turned.features, turned.labels)
     return OverTheGrid(list(GRID[::2]), every, errors(few, labels))
@@ -293,7 +291,7 @@ def values(of: Task, turned: Moments, n_kernel: int, grid: OverTheGrid) -> dict[
     (n, d), k = of.x.shape, of.y.shape[1]
     sizes = {"n_train": n, "n_kernel": n_kernel, "rank_x": len(turned.features), "d": d, "k": k}
     return {name: (size, "{:,d}") for name, size in sizes.items()} | {
-        "untrained": (error(of.reached(of.untrained), of.untrained), "{:.2f}"),
+        "untrained": (relative_error(of.reached(of.untrained), of.untrained), "{:.2f}"),
         "every_worst": (max(grid.every), "{:.0e}"),
         "one_worst": (max(grid.one), "{:.1g}"),
     }

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from distill_lib import paper
 from distill_lib.data import Dataset
+from distill_lib.experiments.common import relative_error
 
 Row = dict[str, Any]
 KINDS = ("C.1", "C.2", "k ranks lost")
@@ -24,8 +25,7 @@ def trained_error(
     points: Float[np.ndarray, "d m"], labels: Float[np.ndarray, "k m"], w: Float[np.ndarray, "k d"]
 ) -> float:
     """||Y_S X'^+ - W||_F / ||W||_F."""
-    trained = np.linalg.lstsq(points.T, labels.T, rcond=1e-12)[0].T
-    return float(np.linalg.norm(trained - w) / np.linalg.norm(w))
+    return relative_error(np.linalg.lstsq(points.T, labels.T, rcond=1e-12)[0].T, w)
 
 
 def sets(
