@@ -183,7 +183,7 @@ def unregularised(
 
     Args:
         target: (m, p) wished phi_reg(X_S); it is the pseudoinverse (transposed) of the paper's D.
-        reg: lam_S, at most `max_reg(target)`.
+        reg: lam_S, at most `largest_reg(svd(target).s)`.
         branch: "+" or "-", or an array of +1 and -1, one for each nonzero singular value in
             descending order: which root to take. At reg = 0 only "+" gives features.
     Raises: ValueError if reg > mu_min^2 / 4 (the bound lam_S <= 1 / (4 s'_1^2) of Theorem 4.1), or
@@ -220,17 +220,9 @@ def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.nd
 
 
 @door(infinite=True)
-def max_reg(target: Float[Array, "m p"]) -> float:
-    """The largest lam_S for which `unregularised(target, lam_S)` exists: mu_min^2 / 4 = 1 / (4
-    s'_1^2).
-    """
-    return largest_reg(svd(target).s)
-
-
-@door(infinite=True)
 def largest_reg(mu: Float[np.ndarray, " r"]) -> float:
     """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any
-    mu.
+    mu. Of mu = `svd(target).s` it is the largest lam_S for `unregularised(target, lam_S)`.
     """
     return float(np.float64(mu[-1]) ** 2 / 4) if len(mu) else float("inf")
 

@@ -143,7 +143,6 @@ CASES = {
     "linalg.pseudoinverse.regularised": lambda a: (a(X), 0.5),
     "linalg.pseudoinverse.unregularised": lambda a: (a(X), 1e-3),
     "linalg.pseudoinverse.roots": lambda a: (a(V), 0.1, "+"),
-    "linalg.pseudoinverse.max_reg": lambda a: (a(X),),
     "linalg.pseudoinverse.largest_reg": lambda a: (a(V),),
     "images.quantisation.quantise": lambda a: (a(X), 4),
     "ridge.statistics.RidgeStats.of": lambda a: (dl.RidgeStats, a(TALL), a(ONE_HOT)),
