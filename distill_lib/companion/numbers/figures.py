@@ -127,3 +127,10 @@ def table(frame: pd.DataFrame, formats: Mapping[Any, str] | str = "{}") -> Style
     # A fixed id: pandas' own is random, so the same numbers would not give the same page.
     name = hashlib.sha256(repr((list(frame.columns), list(frame.index))).encode()).hexdigest()[:8]
     return frame.style.format(formats).set_uuid(name)
+
+
+def whole_ticks(axis: Axes, ticks: Sequence[int]) -> None:
+    """Whole numbers at these places of a logarithmic x-axis, and at no others."""
+    axis.set_xticks(ticks)
+    axis.xaxis.set_major_formatter("{x:.0f}")
+    axis.minorticks_off()
