@@ -178,6 +178,16 @@ def estimate(one: Audit) -> float:
     return max(math.log(true / p) if p else math.inf for true, p in pairs)
 
 
+def rates(found: Mapping[str, Audit]) -> list[Row]:
+    """Error rates, estimate and lower bound of each audit."""
+    return [
+        {"release and test": name, "trials": one.trials}
+        | {"FPR": one.false_positives / one.trials, "FNR": one.false_negatives / one.trials}
+        | {"estimate": estimate(one), "lower bound": one.epsilon}
+        for name, one in found.items()
+    ]
+
+
 def recorded(found: Mapping[str, Audit]) -> tuple[list[Row], dict[str, Any]]:
     """Rows and named numbers of the audits."""
     words = ("claimed_sum", "claimed_span", "half", "forgets", "statistics", "weights")

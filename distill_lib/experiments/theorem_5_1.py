@@ -29,6 +29,15 @@ from distill_lib.ridge import fit
 Row = dict[str, Any]
 # Of the condition numbers of a convolution.
 CASES = ("zeros around (SAME)", "no padding (VALID)", "periodic")
+# Nearest sets that are shown: the feature map, and by which preimage.
+SHOWN = (
+    ("invertible network", "near"),
+    ("convolution, d/2", "near"),
+    ("fully connected, d/2", "near"),
+    ("Fourier, d/2", "near"),
+    ("Fourier, d/2", "least norm"),
+    ("Fourier", "near"),
+)
 
 
 def _layers(

@@ -90,6 +90,7 @@ def test_an_estimate_is_the_log_ratio_of_the_rates():
     one = Audit(0.5, 0.0, 100, 400, 1000)
     wanted = max(math.log((0.99 - 0.4) / 0.1), math.log((0.99 - 0.1) / 0.4))
     assert privacy_audit.estimate(one) == pytest.approx(wanted)
+    assert privacy_audit.rates({"one": one})[0]["FNR"] == 0.4
     rows, values = privacy_audit.recorded({str(i): one for i in range(6)})
     assert [row["false_negatives"] for row in rows] == [400] * 6
     assert values["audit_half"] == (0.5, "{:.2f}")
