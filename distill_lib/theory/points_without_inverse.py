@@ -39,7 +39,10 @@ class Solved(NamedTuple):
 
 
 def solve_points(
-    phi: FeatureMap, weights: Float[Array, "k p"], start: Float[ArrayLike, "m d"], steps: int = 100
+    phi: FeatureMap,
+    weights: Float[ArrayLike, "k p"],
+    start: Float[ArrayLike, "m d"],
+    steps: int = 100,
 ) -> Solved:
     """Points near `start` that carry W at lam_S = 0, by Levenberg and Marquardt's damped
     Gauss-Newton steps of least norm.
