@@ -37,7 +37,7 @@ def distill(
 ) -> DistilledSet:
     """Make a support set of m points whose ridge model is the given one (Algorithm 1).
 
-    Two constructions beside Algorithm 1 are `start`s, too. From real samples phi is inverted near
+    Two constructions beside it are offered as a `start`. From real samples phi is inverted near
     them.
 
     Args:

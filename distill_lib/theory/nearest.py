@@ -94,7 +94,7 @@ def nearest_set(
 def robust_set(
     weights: Float[Array, "k p"], real: Float[Array, "m p"], penalty: float, reg_s: float = 0.0
 ) -> Nearest:
-    """Features near real ones that carry W even after they are rounded.
+    """Features near real ones that carry W, chosen so that rounding them changes it little.
 
     They carry it with small coefficients C, and those are what amplifies rounding.
 

@@ -43,10 +43,9 @@ def solve_points(
 ) -> Solved:
     """Points near `start` that carry W at lam_S = 0, found by descent.
 
-    The steps are Levenberg and Marquardt's: damped Gauss-Newton steps of least norm. Each solves k
-    (p
-    - m) equations densely. It is a search. It ends when W Q is at the level of rounding, when no
-      step shortens it, or after `steps`, and `error` tells how near it came.
+    It is a search, in Levenberg and Marquardt's damped Gauss-Newton steps of least norm. It ends
+    when W Q is at the level of rounding, when no step shortens it, or after `steps`, and `error`
+    tells how near it came. A step solves a dense system of k (p - m) equations.
 
     Args:
         phi: any differentiable feature map; it need not have an inverse.

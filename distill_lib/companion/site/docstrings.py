@@ -1,5 +1,6 @@
-"""A Sphinx extension: the library's `Returns: ...` and `Raises: ...` become fields of the
-reference, as `Args:` do.
+"""A Sphinx extension: `Returns: ...` and `Raises: ...` become fields of the reference.
+
+Napoleon, which runs after it, makes fields of `Args:` and `Attributes:` and a heading of `Example:`.
 """
 
 import re
