@@ -126,10 +126,12 @@ class Convolution(FeatureMap):
 
     @property
     def dim_in(self) -> int:
+        """The number of inputs d = h w c."""
         return math.prod(self.shape)
 
     @property
     def dim_out(self) -> int:
+        """The number of features p = c_out h' w' of the last layer."""
         *_, (_, _, out) = self._layers()
         return math.prod(out)
 

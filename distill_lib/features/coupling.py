@@ -14,12 +14,12 @@ from distill_lib.features.base import FeatureMap
 
 
 class AffineCoupling(FeatureMap):
-    """An invertible network: L layers, each moving half of the coordinates by the other half.
+    """An invertible network whose layers each move half of the coordinates by the other half.
 
-    A layer keeps every other coordinate a and moves the others, b -> b exp(s(a)) + t(a). With h =
-    tanh(U_l a): s = bound tanh(S_l h), t = T_l h. It is a bijection of R^d for every choice of the
-    weights, so p = d. Layer l = 0, 1, ... keeps the coordinates of the parity of l, so two layers
-    move all.
+    Each of the L layers keeps every other coordinate a and moves the others, b -> b exp(s(a)) +
+    t(a). With h = tanh(U_l a): s = bound tanh(S_l h), t = T_l h. It is a bijection of R^d for every
+    choice of the weights, so p = d. Layer l = 0, 1, ... keeps the coordinates of the parity of l,
+    so two layers move all.
 
     Attributes:
         inner: U_l (hidden, kept).

@@ -79,6 +79,7 @@ class RandomFourier(FeatureMap):
 
     @door()
     def range_scale(self, features: Float[Array, "n p"]) -> float:
+        """What brings the largest feature to the side of the cube; 1 where all lie inside."""
         top = math.sqrt(self.dim_out / 2) * float(jnp.abs(features).max())
         return 1.0 if top <= 1 else 1 / top
 

@@ -22,7 +22,7 @@ def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array
        below 1. Up to cond(B) of about 10^7 in float64 this is as accurate as Householder's QR.
     2. Singular values, where the first way fails: beyond that, or where B has not full rank.
 
-    The cost is O(r m min(r, m)) either way, with a much larger constant in the second.
+    The cost is O(r m (min(r, m) + k)) either way, with a much larger constant in the second.
 
     Args:
         b: (r, m) the matrix B.

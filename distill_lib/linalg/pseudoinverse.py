@@ -135,6 +135,11 @@ def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
 
     Where that rank is certainly full, A = Q R gives it as Q R^{-T}, in a fraction of an SVD's time.
     ||R||_F ||R^{-1}||_F is at least s_1 / s_min, so below 1 / `negligible` nothing is to be cut.
+
+    Example:
+        >>> from distill_lib.linalg.pseudoinverse import pinv
+        >>> np.allclose(pinv(np.diag([2.0, 0.0])), np.diag([0.5, 0.0]))
+        True
     """
     made, condition = _pinv_by_qr(a)
     # Not so for NaN, which a singular R gives.

@@ -97,7 +97,7 @@ def parts(labels, key, val_fraction, validation, candidates):
     """Rows to train on and rows held out, each ascending; never all rows of a class.
 
     Args: as `fit`, and candidates: how many lam there are to choose from.
-    Raises: ValueError where none is held out but lam is to be chosen.
+    Raises: ValueError as `split`, or where none is held out but lam is to be chosen.
     """
     n = len(labels)
     if validation == "leave-one-out":

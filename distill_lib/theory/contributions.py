@@ -94,7 +94,8 @@ def removals(
     .. math:: f_c(x) - f_c^{-j}(x) = \frac{\alpha_{jc}}{M_{jj}} \sum_i K(x, x_i) M_{ij},
 
     which is alpha_jc times the part of K(x, x_j) that the other points do not explain, K(x, x_j) -
-    K(x, X_R) (K_RR + lam_S I)^{-1} K(X_R, x_j). So nothing is trained again: O(n m (m + k)).
+    K(x, X_R) (K_RR + lam_S I)^{-1} K(X_R, x_j). So nothing is trained again: the cost is O(n m (m +
+    k) + m^3).
 
     Args:
         k_ts: (n, m) K(x, X_S).

@@ -1,6 +1,6 @@
 """A Sphinx extension: `Returns: ...` and `Raises: ...` become fields of the reference.
 
-Napoleon, which runs after it, makes fields of `Args:` and `Attributes:` and a heading of `Example:`.
+Napoleon runs after it: of `Args:` it makes fields, and of `Example:` a heading with its lines.
 """
 
 import re
