@@ -1,16 +1,24 @@
 """Provable dataset distillation for kernel ridge regression.
 
 The public surface, in the order of a distillation: load data, fit a ridge model, distil it, use the
-    set.
+set.
 
 Importing this package switches JAX to 64-bit: the constructions invert what they build, and float32
 loses the digits that show it. Ask for float32 with the `dtype` of a feature map and of its
 normalisation.
 
 JAX itself is imported with the first name that is used, so that the command line answers at once.
-Where it has not been
-imported yet, its settings are environment variables: processes that are started from here compute
-    alike.
+Where it has not been imported yet, its settings are environment variables: processes that are
+started from here compute alike.
+
+Example:
+    >>> import distill_lib as dl
+    >>> from distill_lib import data, paper
+    >>> digits = data.load("digits")
+    >>> model = paper.original_model(digits, "linear", seed=0)
+    >>> small = dl.distill(model, 10, key=jax.random.key(0))
+    >>> np.allclose(small.predict(digits.x_test), model.predict(digits.x_test))
+    True
 """
 
 # ruff: noqa: F405  (the names are those of _public)

@@ -35,9 +35,10 @@ def distill(
     label_rule: LabelRule = "auto",
     noise: float = 0.1,
 ) -> DistilledSet:
-    """A support set of m points whose ridge model is the given one.
+    """Make a support set of m points whose ridge model is the given one (Algorithm 1).
 
-    Algorithm 1, and two constructions beside it. From real samples phi is inverted near them.
+    Two constructions beside it are offered as a `start`. From real samples phi is inverted near
+    them.
 
     Args:
         model: the original model: W of rank k, phi, normalisation.
@@ -45,9 +46,9 @@ def distill(
         key: JAX random key, for the noise or the choice of real samples.
         start: "noise" (Theorem 4.1 and 5.1, Z random), "real" (Corollary 4.1.1, Z from real
             samples), "nearest" (the support features nearest to those of the real samples, with
-            labels of their own; nearest between the data themselves for the linear map), "labels"
-            (Theorem 4.2, the real samples themselves with solved labels: exact only where they
-            span the rows of W).
+            labels of their own; for the linear map nearest between the data themselves), "labels"
+            (Theorem 4.2, the real samples with solved labels: exact only where they span the rows
+            of W).
         pool: (images, labels) to draw class-balanced real samples from; needed unless start is
             "noise".
         reg_s: lam_S wished.
@@ -62,14 +63,20 @@ def distill(
         noise: standard deviation of Z in units of the standard deviation of Y_S^+ W's entries.
     Returns: the set. Features outside phi's range (random Fourier features) are scaled into it by
         c, and reg_s by c^2; then W_S = W / c, with the same predictions. `provenance` records c,
-        the reg_s asked for, whether the set is exact up to rounding and how exactly it carries W
-        in its own arithmetic; from real samples also the relative distances to them, in feature
-        and in data space. `construction` names a theorem only if the set is one of it; a warning
-        tells of a set that is not exact, because phi.inverse(f) has other features than f, or the
-        points of "labels" do not span W.
+        the reg_s asked for, whether the set is exact up to rounding and how exactly it carries W in
+        its own arithmetic; from real samples also the relative distances to them, in feature and
+        data space. `construction` names a theorem only if the set is one of it. A warning tells of
+        an inexact set: phi.inverse(f) has other features than f, or the points of "labels" do not
+        span W.
     Raises: ValueError if m < k, W or Y_S is rank-deficient, reg_s is too large and to be refused,
-        the pool is missing or unfit, phi has no right inverse, W leaves the span of phi's
-        features, or an argument is unknown.
+        the pool is missing or unfit, phi has no right inverse, W leaves the span of phi's features,
+        or an argument is unknown.
+
+    Example:
+        >>> norm = dl.Normalisation((1, 2, 1), pixel_max=1, mean=(0,), std=(1,))
+        >>> model = dl.RidgeModel(np.eye(2), dl.Linear(2), norm, 0.1, (0.1,), ())
+        >>> dl.distill(model, m=3, key=jax.random.key(0)).provenance["exact"]
+        True
     """
     _check_words(start, label_rule, too_large)
     asked = _asked(model, m, key, start, pool, reg_s, branch, too_large, label_rule, noise)
@@ -139,7 +146,7 @@ def _check_words(start, label_rule, too_large) -> None:
 
 
 def _asked(model, m, key, start, pool, reg_s, branch, too_large, label_rule, noise) -> Asked:
-    """The arguments as numbers. Raises: ValueError for those that do not fit the model."""
+    """The arguments as numbers; raises ValueError for those that do not fit the model."""
     weights, phi = model.weights, model.feature_map
     if not (checks.number(noise) and noise >= 0):
         raise ValueError(

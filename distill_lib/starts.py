@@ -23,11 +23,13 @@ class Asked(NamedTuple):
 
     Attributes:
         model: the original model.
-        weights: its W, with rows in the span of phi's features.
+        weights: (k, p) its W, with rows in the span of phi's features.
         m: number of support points.
+        key: JAX random key.
         start: by which construction.
         pool: images and labels to draw real samples from, or None.
         reg_s: lam_S wished.
+        branch, too_large, label_rule, noise: as `algorithm.distill`.
     """
 
     model: RidgeModel
@@ -44,7 +46,7 @@ class Asked(NamedTuple):
 
     @property
     def one_hot(self) -> Float[Array, "m k"]:
-        """Labels of class 0, 1, ..., k-1, 0, 1, ..."""
+        """The labels (m, k) of class 0, 1, ..., k-1, 0, 1, ..."""
         k = len(self.weights)
         return jnp.asarray(np.eye(k, dtype=self.weights.dtype)[np.arange(self.m) % k])
 
@@ -53,8 +55,8 @@ class Made(NamedTuple):
     """What a start found.
 
     Attributes:
-        features: that the set has to have; None where its points are the samples.
-        labels, convention: Y_S, and what they are, in words.
+        features: (m, p) that the set has to have; None where its points are the samples.
+        labels, convention: (m, k) Y_S, and what they are, in words.
         reg_s: lam_S, which may have been lowered to its bound.
         record: how it was made.
         samples, real: network inputs of m real samples and phi of them; None from noise.
@@ -70,7 +72,7 @@ class Made(NamedTuple):
 
 
 def _from_noise(asked: Asked) -> Made:
-    """Theorem 4.1 with a random Z, its deviation `noise` times that of the entries of Y_S^+ W."""
+    """Theorem 4.1 with a random Z, of `noise` times the deviation of the entries of Y_S^+ W."""
     weights, labels, phi = asked.weights, asked.one_hot, asked.model.feature_map
     smallest = closed_form.recovery_matrix(weights, labels)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(asked.key)))
@@ -97,7 +99,7 @@ def _nearest(asked: Asked) -> Made:
 
 
 def _labels_only(asked: Asked) -> Made:
-    """Theorem 4.2: the samples themselves."""
+    """Theorem 4.2: the samples themselves, with solved labels."""
     samples, real, record = _drawn(asked)
     labels = closed_form.solved_labels(asked.weights, real, asked.reg_s)
     return Made(None, labels, "W phi_{lam_S}(X_S)", asked.reg_s, record, samples, real)
@@ -151,7 +153,7 @@ def _labels(asked: Asked, real: Features) -> tuple[str, Float[Array, "m k"]]:
 
 
 def _support_features(d, asked: Asked, real) -> tuple[Features, float]:
-    """phi(X_S) with phi_{lam_S}(X_S)^+ = D, and lam_S, which may have been lowered to its bound."""
+    """phi(X_S) with phi_{lam_S}(X_S)^+ = D, and lam_S, perhaps lowered to its bound."""
     reg_s, branch = asked.reg_s, asked.branch
     if reg_s == 0 and branch is None:
         return pinv(d), reg_s
@@ -163,8 +165,9 @@ def _support_features(d, asked: Asked, real) -> tuple[Features, float]:
 
 
 def _nearer_roots(target, real):
-    """The root nearer to the real features' extent along each singular direction; they are
-    symmetric about mu / 2.
+    """The root nearer to the real features' extent along each singular direction.
+
+    The two roots are symmetric about mu / 2.
     """
     if real is None:
         return "+"

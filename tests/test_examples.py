@@ -18,6 +18,7 @@ AT_HAND = {"np": np, "jax": jax, "jnp": jnp, "dl": dl}
 
 def modules():
     """All but the companion's, whose functions are of files and processes."""
+    yield "distill_lib"
     for found in pkgutil.walk_packages(dl.__path__, "distill_lib."):
         if not found.name.startswith("distill_lib.companion") and "_public" not in found.name:
             yield found.name

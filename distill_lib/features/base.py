@@ -1,4 +1,4 @@
-"""The protocol that ridge regression and the constructions rely on."""
+"""What every feature map offers to ridge regression and to the constructions."""
 
 import abc
 
@@ -15,21 +15,26 @@ class FeatureMap(eqx.Module):
 
     A pytree: its parameters are arrays, everything else is static. `inverse` is a right inverse,
     phi(inverse(f)) = f, so any features that a theorem asks for can be turned into points.
+
+    Example:
+        >>> phi = dl.FullyConnected.random(jax.random.key(0), (4, 3))
+        >>> isinstance(phi, dl.FeatureMap), phi.dim_in, phi.dim_out
+        (True, 4, 3)
     """
 
     @property
     @abc.abstractmethod
     def dim_in(self) -> int:
-        """d, the number of inputs."""
+        """The number of inputs d."""
 
     @property
     @abc.abstractmethod
     def dim_out(self) -> int:
-        """p, the number of features."""
+        """The number of features p."""
 
     @abc.abstractmethod
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
-        """phi of each row."""
+        """The features phi of each row."""
 
     @abc.abstractmethod
     def inverse(
@@ -38,20 +43,23 @@ class FeatureMap(eqx.Module):
         """Points x with phi(x) == features.
 
         Args:
-            near: points to stay near, where several have the features; None for the choice that
-                each map documents.
+            features: (n, p) wished features.
+            near: (n, d) points to stay near, where several have the features; None for the choice
+                that each map documents.
         Raises: ValueError where phi has no right inverse or the features lie outside its range.
         """
 
     def onto_span(self, rows: Float[Array, "n p"]) -> Float[Array, "n p"]:
-        """Rows projected onto the span of phi's range, where every trained W has its own; by
-        default that is R^p.
+        """Rows projected onto the span of phi's range, where every trained W has its own.
+
+        By default that is R^p, and the rows stay as they are.
         """
         return rows
 
     def range_scale(self, features: Float[Array, "n p"]) -> float:
-        """The largest c in (0, 1] for which c * features lies in the range of phi; 1 for a
-        surjective phi.
+        """The largest c in (0, 1] for which c * features lies in the range of phi.
+
+        It is 1 for a surjective phi.
         """
         return 1.0
 
@@ -68,8 +76,17 @@ def nearest_solution(
     near: Float[Array, "n in"] | None,
     name: str,
 ) -> Float[Array, "n in"]:
-    """The x with w x = row nearest to a row of `near`: x0 + W^+ (row - W x0); of least norm for
-    None. Raises: as `least_norm`.
+    """The x with w x = row that is nearest to a row of `near`: x0 + W^+ (row - W x0).
+
+    For None the x of least norm. The cost is one QR factorisation, O(out^2 in).
+
+    Raises: ValueError as `least_norm`.
+
+    Example:
+        >>> from distill_lib.features.base import nearest_solution
+        >>> w, rows, near = np.array([[1.0, 0.0]]), np.array([[5.0]]), np.array([[3.0, 4.0]])
+        >>> np.allclose(nearest_solution(w, rows, near, "the weights"), [[5, 4]])
+        True
     """
     return (
         least_norm(w, rows, name) if near is None else near + least_norm(w, rows - near @ w.T, name)

@@ -28,10 +28,11 @@ Padding = Literal["SAME", "VALID"]
 
 
 class Convolution(FeatureMap):
-    """phi(x) = sigma(K_L * sigma(... sigma(K_1 * x))), sigma(t) = t for t >= 0 and slope * t below.
+    """A convolutional network without biases, with LeakyReLU after every layer.
 
-    A right inverse exists when slope > 0 and the matrix of every layer has full row rank, so that
-    no layer has more outputs than inputs, c_out h' w' <= c_in h w.
+    phi(x) = sigma(K_L * sigma(... sigma(K_1 * x))), sigma(t) = t for t >= 0 and slope * t below. A
+    right inverse exists when slope > 0 and the matrix of every layer has full row rank, so that no
+    layer has more outputs than inputs, c_out h' w' <= c_in h w.
 
     Attributes:
         kernels: K_1, ..., K_L, each (c_out, c_in, height, width).
@@ -41,6 +42,11 @@ class Convolution(FeatureMap):
         padding: "SAME" (zeros around the image, h' = ceil(h / stride)) or "VALID" (none), of every
             layer.
         slope: of the LeakyReLU on negative inputs; 1 for a linear layer.
+
+    Example:
+        >>> phi = dl.Convolution.random(jax.random.key(0), (3, 3, 2), channels=(1,))
+        >>> np.allclose(phi(phi.inverse(np.ones((1, 9)))), 1)
+        True
     """
 
     kernels: tuple[Float[Array, "c_out c_in kh kw"], ...]
@@ -84,7 +90,7 @@ class Convolution(FeatureMap):
         slope: float = 0.1,
         dtype: DTypeLike = jnp.float64,
     ) -> "Convolution":
-        """Entries from N(0, 1 / fan_in), fan_in = c_in size^2.
+        """A network with random kernels: entries from N(0, 1 / fan_in), fan_in = c_in size^2.
 
         Args:
             key: JAX random key.
@@ -120,10 +126,12 @@ class Convolution(FeatureMap):
 
     @property
     def dim_in(self) -> int:
+        """The number of inputs d = h w c."""
         return math.prod(self.shape)
 
     @property
     def dim_out(self) -> int:
+        """The number of features p = c_out h' w' of the last layer."""
         *_, (_, _, out) = self._layers()
         return math.prod(out)
 
@@ -145,11 +153,11 @@ class Convolution(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """From the last layer to the first, the input of the layer nearest to what the layer sees
-        of `near`.
+        """Points with the wished features, layer by layer from the last.
 
-        For None of least norm, which is the same as near = 0. Solved in double precision, whatever
-        the map's own.
+        Of the inputs of a layer it takes the one nearest to what the layer sees of `near`, for None
+        the one of least norm, which is the same as near = 0. Solved in double precision, whatever
+        the map's own, by a sparse LU factorisation of each layer.
 
         Raises: ValueError if slope <= 0, a layer has more outputs than inputs, or its matrix lacks
             full row rank.
@@ -186,9 +194,14 @@ def convolution_matrix(
     """The matrix of a convolution layer on images flattened channel first (Example 5.3).
 
     Args:
-        kernel: taps K; as in every deep-learning library it is not flipped.
+        kernel: (c_out, c_in, kh, kw) taps K; as in every deep-learning library it is not flipped.
         height, width: of the input.
     Returns: sparse (c_out h' w', c_in h w), in double precision.
+
+    Example:
+        >>> from distill_lib.features.convolution import convolution_matrix
+        >>> convolution_matrix(np.ones((1, 1, 1, 2)), 1, 3, padding="VALID").toarray().tolist()
+        [[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]
     """
     k = np.asarray(kernel, np.float64)
     rows, cols = (
@@ -209,9 +222,7 @@ def _outputs(n, size, stride, padding):
 
 
 def _taps(n, size, tap, stride, padding):
-    """R_a for rows, C_b for columns: entry (i, stride i + tap - zeros before the image) is 1 where
-    it is in the image.
-    """
+    """R_a or C_b: entry (i, stride i + tap - zeros before the image) is 1 where it is inside."""
     out = _outputs(n, size, stride, padding)
     before = max((out - 1) * stride + size - n, 0) // 2  # 0 for VALID
     i = np.arange(out)
@@ -223,13 +234,15 @@ def _taps(n, size, tap, stride, padding):
 
 
 def _nearest_solution(a, rows, near, name):
-    r"""The x with A x = row nearest to a row of `near`, of least norm for None, by a sparse LU of
+    r"""The x with A x = row nearest to a row of `near`, of least norm for None, by a sparse LU.
+
+    The matrix factorised is that of
 
     .. math:: \begin{pmatrix} \gamma I & A^\top \\ A & -\delta I \end{pmatrix}
               \begin{pmatrix} x \\ \nu \end{pmatrix} = \begin{pmatrix} 0 \\ y \end{pmatrix},
               \qquad \gamma = \sqrt{\epsilon}\,\|A\|, \quad \delta = \epsilon\,\|A\| .
 
-    It is never singular, and with so small a gamma its condition is not that of A squared; delta
+    It is never singular, and with so small a gamma its condition is not that of A squared. delta
     shifts a squared singular value s^2 of A to s^2 + gamma delta, which refinement takes back where
     s^2 is larger.
 

@@ -1,5 +1,6 @@
-"""Affine coupling layers: an invertible network (Example 5.1; Dinh, Sohl-Dickstein and Bengio
-2017).
+"""Affine coupling layers, an invertible network (Example 5.1; Dinh et al. 2017).
+
+Dinh, Sohl-Dickstein and Bengio, "Density estimation using Real NVP".
 """
 
 import equinox as eqx
@@ -13,18 +14,23 @@ from distill_lib.features.base import FeatureMap
 
 
 class AffineCoupling(FeatureMap):
-    """L layers, each keeping every other coordinate a and moving the others, b -> b exp(s(a)) +
-    t(a).
+    """An invertible network whose layers each move half of the coordinates by the other half.
 
-    With h = tanh(U_l a): s = bound tanh(S_l h), t = T_l h. A bijection of R^d for every choice of
-    the weights, so p = d. Layer l = 0, 1, ... keeps the coordinates of the parity of l, so two
-    layers move all.
+    Each of the L layers keeps every other coordinate a and moves the others, b -> b exp(s(a)) +
+    t(a). With h = tanh(U_l a): s = bound tanh(S_l h), t = T_l h. It is a bijection of R^d for every
+    choice of the weights, so p = d. Layer l = 0, 1, ... keeps the coordinates of the parity of l,
+    so two layers move all.
 
     Attributes:
         inner: U_l (hidden, kept).
         scales, shifts: S_l and T_l (moved, hidden).
         bound: of the log-scales; e^-bound and e^bound bound what a layer multiplies by, forward and
             back.
+
+    Example:
+        >>> phi = dl.AffineCoupling.random(jax.random.key(0), dim=2, layers=2, hidden=3)
+        >>> np.allclose(phi.inverse(phi(np.eye(2))), np.eye(2))
+        True
     """
 
     inner: tuple[Float[Array, "hidden kept"], ...]
@@ -43,7 +49,7 @@ class AffineCoupling(FeatureMap):
         bound: float = 1.0,
         dtype: DTypeLike = jnp.float64,
     ) -> "AffineCoupling":
-        """Entries from N(0, 1 / fan_in).
+        """A network with random weights: entries from N(0, 1 / fan_in).
 
         Args:
             key: JAX random key.

@@ -13,7 +13,7 @@ from distill_lib.linalg.pseudoinverse import svd
 
 
 class DeepLinear(FeatureMap):
-    """phi(x) = W_L ... W_1 x = G x, of any widths and ranks.
+    """A deep linear network phi(x) = W_L ... W_1 x = G x, of any widths and ranks.
 
     Its range is the subspace range(G); there x = G^+ f is a preimage. A support set carries W
     exactly iff range(W^T) lies in range(G) (Theorem 5.3, corrected), which training always
@@ -21,6 +21,12 @@ class DeepLinear(FeatureMap):
 
     Attributes:
         weights: W_1 (d_1, d), ..., W_L (d_L, d_{L-1}).
+
+    Example:
+        >>> phi = dl.DeepLinear.random(jax.random.key(0), (4, 2, 3))  # onto a plane of R^3
+        >>> f = phi.onto_span(np.eye(3))
+        >>> np.allclose(phi(phi.inverse(f)), f)
+        True
     """
 
     weights: tuple[Float[Array, "out in"], ...]
@@ -30,7 +36,7 @@ class DeepLinear(FeatureMap):
     def random(
         cls, key: PRNGKeyArray, widths: Sequence[int], dtype: DTypeLike = jnp.float64
     ) -> "DeepLinear":
-        """Entries from N(0, 1 / fan_in), for widths d, d_1, ..., d_L.
+        """A network with random weights from N(0, 1 / fan_in), for widths d, d_1, ..., d_L.
 
         Raises: ValueError as `FullyConnected.random`.
         """
@@ -46,7 +52,7 @@ class DeepLinear(FeatureMap):
 
     @property
     def matrix(self) -> Float[Array, "p d"]:
-        """G = W_L ... W_1."""
+        """The matrix G = W_L ... W_1 of the whole network, (p, d)."""
         g = self.weights[0]
         for w in self.weights[1:]:
             g = w @ g
@@ -54,7 +60,7 @@ class DeepLinear(FeatureMap):
 
     @property
     def basis(self) -> Float[Array, "p r"]:
-        """An orthonormal basis of range(G), as columns."""
+        """An orthonormal basis of range(G), as columns, (p, r)."""
         return svd(self.matrix).v
 
     @door()
@@ -65,7 +71,7 @@ class DeepLinear(FeatureMap):
 
     @door()
     def onto_span(self, rows: Float[Array, "n p"]) -> Float[Array, "n p"]:
-        """rows G G^+."""
+        """Rows projected onto range(G): rows G G^+."""
         basis = self.basis
         return (rows @ basis) @ basis.T
 
@@ -73,10 +79,10 @@ class DeepLinear(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """The preimages G^+ f of least norm, or those nearest to given points: near + G^+ (f - G
-        near).
+        """The preimages G^+ f of least norm, or those nearest to given points.
 
-        Exact on range(G), so for every f where G has full row rank.
+        The latter are near + G^+ (f - G near). Exact on range(G), so for every f where G has full
+        row rank.
 
         Raises: ValueError if more than a share sqrt(eps) of the features' norm lies outside
             range(G); the message gives it.

@@ -12,7 +12,7 @@ from distill_lib.features.base import FeatureMap, nearest_solution
 
 
 class RandomFourier(FeatureMap):
-    """phi(x) = sqrt(2 / p) cos(A x + b).
+    """Random Fourier features phi(x) = sqrt(2 / p) cos(A x + b), of the Gaussian kernel.
 
     For rank A = p <= d its range is the cube of features between -sqrt(2 / p) and sqrt(2 / p), and
     x = A^+ (angles - b) is a right inverse for any angles +-arccos(sqrt(p / 2) f) + 2 pi j.
@@ -20,6 +20,13 @@ class RandomFourier(FeatureMap):
     Attributes:
         frequencies: A (p, d), rows from N(0, I / variance).
         phases: b (p,), radians.
+
+    Example:
+        >>> phi = dl.RandomFourier.random(jax.random.key(0), dim_in=4, dim_out=2, variance=1.0)
+        >>> f = np.array([[3.0, 0.0]])
+        >>> f = phi.range_scale(f) * f  # into the cube, which is of half width 1 here
+        >>> np.allclose(f, [[1, 0]]), np.allclose(phi(phi.inverse(f)), f)
+        (True, True)
     """
 
     frequencies: Float[Array, "p d"]
@@ -36,9 +43,11 @@ class RandomFourier(FeatureMap):
         phase_max: float = 2 * math.pi,
         dtype: DTypeLike = jnp.float64,
     ) -> "RandomFourier":
-        """Features of the kernel exp(-||x - x'||^2 / (2 variance)) in expectation.
+        """Random features of the kernel exp(-||x - x'||^2 / (2 variance)), in expectation.
 
         Args:
+            key: JAX random key.
+            dim_in, dim_out: d and p.
             variance: sigma^2 of the Gaussian kernel, in squared input units.
             phase_max: phases are uniform on [0, phase_max]: 2 pi in the paper, pi in its released
                 code. Only 2 b enters phi(x) phi(x')^T, so both give the same kernels.
@@ -70,6 +79,7 @@ class RandomFourier(FeatureMap):
 
     @door()
     def range_scale(self, features: Float[Array, "n p"]) -> float:
+        """What brings the largest feature to the side of the cube; 1 where all lie inside."""
         top = math.sqrt(self.dim_out / 2) * float(jnp.abs(features).max())
         return 1.0 if top <= 1 else 1 / top
 
@@ -77,7 +87,9 @@ class RandomFourier(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """For None the preimage of least norm with every angle in [0, pi]; else of the angles that
+        """Points whose features are the wished ones, through the angles that have these cosines.
+
+        For None the preimage of least norm with every angle in [0, pi]. Else of the angles that
         have these cosines those nearest to A near + b, and of the points with these angles the one
         nearest to `near`.
 

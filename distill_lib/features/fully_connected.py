@@ -13,14 +13,20 @@ from distill_lib.features.base import FeatureMap, nearest_solution
 
 
 class FullyConnected(FeatureMap):
-    """phi(x) = sigma(W_L sigma(... sigma(W_1 x))), sigma(t) = t for t >= 0 and slope * t below.
+    """A fully connected network without biases, with LeakyReLU after every layer.
 
-    Any widths make a feature map. A right inverse x = W_1^+ sigma^{-1}(... W_L^+ sigma^{-1}(f))
-    exists when no layer widens, d >= d_1 >= ... >= d_L, every W_l has full row rank, and slope > 0.
+    phi(x) = sigma(W_L sigma(... sigma(W_1 x))), sigma(t) = t for t >= 0 and slope * t below. Any
+    widths make a feature map. A right inverse x = W_1^+ sigma^{-1}(... W_L^+ sigma^{-1}(f)) exists
+    when no layer widens, d >= d_1 >= ... >= d_L, every W_l has full row rank, and slope > 0.
 
     Attributes:
         weights: W_1 (d_1, d), ..., W_L (d_L, d_{L-1}); no biases.
         slope: of the LeakyReLU on negative inputs.
+
+    Example:
+        >>> phi = dl.FullyConnected.random(jax.random.key(0), (4, 3, 2))
+        >>> np.allclose(phi(phi.inverse(np.eye(2))), np.eye(2))
+        True
     """
 
     weights: tuple[Float[Array, "out in"], ...]
@@ -35,7 +41,7 @@ class FullyConnected(FeatureMap):
         slope: float = 0.1,
         dtype: DTypeLike = jnp.float64,
     ) -> "FullyConnected":
-        """Entries from N(0, 1 / fan_in), as in the released code.
+        """A network with random weights from N(0, 1 / fan_in), as in the released code.
 
         Args:
             key: JAX random key.
@@ -77,10 +83,10 @@ class FullyConnected(FeatureMap):
     def inverse(
         self, features: Float[Array, "n p"], near: Float[Array, "n d"] | None = None
     ) -> Float[Array, "n d"]:
-        """From the last layer to the first, the input of the layer nearest to what the layer sees
-        of `near`.
+        """Points with the wished features, layer by layer from the last.
 
-        For None of least norm, which is the same as near = 0. Square layers leave no choice.
+        Of the inputs of a layer it takes the one nearest to what the layer sees of `near`, for None
+        the one of least norm, which is the same as near = 0. Square layers leave no choice.
 
         Raises: ValueError if slope <= 0, a layer widens, or a weight matrix lacks full row rank.
         """

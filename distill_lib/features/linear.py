@@ -8,7 +8,13 @@ from distill_lib.features.base import FeatureMap
 
 
 class Linear(FeatureMap):
-    """phi(x) = x, p = d: Theorem 4.1 is Theorem 5.1 for this map."""
+    """The linear map phi(x) = x, p = d: Theorem 4.1 is Theorem 5.1 for this map.
+
+    Example:
+        >>> phi = dl.Linear(3)
+        >>> phi.dim_out, np.allclose(phi(np.eye(3)), np.eye(3))
+        (3, True)
+    """
 
     dim: int = eqx.field(static=True)
 

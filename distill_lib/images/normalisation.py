@@ -37,8 +37,10 @@ def _dtype_name(dtype) -> str:
 
 
 class Normalisation(eqx.Module):
-    """x = (pixel / pixel_max - mean) / std for each channel, flattened channel first as in the
-    paper's released code.
+    """From images to standardised network inputs, and back.
+
+    x = (pixel / pixel_max - mean) / std for each channel, flattened channel first as in the paper's
+    released code.
 
     Attributes:
         shape: (h, w, c) of an image.
@@ -46,6 +48,12 @@ class Normalisation(eqx.Module):
         mean, std: one entry per channel, in units of pixel_max.
         dtype: of the network inputs, float64 or float32; kept by its name.
     Raises: ValueError for anything else than these.
+
+    Example:
+        >>> norm = dl.Normalisation((1, 2, 1), pixel_max=255, mean=(0.5,), std=(0.5,))
+        >>> x = norm(np.array([0, 255], np.uint8).reshape(1, 1, 2, 1))
+        >>> x.tolist(), norm.inverse(x).ravel().tolist()
+        ([[-1.0, 1.0]], [0.0, 255.0])
     """
 
     shape: tuple[int, int, int] = eqx.field(static=True, converter=_sizes)
@@ -71,18 +79,20 @@ class Normalisation(eqx.Module):
 
     @property
     def dim(self) -> int:
-        """d = h w c."""
+        """The number of inputs d = h w c."""
         return int(np.prod(self.shape))
 
     def for_white(self, white: float) -> "Normalisation":
-        """The same inputs from images in another range: of a normalisation for 0..255,
-        `for_white(1.0)` takes images in [0, 1].
+        """The normalisation that gives the same inputs from images in another range.
+
+        Of a normalisation for 0..255, `for_white(1.0)` takes images in [0, 1].
         """
         return dataclasses.replace(self, pixel_max=white)
 
     def opened(self, images):
-        """Images (n, h, w, c) as an array to read in `batches`: what lies in a file stays there,
-        and nothing is copied.
+        """Images (n, h, w, c) as an array to read in `batches`.
+
+        What lies in a file stays there, and nothing is copied.
 
         Raises: ValueError unless they are real numbers of that shape, n >= 1.
         """
@@ -95,16 +105,16 @@ class Normalisation(eqx.Module):
         return array
 
     def check(self, images) -> None:
-        """Raise ValueError unless images have shape (n, h, w, c), n >= 1, and no NaN or infinite
-        pixel; read in batches.
+        """Raise ValueError unless images have the right shape and finite pixels.
 
-        Warns of images in another range, see `batches`.
+        The shape is (n, h, w, c), n >= 1. The images are read in batches. It warns of images in
+        another range, see `batches`.
         """
         for _ in batches(self.opened(images), _BATCH, self.pixel_max):
             pass
 
     def __call__(self, images) -> Float[Array, "n d"]:
-        """Network inputs of images (n, h, w, c)."""
+        """The network inputs (n, d) of images (n, h, w, c)."""
         images = jnp.asarray(real("images", images))
         x = (images.astype(self.dtype) / self.pixel_max - jnp.asarray(self.mean, self.dtype)) / (
             jnp.asarray(self.std, self.dtype)
@@ -113,8 +123,9 @@ class Normalisation(eqx.Module):
 
     @door()
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
-        """Images in pixel values, white at pixel_max; values outside 0..pixel_max are left as they
-        are.
+        """The images of network inputs, in pixel values, white at pixel_max.
+
+        Values outside 0..pixel_max are left as they are.
         """
         h, w, c = self.shape
         x = jnp.moveaxis(jnp.reshape(jnp.asarray(points), (-1, c, h, w)), 1, 3)
@@ -126,14 +137,17 @@ class Normalisation(eqx.Module):
 def batches(
     images, size: int, white: float | None, rows: Int[np.ndarray, " n"] | None = None
 ) -> Iterator[np.ndarray]:
-    """Images a batch at a time, as NumPy arrays of the type they have, each batch read once, and
-    checked while it is there.
+    """Images a batch at a time, as NumPy arrays of the type they have, checked on the way.
 
-    After the last one it warns if they seem to lie in another range than 0..white. The ranges in
-    use, 0..1, 0..16, 0..255 and 0..65535, differ by a factor above 15, so it is another one if the
-    largest pixel is that far from white: below, for floats (bytes of dark images are bytes of dark
-    images, and no pixel at all is black in every range); above, for whole numbers that are not
-    negative (distilled images leave their range freely, but not in whole numbers).
+    Each batch is read once, and checked while it is there. After the last one it warns if the
+    images seem to lie in another range than 0..white. The ranges in use, 0..1, 0..16, 0..255 and
+    0..65535, differ by a factor above 15, so it is another one if the largest pixel is that far
+    from white:
+
+    - Below, for floats: bytes of dark images are bytes of dark images, and no pixel at all is black
+      in every range.
+    - Above, for whole numbers that are not negative: distilled images leave their range freely, but
+      not in whole numbers.
 
     Args:
         images: from `Normalisation.opened`.
@@ -141,6 +155,11 @@ def batches(
         white: the pixel value that stands for 1; None looks at no range.
         rows: which images, by default all; ascending.
     Raises: ValueError for NaN or infinite pixels.
+
+    Example:
+        >>> from distill_lib.images.normalisation import batches
+        >>> [batch.shape for batch in batches(np.ones((3, 8, 8, 1)), size=2, white=1.0)]
+        [(2, 8, 8, 1), (1, 8, 8, 1)]
     """
     largest, whole, counts = 0.0, True, True
     n = len(images) if rows is None else len(rows)

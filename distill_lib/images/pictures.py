@@ -22,12 +22,17 @@ def picture_grid(
     """Images in rows of `columns` on white, as an RGB picture.
 
     Args:
+        images: (n, h, w, c) with 1 or 3 channels.
         white: the value shown as white, 0 being black, clipped outside; None shows each image's own
             range.
         gap: pixels between images.
         zoom: each pixel becomes zoom x zoom.
     Raises: ValueError for no images, not finite ones, other than 1 or 3 channels, or a white that
         is not above 0.
+
+    Example:
+        >>> dl.picture_grid(np.zeros((4, 8, 8, 1)), columns=2, white=1.0).shape
+        (17, 17, 3)
     """
     x = np.asarray(floats("images", images), np.float64)
     if x.ndim != 4 or not x.size or x.shape[3] not in (1, 3) or columns < 1:
@@ -59,6 +64,13 @@ def save_picture(picture: UInt8[np.ndarray, "height width 3"], path: str | Path)
 
     Raises: ValueError for another array or an ending that names no format, OSError if the file
         cannot be written.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     dl.save_picture(dl.picture_grid(np.zeros((4, 8, 8, 1))), f"{folder}/grid.png")
+        ...     pathlib.Path(folder, "grid.png").is_file()
+        True
     """
     from PIL import Image
 

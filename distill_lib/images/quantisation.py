@@ -1,8 +1,9 @@
-"""Images as b-bit integers, and back: value = offset + scale * code, with codes 0, ..., 2^b - 1.
+"""Images as b-bit integers, and back.
+
+A pixel is offset + scale * code, with codes 0, ..., 2^b - 1.
 
 Distilled images are real numbers, often far outside 0..pixel_max, so a scale and an offset are
-stored beside the integers. Labels stay
-as they are: they are k numbers an image.
+stored beside the integers. Labels stay as they are: they are k numbers an image.
 """
 
 from typing import NamedTuple
@@ -17,10 +18,10 @@ Limits = str | tuple[float, float]
 
 
 class Stored(NamedTuple):
-    """Quantised images.
+    """Quantised images: the integers, and what they stand for.
 
     Attributes:
-        codes: integers 0..2^bits - 1, of the smallest unsigned type that holds them.
+        codes: (m, ...) integers 0..2^bits - 1, of the smallest unsigned type that holds them.
         scale: the step from one code to the next; one for the set, or one per image with axes of
             length 1 behind it.
         offset: the value of code 0, shaped like the scale.
@@ -45,6 +46,10 @@ def quantise(images: Float[ArrayLike, "m ..."], bits: int, limits: Limits = "set
         clipped. An image (or set) of one constant value has scale 0 and is stored exactly.
     Raises: ValueError for no images or not finite ones, bits out of range, unknown limits, or a
         pair that is not increasing.
+
+    Example:
+        >>> dl.quantise(np.array([[-1.0, 0.0, 2.0]]), bits=2).codes.tolist()
+        [[0, 1, 3]]
     """
     x = np.asarray(images, np.float64)
     if x.ndim < 2 or not x.size:
@@ -61,7 +66,13 @@ def quantise(images: Float[ArrayLike, "m ..."], bits: int, limits: Limits = "set
 
 @door()
 def restore(stored: Stored) -> Float[np.ndarray, "m ..."]:
-    """The images that codes stand for: offset + scale * code."""
+    """The images that codes stand for: offset + scale * code.
+
+    Example:
+        >>> images = np.array([[-1.0, 0.4, 2.0]])
+        >>> np.allclose(dl.restore(dl.quantise(images, bits=8)), images, atol=3 / 255 / 2)
+        True
+    """
     return stored.offset + stored.scale * stored.codes
 
 

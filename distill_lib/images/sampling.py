@@ -13,12 +13,22 @@ from distill_lib.images.whitening import Preprocessing
 def balanced_sample(
     key: PRNGKeyArray, labels: Int[ArrayLike, " n"], m: int, classes: int
 ) -> np.ndarray:
-    """Indices of m random samples, as many of each class as of any other, in rounds 0, 1, ..., k-1,
-    0, 1, ...
+    """Indices of m random samples, as many of each class as of any other.
 
-    When k does not divide m, the last round stops early.
+    They come in rounds of the classes 0, 1, ..., k-1, 0, 1, ... When k does not divide m, the last
+    round stops early.
 
+    Args:
+        key: JAX random key.
+        labels: (n,) class indices.
+        m: number of samples.
+        classes: k.
     Raises: ValueError if m < 1, a class is empty, or a class has too few samples.
+
+    Example:
+        >>> labels = np.array([0, 0, 0, 1, 1])
+        >>> labels[dl.balanced_sample(jax.random.key(0), labels, m=4, classes=2)].tolist()
+        [0, 1, 0, 1]
     """
     values = np.asarray(labels)
     checks.labels("labels", values, classes)
@@ -44,11 +54,20 @@ def balanced_points(
     classes: int,
     normalisation: Preprocessing,
 ) -> tuple[Float[Array, "m d"], np.ndarray]:
-    """Network inputs of m random images, as many of each class as of any other, and which images
-    they are.
+    """Network inputs of m random images, balanced over the classes, and which they are.
 
-    Of a file only those images are read. Raises: ValueError as `balanced_sample`, or for images
-    that do not fit.
+    As many of each class as of any other, as `balanced_sample` draws them. Of a file only those
+    images are read.
+
+    Raises: ValueError as `balanced_sample`, or for images that do not fit.
+
+    Example:
+        >>> from distill_lib.images import balanced_points
+        >>> images, labels = np.arange(4.0).reshape(4, 1, 1, 1), np.array([0, 1, 0, 1])
+        >>> norm = dl.Normalisation((1, 1, 1), pixel_max=3, mean=(0.0,), std=(1.0,))
+        >>> points, index = balanced_points(jax.random.key(0), images, labels, 2, 2, norm)
+        >>> np.allclose(points[:, 0], index / 3)
+        True
     """
     images = normalisation.opened(images)
     checks.labels("the pool's labels", labels, classes, count=len(images))

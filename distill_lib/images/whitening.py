@@ -1,6 +1,4 @@
-r"""Regularised ZCA: network inputs whose pixels are decorrelated, as KIP and RFAD take colour
-images.
-"""
+"""Regularised ZCA: inputs with decorrelated pixels, as KIP and RFAD take colour images."""
 
 import dataclasses
 
@@ -18,18 +16,29 @@ _BATCH = 4096
 
 
 class Whitening(eqx.Module):
-    r"""z = W (x - mu), W = U diag((s + 0.1 tr(C) / d)^{-1/2}) U^T, of standardised inputs x with
-    mean mu and covariance C = U diag(s) U^T.
+    """Network inputs whose pixels are decorrelated; it takes the place of a `Normalisation`.
 
-    Takes the place of a `Normalisation`. x is what that gives: the channels are standardised first,
-    so that no channel outweighs another in tr(C) / d, which is then about 1 (Nguyen et al. 2021b,
-    Loo et al. 2022). W is symmetric, so whitened inputs still look like images; and the regulariser
-    bounds it by (0.1 tr(C) / d)^{-1/2}, so directions of little variance are not blown up.
+    z = W (x - mu), W = U diag((s + 0.1 tr(C) / d)^{-1/2}) U^T, of standardised inputs x with mean
+    mu and covariance C = U diag(s) U^T.
+
+    - x is what the `Normalisation` gives: the channels are standardised first, so that no channel
+      outweighs another in tr(C) / d, which is then about 1 (Nguyen et al. 2021b, Loo et al. 2022).
+    - W is symmetric, so whitened inputs still look like images.
+    - The regulariser bounds W by (0.1 tr(C) / d)^{-1/2}, so directions of little variance are not
+      blown up.
 
     Attributes:
         normalisation: the standardisation before.
         mean: (d,) mu.
         forward, backward: (d, d) W and W^{-1}.
+
+    Example:
+        >>> from distill_lib.images import Whitening
+        >>> images = np.random.default_rng(0).integers(0, 256, (20, 1, 2, 1))
+        >>> norm = dl.Normalisation((1, 2, 1), pixel_max=255, mean=(0.5,), std=(0.3,))
+        >>> white = Whitening.of(images, norm)
+        >>> np.allclose(white(images).mean(0), 0), np.allclose(white.inverse(white(images)), images)
+        (True, True)
     """
 
     normalisation: Normalisation
@@ -40,10 +49,12 @@ class Whitening(eqx.Module):
     @classmethod
     @door()
     def of(cls, images, normalisation: Normalisation, reg: float = 0.1) -> "Whitening":
-        """From a training set (n, h, w, c), read once in batches; sums in float64, one
-        eigendecomposition, O(n d^2 + d^3).
+        """The whitening of a training set of images (n, h, w, c), which is read once in batches.
+
+        Sums are in float64, with one eigendecomposition: O(n d^2 + d^3).
 
         Args:
+            images: (n, h, w, c) the training set.
             normalisation: the standardisation before; its dtype is that of the inputs.
             reg: of the mean variance tr(C) / d; 0.1 in both papers.
         Raises: ValueError for images of the wrong shape or not finite, fewer than 2, all the same,
@@ -81,17 +92,17 @@ class Whitening(eqx.Module):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of an image."""
+        """The shape (h, w, c) of an image."""
         return self.normalisation.shape
 
     @property
     def dim(self) -> int:
-        """d = h w c."""
+        """The number of inputs d = h w c."""
         return self.normalisation.dim
 
     @property
     def dtype(self) -> str:
-        """Of the network inputs."""
+        """The type of the network inputs, "float64" or "float32"."""
         return self.normalisation.dtype
 
     @property
@@ -100,24 +111,24 @@ class Whitening(eqx.Module):
         return self.normalisation.pixel_max
 
     def for_white(self, white: float) -> "Whitening":
-        """As `Normalisation.for_white`."""
+        """The whitening of images in another range, as `Normalisation.for_white`."""
         return dataclasses.replace(self, normalisation=self.normalisation.for_white(white))
 
     def opened(self, images):
-        """As `Normalisation.opened`."""
+        """Images as an array to read in batches, as `Normalisation.opened`."""
         return self.normalisation.opened(images)
 
     def check(self, images) -> None:
-        """As `Normalisation.check`."""
+        """Raise ValueError for images that do not fit, as `Normalisation.check`."""
         self.normalisation.check(images)
 
     def __call__(self, images) -> Float[Array, "n d"]:
-        """Network inputs of images (n, h, w, c)."""
+        """The network inputs (n, d) of images (n, h, w, c)."""
         return (self.normalisation(images) - self.mean) @ self.forward
 
     @door()
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
-        """Images in pixel values, as `Normalisation.inverse`."""
+        """The images of network inputs, in pixel values, as `Normalisation.inverse`."""
         return self.normalisation.inverse(jnp.asarray(points) @ self.backward + self.mean)
 
 

@@ -1,1 +1,1 @@
-"""Linear algebra that the theorems rest on."""
+"""Linear algebra behind the theorems: pseudoinverses, numerical rank, least squares."""

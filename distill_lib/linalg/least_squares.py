@@ -1,4 +1,4 @@
-"""Least squares by products where they are accurate, and by singular values where they are not."""
+"""Least squares by products where they are accurate, by singular values elsewhere."""
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,28 @@ from distill_lib.linalg.pseudoinverse import negligible
 @door()
 @jax.jit
 def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
-    """B^+ T, by Cholesky QR in two rounds (products only, which every device is fast at) or by SVD
-    where the first round fails.
+    """The least-norm solution X of a least-squares problem min ||B X - T||_F, that is B^+ T.
 
-    The first round leaves Q^T Q = I up to cond(B)^2 eps, the second up to eps if that was below 1;
-    so the loss is as accurate as by Householder's QR up to cond(B) of about 10^7 in float64, and
-    beyond it, or where B has not full rank, by singular values.
+    There are two ways to it, and which is taken is decided while computing, so that the function
+    can be compiled:
+
+    1. Cholesky QR in two rounds, which is products only, and every device is fast at those. The
+       first round leaves Q^T Q = I up to cond(B)^2 eps. The second leaves it up to eps, if that was
+       below 1. Up to cond(B) of about 10^7 in float64 this is as accurate as Householder's QR.
+    2. Singular values, where the first way fails: beyond that, or where B has not full rank.
+
+    The cost is O(r m (min(r, m) + k)) either way, with a much larger constant in the second.
+
+    Args:
+        b: (r, m) the matrix B.
+        t: (r, k) the right-hand sides T, as columns.
+    Returns: (m, k) the solution X.
+
+    Example:
+        >>> from distill_lib.linalg.least_squares import least_squares
+        >>> b, t = np.array([[1.0], [1.0]]), np.array([[1.0], [3.0]])
+        >>> np.allclose(least_squares(b, t), 2.0)  # the mean
+        True
     """
     r, m = b.shape
 

@@ -1,4 +1,4 @@
-r"""The regularised pseudoinverse, and the way back from it.
+r"""The regularised pseudoinverse of a feature matrix, and the way back from it.
 
 In the paper's columns, :math:`\phi_\lambda(X)^+ = (K(X,X) + \lambda I)^{-1}\phi(X)^\top`. With
 samples as rows and features F = phi(X)^T of shape (m, p), that matrix is
@@ -7,7 +7,7 @@ samples as rows and features F = phi(X)^T of shape (m, p), that matrix is
           = V\,\mathrm{diag}\Big(\frac{s}{s^2+\lambda}\Big)\,U^\top,
           \qquad F = V\,\mathrm{diag}(s)\,U^\top,
 
-again (m, p): a feature matrix and its regularised pseudoinverse share their singular vectors, so
+again (m, p). A feature matrix and its regularised pseudoinverse share their singular vectors, so
 every function here is a scalar function of the singular values.
 """
 
@@ -25,9 +25,15 @@ Signs = str | Float[ArrayLike, " r"]
 
 
 class Svd(NamedTuple):
-    """Reduced singular value decomposition V diag(s) U^T, cut at the numerical rank.
+    """A reduced singular value decomposition V diag(s) U^T, cut at the numerical rank.
 
     The singular vectors stay on the device; the few singular values are a NumPy array, descending.
+
+    Example:
+        >>> from distill_lib.linalg.pseudoinverse import svd
+        >>> f = svd(np.diag([3.0, 2.0, 0.0]))
+        >>> np.allclose(f.s, [3, 2]), np.allclose(f.with_values(2 * f.s), np.diag([6, 4, 0]))
+        (True, True)
     """
 
     v: Float[Array, "m r"]
@@ -40,15 +46,16 @@ class Svd(NamedTuple):
         return _product(self.v, values.astype(self.s.dtype), self.ut)
 
     def inverse(self) -> Self:
-        """Decomposition of the pseudoinverse, transposed back to (m, p): 1 / s, descending."""
+        """The decomposition of the pseudoinverse, transposed back to (m, p): 1 / s, descending."""
         v, ut = _reversed(self.v, self.ut)
         return type(self)(v, 1 / self.s[::-1], ut)
 
 
 @door()
 def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
-    """Reduced SVD of the numerical rank: singular values above 10 max(m, p) eps s_1; by NumPy for a
-    NumPy array.
+    """The reduced singular value decomposition of a matrix, cut at its numerical rank.
+
+    Kept are the singular values above 10 max(m, p) eps s_1. A NumPy array is decomposed by NumPy.
     """
     linalg: Any = np.linalg if isinstance(a, np.ndarray) else jnp.linalg
     v, values, ut = linalg.svd(a, full_matrices=False)
@@ -59,16 +66,21 @@ def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
 
 @door()
 def rank(a: Float[Array, "m p"]) -> int:
-    """Numerical rank: how many singular values exceed 10 max(m, p) eps s_1."""
+    """Numerical rank: how many singular values exceed 10 max(m, p) eps s_1.
+
+    Example:
+        >>> from distill_lib.linalg.pseudoinverse import rank
+        >>> rank(np.array([[1.0, 2.0], [2.0, 4.0]]))
+        1
+    """
     return _rank(np.linalg.svd(np.asarray(a), compute_uv=False), a.shape)
 
 
 def negligible(shape: tuple[int, ...], dtype: Any) -> float:
-    """The one rule of numerical rank: singular values up to 10 max(m, p) eps of the largest are
-    rounding.
+    """The one rule of numerical rank: what share of the largest singular value is rounding.
 
-    The 10 of `jnp.linalg.pinv`: zeros of a computed D are a few units of rounding, and more in
-    small matrices.
+    That is 10 max(m, p) eps, with the 10 of `jnp.linalg.pinv`: zeros of a computed D are a few
+    units of rounding, and more in small matrices.
     """
     return 10 * max(shape) * float(jnp.finfo(dtype).eps)
 
@@ -91,11 +103,11 @@ def _product(v, values, ut):
 def least_norm(
     w: Float[Array, "out in"], rows: Float[Array, "n out"], name: str
 ) -> Float[Array, "n in"]:
-    """The least-norm x with w x = row for each row: rows (W^+)^T, through W^T = Q R and W^+ = Q
-    R^{-T}.
+    """The shortest x with w x = row, for each row of `rows`.
 
-    Square random matrices are ill-conditioned but invertible, so only those singular to working
-    precision are refused: s_min <= 10 eps s_1.
+    These are rows (W^+)^T, computed through W^T = Q R and W^+ = Q R^{-T}. Square random matrices
+    are ill-conditioned but invertible, so only those singular to working precision are refused:
+    s_min <= 10 eps s_1.
 
     Raises: ValueError unless w has full row rank; `name` is its subject.
     """
@@ -119,11 +131,15 @@ def least_norm(
 
 @door()
 def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
-    """The transposed pseudoinverse, cut at the numerical rank of `svd`: by A = Q R as Q R^{-T}
-    where that rank is certainly full.
+    """The transposed pseudoinverse of a matrix, cut at the numerical rank of `svd`.
 
-    A QR factorisation takes a fraction of an SVD's time. ||R||_F ||R^{-1}||_F is at least s_1 /
-    s_min, so below 1 / `negligible` nothing is to be cut.
+    Where that rank is certainly full, A = Q R gives it as Q R^{-T}, in a fraction of an SVD's time.
+    ||R||_F ||R^{-1}||_F is at least s_1 / s_min, so below 1 / `negligible` nothing is to be cut.
+
+    Example:
+        >>> from distill_lib.linalg.pseudoinverse import pinv
+        >>> np.allclose(pinv(np.diag([2.0, 0.0])), np.diag([0.5, 0.0]))
+        True
     """
     made, condition = _pinv_by_qr(a)
     # Not so for NaN, which a singular R gives.
@@ -144,11 +160,16 @@ def _pinv_by_qr(a):
 
 @door()
 def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
-    """phi_reg(X)^+ in the paper's notation:
+    """The regularised pseudoinverse phi_reg(X)^+ of features, with samples as rows.
 
-    (F F^T + reg I)^{-1} F; at reg = 0 the transpose of pinv(F).
+    It is (F F^T + reg I)^{-1} F, and at reg = 0 the transpose of pinv(F). The cost is one SVD.
 
     Raises: ValueError for a negative reg or non-finite features.
+
+    Example:
+        >>> f = np.array([[2.0, 0.0]])
+        >>> np.allclose(dl.regularised_pinv(f, reg=1.0), f / (2**2 + 1))
+        True
     """
     if reg == 0:
         return pinv(features)
@@ -161,10 +182,15 @@ def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[A
 
 @door()
 def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array, "m p"]:
-    """phi_reg(X): the pseudoinverse of phi_reg(X)^+, with singular values s + reg / s (zeros stay
-    zero).
+    """The regularised features phi_reg(X): those whose pseudoinverse is phi_reg(X)^+.
 
-    At reg = 0 this is the features themselves. Raises: as `regularised_pinv`.
+    Their singular values are s + reg / s, and zeros stay zero. At reg = 0 they are the features.
+
+    Raises: ValueError as `regularised_pinv`.
+
+    Example:
+        >>> np.allclose(dl.regularised(np.array([[2.0, 0.0]]), reg=1.0), [[2 + 1 / 2, 0]])
+        True
     """
     if reg == 0:
         return features
@@ -176,10 +202,10 @@ def regularised(features: Float[Array, "m p"], reg: float = 0.0) -> Float[Array,
 def unregularised(
     target: Float[Array, "m p"], reg: float = 0.0, branch: Signs = "+"
 ) -> Float[Array, "m p"]:
-    """Features F with regularised(F, reg) == target: the inverse used by Theorems 4.1, 5.1, C.1 and
-    C.2.
+    """Features F with given regularised features: regularised(F, reg) == target.
 
-    Each nonzero singular value mu of the target comes from a root of s^2 - mu s + reg = 0.
+    Theorems 4.1, 5.1, C.1 and C.2 use this inverse. Each nonzero singular value mu of the target
+    comes from a root of s^2 - mu s + reg = 0.
 
     Args:
         target: (m, p) wished phi_reg(X_S); it is the pseudoinverse (transposed) of the paper's D.
@@ -188,6 +214,11 @@ def unregularised(
             descending order: which root to take. At reg = 0 only "+" gives features.
     Raises: ValueError if reg > mu_min^2 / 4 (the bound lam_S <= 1 / (4 s'_1^2) of Theorem 4.1), or
         for a bad branch.
+
+    Example:
+        >>> target = dl.regularised(np.diag([3.0, 2.0]), reg=1.0)
+        >>> np.allclose(dl.unregularised(target, reg=1.0), np.diag([3.0, 2.0]))
+        True
     """
     t = svd(target)
     s = roots(t.s, reg, branch)
@@ -198,7 +229,7 @@ def unregularised(
 def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.ndarray, " r"]:
     """A root s of s^2 - mu s + reg = 0 for each mu > 0, given in descending order.
 
-    Raises: as `unregularised`.
+    Raises: ValueError as `unregularised`.
     """
     signs = _signs(branch, len(mu))
     if reg == 0 and (signs < 0).any():
@@ -221,8 +252,14 @@ def roots(mu: Float[np.ndarray, " r"], reg: float, branch: Signs) -> Float[np.nd
 
 @door(infinite=True)
 def largest_reg(mu: Float[np.ndarray, " r"]) -> float:
-    """The largest reg for which `roots(mu, reg, ...)` are real: mu_min^2 / 4; infinity without any
-    mu. Of mu = `svd(target).s` it is the largest lam_S for `unregularised(target, lam_S)`.
+    """The largest reg for which `roots` are real: mu_min^2 / 4, or infinity without any mu.
+
+    Of mu = `svd(target).s` it is the largest lam_S for which `unregularised(target, lam_S)` exists.
+
+    Example:
+        >>> from distill_lib.linalg.pseudoinverse import largest_reg
+        >>> largest_reg(np.array([4.0, 2.0]))
+        1.0
     """
     return float(np.float64(mu[-1]) ** 2 / 4) if len(mu) else float("inf")
 

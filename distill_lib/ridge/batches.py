@@ -17,12 +17,15 @@ BATCH = 2048
 def padded(
     images, labels, normalisation: Preprocessing, rows: Int[np.ndarray, " n"] | None = None
 ) -> Iterator[tuple[np.ndarray, Int[np.ndarray, " b"]]]:
-    """Batches of images with their labels; the last one is filled up with black images of label -1.
+    """Batches of images with their labels, all of one size.
+
+    The last one is filled up with black images of label -1.
 
     Args:
         images: from `Normalisation.opened`.
-        labels: one for each of the rows.
-        rows: which images, by default all; ascending.
+        labels: (n,) one for each of the rows.
+        rows: (n,) which images, by default all; ascending.
+    Returns: an iterator of pairs, images (b, h, w, c) and labels (b,), with b at most 2048.
     """
     labels = np.asarray(labels, np.int32)
     n = len(labels)
@@ -41,7 +44,7 @@ def padded(
 def features_of(
     feature_map: FeatureMap, normalisation: Preprocessing, images
 ) -> Float[Array, "n p"]:
-    """phi of images (n, h, w, c)."""
+    """The features phi of images (n, h, w, c), as one compiled program."""
     return feature_map(normalisation(images))
 
 

@@ -26,7 +26,7 @@ GRID = tuple(float(10 ** (e / 2)) for e in range(-12, 12))
 
 
 class RidgeModel(eqx.Module):
-    """f(x) = W phi(x) on normalised images, with how its lam was chosen.
+    """A trained model f(x) = W phi(x) on normalised images, with how its lam was chosen.
 
     Attributes:
         weights: (k, p) W.
@@ -34,6 +34,13 @@ class RidgeModel(eqx.Module):
         normalisation: from images to network inputs.
         reg: the chosen lam.
         regs, validation: the grid and the validation accuracy (fraction) at each of its values.
+
+    Example:
+        >>> images, labels = np.arange(20.0).reshape(20, 1, 1, 1) % 2, np.arange(20) % 2
+        >>> norm = dl.Normalisation((1, 1, 1), pixel_max=1, mean=(0.5,), std=(0.5,))
+        >>> model = dl.fit(images, labels, dl.Linear(1), norm, key=jax.random.key(0), regs=(0.1,))
+        >>> model.weights.shape, model.accuracy(images, labels)
+        ((2, 1), 1.0)
     """
 
     weights: Float[Array, "k p"]
@@ -49,7 +56,7 @@ class RidgeModel(eqx.Module):
 
     @door()
     def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
-        """W phi(x) for images (n, h, w, c).
+        """The scores W phi(x) of images (n, h, w, c), one column a class.
 
         Args:
             white: the pixel value that is white in these images, where it is not that of the
@@ -59,14 +66,18 @@ class RidgeModel(eqx.Module):
         return scores(self.weights, self.feature_map, normalisation, images)
 
     def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
-        """Class indices for images (n, h, w, c). Args: as `scores`."""
+        """The class index of each image (n, h, w, c): that of the largest score.
+
+        Args: as `scores`.
+        """
         return np.argmax(np.asarray(self.scores(images, white)), axis=1)
 
     @door()
     def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
-        """Fraction of images classified as labelled.
+        """The fraction of images that are classified as labelled.
 
-        Args: as `scores`. Raises: ValueError for labels that do not fit.
+        Args: as `scores`, and labels: (n,) class indices.
+        Raises: ValueError for labels that do not fit.
         """
         images = self.normalisation.opened(images)
         checks.labels("labels", labels, len(self.weights), len(images), every=False)
@@ -88,10 +99,11 @@ def fit(
     validation: Validation = "random",
     ties: Ties = "auto",
 ) -> RidgeModel:
-    """Ridge regression on one-hot labels, lam chosen by validation accuracy.
+    """Train a ridge model on images with one-hot labels, lam chosen by validation accuracy.
 
-    The images are read once, in batches, and never copied as a whole. It warns if the chosen lam
-    is an end of the grid, so that a better one may lie beyond; not for ties="largest".
+    The images are read once, in batches, and never copied as a whole. The cost is O(n p^2 + p^3)
+    for all lam together. It warns if the chosen lam is an end of the grid, so that a better one may
+    lie beyond; not for ties="largest". `RidgeModel` has an example.
 
     Args:
         images: (n, h, w, c) bytes or floats: a list, an array, a tensor or a file to be sliced.
@@ -200,7 +212,7 @@ def _rows(images, labels, feature_map, normalisation):
 def scores(
     weights: Float[Array, "k p"], feature_map: FeatureMap, normalisation: Preprocessing, images
 ) -> Float[Array, "n k"]:
-    """W phi(x) of images (n, h, w, c), in batches.
+    """The scores W phi(x) of images (n, h, w, c), computed in batches.
 
     Raises: ValueError for images of the wrong shape or not finite.
     """

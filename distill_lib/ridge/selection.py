@@ -1,6 +1,4 @@
-r"""How lam is chosen: the samples held out, or each of them in turn, and what happens when several
-lam do equally well.
-"""
+"""How lam is chosen: on samples held out or on each in turn, and between equals."""
 
 import warnings
 from typing import Literal
@@ -20,10 +18,22 @@ Ties = Literal["auto", "largest", "loss"]
 def split(
     n: int, key: PRNGKeyArray, val_fraction: float
 ) -> tuple[Int[np.ndarray, " n_train"], Int[np.ndarray, " n_val"]]:
-    """Random indices of the samples to train on and of those held out, each ascending, so that
-    batches read in order.
+    """Random indices of the samples to train on and of those held out.
 
+    Each ascending, so that batches read in order.
+
+    Args:
+        n: number of samples.
+        key: JAX random key.
+        val_fraction: share held out.
+    Returns: the two arrays of indices.
     Raises: ValueError for a share outside [0, 1), or one that leaves nothing to train on.
+
+    Example:
+        >>> from distill_lib.ridge import split
+        >>> train, held_out = split(20, jax.random.key(0), val_fraction=0.25)
+        >>> len(train), len(held_out), np.intersect1d(train, held_out).tolist()
+        (15, 5, [])
     """
     if not 0 <= val_fraction < 1:
         raise ValueError(
@@ -39,8 +49,19 @@ def split(
 
 
 def chosen(regs, accuracies, ties, losses) -> float:
-    """The most accurate lam; of equals the largest or that of the least of `losses`, for which see
-    `fit`.
+    """The most accurate lam; of equals the largest or that of least loss, by `ties`.
+
+    Args:
+        regs, accuracies: the grid, and the validation accuracy at each of its values.
+        ties: as `fit`.
+        losses: a function from the lam that tie to the loss of each.
+
+    It warns as `fit` says.
+
+    Example:
+        >>> from distill_lib.ridge.selection import chosen
+        >>> chosen((0.1, 1.0, 10.0), (0.8, 0.9, 0.9), "loss", losses=lambda regs: [1.0, 2.0])
+        1.0
     """
     tied = [
         reg for reg, accuracy in zip(regs, accuracies, strict=True) if accuracy == max(accuracies)
@@ -73,7 +94,11 @@ def chosen(regs, accuracies, ties, losses) -> float:
 
 
 def parts(labels, key, val_fraction, validation, candidates):
-    """Rows to train on and rows held out, each ascending; never all rows of a class."""
+    """Rows to train on and rows held out, each ascending; never all rows of a class.
+
+    Args: as `fit`, and candidates: how many lam there are to choose from.
+    Raises: ValueError as `split`, or where none is held out but lam is to be chosen.
+    """
     n = len(labels)
     if validation == "leave-one-out":
         return np.arange(n), np.arange(0)
@@ -94,9 +119,7 @@ def parts(labels, key, val_fraction, validation, candidates):
 
 
 def _stratified(labels, key, count):
-    """`count` rows held out, of every class its share, rounded so that the largest remainders are
-    rounded up.
-    """
+    """`count` rows held out, of every class its share, the largest remainders rounded up."""
     sizes = np.bincount(labels)
     share = sizes * (count / len(labels))
     held = share.astype(int)
@@ -107,7 +130,10 @@ def _stratified(labels, key, count):
 
 
 def by_held_out(path, features, one_hot, regs, ties) -> tuple[float, tuple[float, ...]]:
-    """The chosen lam, and the accuracy at each, on samples held out. Args: as `chosen`."""
+    """The chosen lam, and the accuracy at each, on samples held out.
+
+    Args: as `chosen`.
+    """
     accuracies = tuple(path.accuracies(features, np.argmax(one_hot, axis=1), regs).tolist())
 
     def losses(tied):
@@ -117,7 +143,11 @@ def by_held_out(path, features, one_hot, regs, ties) -> tuple[float, tuple[float
 
 
 def by_leaving_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
-    """The chosen lam, and the accuracy at each. Args and Raises: as `left_out` and `chosen`."""
+    """The chosen lam, and the accuracy at each, every sample judged by the others.
+
+    Args: as `left_out` and `chosen`.
+    Raises: ValueError as `left_out`.
+    """
     judged = left_out(path, rows, regs)
     accuracies = tuple(accuracy for accuracy, _ in judged)
     losses = dict(zip(regs, (loss for _, loss in judged), strict=True))
@@ -125,14 +155,17 @@ def by_leaving_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
 
 
 def left_out(path, rows, regs) -> list[tuple[float, float]]:
-    r"""Accuracy and mean squared error for each lam, each sample judged by the model of all others.
+    """Accuracy and mean squared error for each lam, each sample judged by all others.
 
-    Without its sample, a fitted row f_i = W phi_i becomes f_i - h_i / (1 - h_i) (y_i - f_i), h_i =
-    phi_i^T (G + lam I)^{-1} phi_i: the residual grows by 1 / (1 - h_i).
+    In the model of all others a fitted row f_i = W phi_i becomes f_i - h_i / (1 - h_i) (y_i - f_i),
+    h_i = phi_i^T (G + lam I)^{-1} phi_i: the residual grows by 1 / (1 - h_i). So no model is
+    trained again.
 
     Args:
         path: the `RidgePath` of all samples.
         rows: their features and classes, in batches.
+        regs: the grid.
+    Returns: a pair for each lam.
     Raises: ValueError where 1 - h_i is lost in rounding.
     """
     filters = np.stack([path.filter(reg) for reg in regs])

@@ -1,4 +1,4 @@
-"""Sufficient statistics: all that ridge regression needs of a training set, added up in batches."""
+"""Sufficient statistics: all that ridge regression needs of a training set, added up."""
 
 from functools import partial
 from typing import Any, Self
@@ -19,13 +19,20 @@ STRIP = 512  # columns of the Gram matrix made at a time
 
 
 class RidgeStats(eqx.Module):
-    """All that ridge regression needs of a training set; statistics of disjoint chunks add up.
+    """All that ridge regression needs of a training set; those of disjoint chunks add up.
 
     Attributes:
         gram: (p, p) G = phi(X) phi(X)^T.
         cross: (k, p) C = Y phi(X)^T.
         label_sq: ||Y||_F^2.
         count: n, samples seen.
+
+    Example:
+        >>> features, targets = np.eye(3), np.eye(3, 2)
+        >>> chunks = [dl.RidgeStats.of(features[:2], targets[:2])]
+        >>> chunks.append(dl.RidgeStats.of(features[2:], targets[2:]))
+        >>> np.allclose(sum(chunks).solve(reg=1.0), targets.T / 2)
+        True
     """
 
     gram: Float[Array, "p p"]
@@ -36,7 +43,7 @@ class RidgeStats(eqx.Module):
     @classmethod
     @door()
     def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
-        """Statistics of one chunk.
+        """The statistics of one chunk of features and targets, O(n p (p + k)).
 
         Raises: ValueError for shapes that do not fit or entries that are not finite.
         """
@@ -54,9 +61,13 @@ class RidgeStats(eqx.Module):
         feature_map: FeatureMap,
         normalisation: Preprocessing,
     ) -> Self:
-        """Statistics of images (n, h, w, c) with class indices (n,) as one-hot targets, read once
-        in batches.
+        """The statistics of labelled images, read once in batches.
 
+        Args:
+            images: (n, h, w, c).
+            labels: (n,) class indices; the targets are one-hot.
+            classes: k.
+            feature_map, normalisation: from images to features.
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape
             or not finite.
         """
@@ -74,8 +85,9 @@ class RidgeStats(eqx.Module):
         feature_map: FeatureMap,
         normalisation: Preprocessing,
     ) -> Self:
-        """As `of_images`, of the images of some ascending rows (None: all), with a label for each
-        of them; checked before.
+        """As `of_images`, of the images of some ascending rows (None: all), checked before.
+
+        There is a label for each of the rows.
         """
         sums = _sums(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
         for batch, truth in padded(images, labels, normalisation, rows):
@@ -85,7 +97,10 @@ class RidgeStats(eqx.Module):
         return stats
 
     def __add__(self, other: Self) -> Self:
-        """Statistics of both chunks together. Raises: ValueError if they have different p or k."""
+        """The statistics of both chunks together.
+
+        Raises: ValueError if they have different p or k.
+        """
         if self.cross.shape != other.cross.shape:
             raise ValueError(
                 f"statistics of shapes (k, p) = {self.cross.shape} and {other.cross.shape} do not "
@@ -99,7 +114,7 @@ class RidgeStats(eqx.Module):
 
     @door()
     def loss(self, weights: Float[Array, "k p"], reg: float = 0.0) -> Float[Array, ""]:
-        """||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
+        """The ridge loss ||W phi(X) - Y||_F^2 + reg ||W||_F^2, from the statistics alone."""
         fit = (
             jnp.vdot(weights @ self.gram, weights)
             - 2 * jnp.vdot(weights, self.cross)
@@ -109,8 +124,9 @@ class RidgeStats(eqx.Module):
 
     @door()
     def solve(self, reg: float) -> Float[Array, "k p"]:
-        """W = C (G + reg I)^{-1} for one reg > 0 by Cholesky; for many, or reg = 0, use
-        `RidgePath`.
+        """The ridge solution W = C (G + reg I)^{-1} for one reg > 0, by Cholesky, O(p^3).
+
+        For many, or reg = 0, use `RidgePath`.
 
         Raises: ValueError if G + reg I is not numerically positive definite.
         """
@@ -127,11 +143,10 @@ class RidgeStats(eqx.Module):
 
 
 class HostSums:
-    """G, C, ||Y||^2 and n in main memory:
+    """The sums G, C, ||Y||^2 and n in main memory.
 
-    BLAS multiplies in double precision about twice as fast as XLA on a CPU.
-
-    Of G the lower triangle only, in strips, which costs half the products; `whole` mirrors it.
+    BLAS multiplies in double precision about twice as fast as XLA on a CPU. Of G the lower triangle
+    only, in strips, which costs half the products; `whole` mirrors it.
     """
 
     def __init__(self, p: int, k: int, dtype) -> None:
@@ -139,7 +154,7 @@ class HostSums:
         self.label_sq, self.count = np.zeros((), dtype), np.zeros((), np.int64)
 
     def add(self, f, y, count) -> None:
-        """A chunk of samples."""
+        """Add a chunk of samples."""
         f, y = np.asarray(f), np.asarray(y)
         for j in range(0, f.shape[1], STRIP):
             self.gram[j:, j : j + STRIP] += f[:, j:].T @ f[:, j : j + STRIP]
@@ -158,14 +173,14 @@ class HostSums:
 
 
 class DeviceSums:
-    """The same on an accelerator."""
+    """The sums G, C, ||Y||^2 and n on an accelerator."""
 
     def __init__(self, p: int, k: int, dtype) -> None:
         zeros = partial(jnp.zeros, dtype=dtype)
         self.sums = zeros((p, p)), zeros((k, p)), zeros(()), jnp.zeros((), np.int64)
 
     def add(self, f, y, count) -> None:
-        """A chunk of samples."""
+        """Add a chunk of samples."""
         self.sums = _added(self.sums, f, y, count)
 
     def whole(self) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ features,
 
 .. math:: Y_S\,D = W, \qquad \phi_{\lambda_S}(X_S)^+ = D .
 
-The first is linear and its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z; the second is solved by
+The first is linear; its solutions are D = Y_S^+ W + (I - Y_S^+ Y_S) Z. The second is solved by
 `pseudoinverse.roots`. Shapes here: W (k, p), labels (m, k) (so Y_S is its transpose), D, Z and
 features (m, p).
 """
@@ -33,7 +33,7 @@ from distill_lib.theory.conditions import enough_points
 
 @door()
 def label_svd(labels: Float[Array, "m k"]) -> Svd:
-    """Decomposition of the labels.
+    """The decomposition of the labels, which have to be of full rank.
 
     Raises: ValueError unless m >= k and rank(Y_S) = k, as Theorem 4.1 assumes.
     """
@@ -53,7 +53,9 @@ def label_svd(labels: Float[Array, "m k"]) -> Svd:
 def recovery_matrix(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> Float[Array, "m p"]:
-    """All D with Y_S D = W (Theorem 4.1): D = Y_S^+ W + (I - Y_S^+ Y_S) Z.
+    """The matrix D that the support set's pseudoinverse has to be, to train to the model W.
+
+    All solutions of Y_S D = W (Theorem 4.1): D = Y_S^+ W + (I - Y_S^+ Y_S) Z. O(m k p) operations.
 
     Args:
         weights: (k, p) original model W, of any rank.
@@ -61,6 +63,11 @@ def recovery_matrix(
         z: (m, p) free matrix Z; None for the smallest D, Z = 0. Unused at m = k, where D is unique.
     Returns: (m, p) matrix D, the regularised pseudoinverse that the support features must have.
     Raises: ValueError if m < k, rank(labels) < k, shapes do not fit, or an entry is not finite.
+
+    Example:
+        >>> d = dl.recovery_matrix(np.eye(2, 4), np.eye(3, 2), np.ones((3, 4)))
+        >>> np.allclose(np.eye(3, 2).T @ d, np.eye(2, 4))
+        True
     """
     y = label_svd(labels)
     y_pinv = y.with_values(1 / y.s)  # (m, k): Y_S^+ for labels with samples as rows
@@ -81,11 +88,20 @@ def realistic_matrix(
     real: Float[Array, "m p"],
     reg_s: float = 0.0,
 ) -> Float[Array, "m p"]:
-    """The D of Theorem 4.1 nearest to the real data's phi_{lam_S}(Xh)^+ in Frobenius norm
-    (Corollary 4.1.1).
+    """The D of Theorem 4.1 that is nearest to real data (Corollary 4.1.1).
 
-    Args: as `recovery_matrix`, with real: (m, p) features of real samples.
-    Raises: as `recovery_matrix`.
+    Nearest to phi_{lam_S}(Xh)^+ of the real samples Xh, in the Frobenius norm.
+
+    Args:
+        weights, labels: as `recovery_matrix`.
+        real: (m, p) features of real samples.
+        reg_s: lam_S.
+    Raises: ValueError as `recovery_matrix`.
+
+    Example:
+        >>> d = dl.realistic_matrix(np.eye(2, 4), np.eye(3, 2), real=2 * np.eye(3, 4))
+        >>> np.allclose(d, np.diag([1, 1, 1 / 2]) @ np.eye(3, 4))  # what W leaves free is of Xh
+        True
     """
     return recovery_matrix(weights, labels, regularised_pinv(real, reg_s))
 
@@ -94,17 +110,22 @@ def realistic_matrix(
 def support_features(
     d: Float[Array, "m p"], reg_s: float = 0.0, branch: Signs = "+"
 ) -> Float[Array, "m p"]:
-    """Support features phi(X_S) with phi_{reg_s}(X_S)^+ = D (Theorem 4.1 for LRR, Theorem 5.1 for
-    KRR).
+    """The support features phi(X_S) whose regularised pseudoinverse is a given D.
 
-    With D = V diag(s') U^T the features are V diag(s) U^T, s = (1 +- sqrt(1 - 4 reg_s s'^2)) / (2
-    s') where s' > 0 and 0 elsewhere; at reg_s = 0 they are D^+ (transposed to samples as rows).
+    Theorem 4.1 (linear) and 5.1 (kernel). With D = V diag(s') U^T the features are V diag(s) U^T, s
+    = (1 +- sqrt(1 - 4 reg_s s'^2)) / (2 s') where s' > 0 and 0 elsewhere; at reg_s = 0 they are D^+
+    (transposed to samples as rows). The cost is one SVD of D.
 
     Args:
         d: (m, p) from `recovery_matrix` or `realistic_matrix`.
         reg_s: lam_S >= 0, at most 1 / (4 s'_1^2).
         branch: the root, "+", "-" or +-1 per nonzero singular value of D^+ in descending order.
     Raises: ValueError if reg_s is above its bound; the message gives the bound.
+
+    Example:
+        >>> f = dl.support_features(dl.recovery_matrix(np.eye(2, 4), np.eye(3, 2)), reg_s=0.1)
+        >>> np.allclose(dl.recovered_weights(f, np.eye(3, 2), reg_s=0.1), np.eye(2, 4))
+        True
     """
     # From the singular values of D itself: those of a stored D^+ have lost condition(D) in
     # accuracy.
@@ -113,7 +134,7 @@ def support_features(
 
 
 class Choices(NamedTuple):
-    """What Theorem 4.1 leaves open.
+    """What Theorem 4.1 leaves open: the free matrix and the roots.
 
     Attributes:
         z: (m, p) the free matrix Z.
@@ -127,7 +148,7 @@ class Choices(NamedTuple):
 
 @door()
 def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
-    """The Z and the roots by which Theorem 4.1 produces given support features: its "only if".
+    """The Z and the roots by which Theorem 4.1 makes given support features: its "only if".
 
     Z = phi_{reg_s}(X_S)^+ gives D = Z for any labels of rank k, and the root is "+" where s^2 >=
     reg_s. With the W_S of any such labels, `support_features(recovery_matrix(W_S, labels, z),
@@ -139,6 +160,11 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D
         has a repeated singular value, its decomposition is not unique, and D does not tell which of
         its vectors took which root.
+
+    Example:
+        >>> from distill_lib.theory.closed_form import choices
+        >>> print(choices(np.eye(2, 4), reg_s=4.0).branch)
+        [-1. -1.]
     """
     f = svd(features)
     if reg_s == 0:
@@ -163,13 +189,19 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
 def support_rank(
     weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
 ) -> int:
-    """rank phi(X_S), for every lam_S and every root: rank W + rank(Q^T Z (I - W^+ W)), Q a basis of
-    null(Y_S).
+    """The rank of the support features, the same for every lam_S and every root.
 
-    The exact version of Proposition 4.1: full rank min(m, p) takes k independent rows of W and
-    min(m, p) - k rows of Q^T Z that are independent of each other and of them.
+    rank phi(X_S) = rank W + rank(Q^T Z (I - W^+ W)), Q a basis of null(Y_S): the exact version of
+    Proposition 4.1. Full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of Q^T
+    Z that are independent of each other and of them.
 
-    Args: as `recovery_matrix`. Raises: as `recovery_matrix`.
+    Args: as `recovery_matrix`.
+    Raises: ValueError as `recovery_matrix`.
+
+    Example:
+        >>> from distill_lib.theory.closed_form import support_rank
+        >>> support_rank(np.eye(2, 4), np.eye(3, 2), z=np.eye(3, 4))
+        3
     """
     m, k = labels.shape
     label_svd(labels)
@@ -187,7 +219,13 @@ def support_rank(
 
 @door(infinite=True)
 def max_reg(d: Float[Array, "m p"]) -> float:
-    """1 / (4 s'_1^2), the largest lam_S that Theorem 4.1 allows for this D; infinity for D = 0."""
+    """The largest lam_S that Theorem 4.1 allows for a D: 1 / (4 s'_1^2); infinity for 0.
+
+    Example:
+        >>> from distill_lib.theory.closed_form import max_reg
+        >>> round(max_reg(2 * np.eye(2, 4)), 6)
+        0.0625
+    """
     return largest_reg(svd(d).inverse().s)
 
 
@@ -195,13 +233,17 @@ def max_reg(d: Float[Array, "m p"]) -> float:
 def solved_labels(
     weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float = 0.0
 ) -> Float[Array, "m k"]:
-    """Labels for fixed support features (Theorem 4.2):
+    """The labels of least recovery error for given support features (Theorem 4.2).
 
-    Y_S = W phi_{lam_S}(X_S), of least recovery error.
+    Y_S = W phi_{lam_S}(X_S). They are exact iff the rows of W lie in the row space of
+    phi_{lam_S}(X_S)^+, so always when m >= p and the features have rank p.
 
-    Exact iff the rows of W lie in the row space of phi_{lam_S}(X_S)^+, so always when m >= p and
-    the features have rank p.
     Raises: ValueError if shapes do not fit or an entry is not finite.
+
+    Example:
+        >>> labels = dl.solved_labels(np.eye(2, 3), np.eye(3), reg_s=0.5)
+        >>> np.allclose(dl.recovered_weights(np.eye(3), labels, reg_s=0.5), np.eye(2, 3))
+        True
     """
     return regularised(features, reg_s) @ weights.T
 
@@ -210,7 +252,13 @@ def solved_labels(
 def recovered_weights(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: float = 0.0
 ) -> Float[Array, "k p"]:
-    """W_S = Y_S phi_{lam_S}(X_S)^+: what training on the support set gives, by its definition."""
+    """The weights W_S = Y_S phi_{lam_S}(X_S)^+ that training on the support set gives.
+
+    Example:
+        >>> w = dl.recovered_weights(np.array([[2.0, 0.0]]), np.array([[1.0]]), reg_s=1.0)
+        >>> np.allclose(w, [[2 / (2**2 + 1), 0]])
+        True
+    """
     return _applied(labels, regularised_pinv(features, reg_s))
 
 
@@ -221,15 +269,25 @@ def _applied(labels, d):
 
 @door()
 def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
-    """||W_S - W||_F / ||W||_F."""
+    """How far trained weights are from the model: ||W_S - W||_F / ||W||_F.
+
+    Example:
+        >>> round(dl.recovery_error(np.eye(2), 0.9 * np.eye(2)), 6)
+        0.1
+    """
     w, w_s = np.asarray(weights), np.asarray(recovered)
     return float(np.linalg.norm(w_s - w) / np.linalg.norm(w))
 
 
 @door()
 def cosine(weights: Float[Array, "k p"], recovered: Float[Array, "k p"]) -> float:
-    """<W_S, W> / (||W_S|| ||W||): 1 when only the scale of the model differs, which leaves its
-    predictions.
+    """The cosine <W_S, W> / (||W_S|| ||W||) of the angle between two models.
+
+    It is 1 when only the scale of the model differs, which leaves its predictions.
+
+    Example:
+        >>> round(dl.cosine(np.eye(2), 0.9 * np.eye(2)), 6)
+        1.0
     """
     w, w_s = np.asarray(weights), np.asarray(recovered)
     return float(np.vdot(w, w_s) / (np.linalg.norm(w) * np.linalg.norm(w_s)))

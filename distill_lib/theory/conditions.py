@@ -1,4 +1,4 @@
-"""What the theorems assume of a model and of the number of points, each with its sentence."""
+"""What the theorems assume of a model and of the number of points, checked."""
 
 from jaxtyping import Array, Float
 
@@ -6,7 +6,14 @@ from distill_lib.linalg.pseudoinverse import rank
 
 
 def enough_points(m: int, k: int) -> None:
-    """Raise ValueError unless m >= k: training on m points gives weights of rank at most m."""
+    """Raise ValueError unless m >= k: training on m points gives weights of rank at most m.
+
+    Example:
+        >>> from distill_lib.theory.conditions import enough_points
+        >>> enough_points(m=2, k=3)
+        Traceback (most recent call last):
+        ValueError: m = 2 support points cannot carry a model with k = 3 outputs; ...
+    """
     if m < k:
         raise ValueError(
             f"m = {m} support points cannot carry a model with k = {k} outputs; Theorem 4.1 needs "
@@ -15,6 +22,13 @@ def enough_points(m: int, k: int) -> None:
 
 
 def independent_outputs(weights: Float[Array, "k p"], remedy: str) -> None:
-    """Raise ValueError unless rank(W) = k; the remedy ends the sentence."""
+    """Raise ValueError unless rank(W) = k; the remedy ends the sentence.
+
+    Example:
+        >>> from distill_lib.theory.conditions import independent_outputs
+        >>> independent_outputs(np.ones((2, 3)), "drop a class")
+        Traceback (most recent call last):
+        ValueError: the model W has rank 1 < k = 2: drop a class.
+    """
     if (r := rank(weights)) < len(weights):
         raise ValueError(f"the model W has rank {r} < k = {len(weights)}: {remedy}.")

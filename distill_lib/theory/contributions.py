@@ -17,32 +17,42 @@ from distill_lib.linalg.pseudoinverse import negligible
 
 
 class FeatureKernel(Kernel):
-    """K(x, y) = <phi(x), phi(y)>, the kernel of a finite feature map.
+    """The kernel K(x, y) = <phi(x), phi(y)> of a finite feature map.
 
     Attributes:
         feature_map: phi.
+
+    Example:
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> np.allclose(FeatureKernel(dl.Linear(2))(np.eye(2), np.array([[3.0, 4.0]])), [[3], [4]])
+        True
     """
 
     feature_map: FeatureMap
 
     @door()
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-        """The matrix of K."""
+        """The matrix of K between the rows of x and those of y."""
         return self.feature_map(x) @ self.feature_map(y).T
 
 
 @door()
 def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"]:
-    """M = (K_SS + lam_S I)^{-1}, the pseudoinverse for lam_S = 0; `M @ labels` are the coefficients
-    alpha.
+    """The inverse M = (K_SS + lam_S I)^{-1}; `M @ labels` are the coefficients alpha.
 
-    At lam_S = 0 directions in which K_SS is zero to working precision are cut: they reach no
-    prediction, and without them alpha is the shortest of all that make the same model.
+    At lam_S = 0 it is the pseudoinverse: directions in which K_SS is zero to working precision are
+    cut. They reach no prediction, and without them alpha is the shortest of all that make the same
+    model. The cost is one eigendecomposition, O(m^3).
 
     Args:
-        k_ss: kernel matrix of the support points.
+        k_ss: (m, m) kernel matrix of the support points.
         reg_s: lam_S itself, as `DistilledSet.reg_s`, not relative to the trace.
     Raises: ValueError for a matrix that is not square and finite, or a negative reg_s.
+
+    Example:
+        >>> from distill_lib.theory.contributions import inverse
+        >>> np.allclose(inverse(3 * np.eye(2), reg_s=1.0), np.eye(2) / 4)
+        True
     """
     values, vectors = jnp.linalg.eigh(jnp.asarray(k_ss))
     cut = negligible(k_ss.shape, values.dtype) * values[-1]
@@ -55,12 +65,20 @@ def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"
 def contributions(
     k_ts: Float[Array, "n m"], coefficients: Float[Array, "m k"]
 ) -> Float[Array, "n m k"]:
-    """K(x, x_j) alpha_jc of each point j to each score f_c(x); summed over j they are the scores.
+    """What each support point adds to each score: K(x, x_j) alpha_jc, of point j to f_c(x).
+
+    Summed over j they are the scores.
 
     Args:
-        k_ts: K(x, X_S) of n inputs.
-        coefficients: alpha.
+        k_ts: (n, m) K(x, X_S) of n inputs.
+        coefficients: (m, k) alpha.
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.theory.contributions import contributions
+        >>> k_ts, alpha = np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])
+        >>> contributions(k_ts, alpha)[0, :, 0].tolist()  # the score is 11
+        [3.0, 8.0]
     """
     return k_ts[:, :, None] * jnp.asarray(coefficients)[None]
 
@@ -69,20 +87,28 @@ def contributions(
 def removals(
     k_ts: Float[Array, "n m"], m_inverse: Float[Array, "m m"], labels: Float[Array, "m k"]
 ) -> Float[Array, "n m k"]:
-    r"""f_c(x) - f_c^{-j}(x): what the score loses when the point j is removed and the rest trained
-    again at the same lam_S.
+    r"""What each score loses when one point is removed and the rest are trained again.
+
+    Trained again at the same lam_S, without the point j, to f_c^{-j}:
 
     .. math:: f_c(x) - f_c^{-j}(x) = \frac{\alpha_{jc}}{M_{jj}} \sum_i K(x, x_i) M_{ij},
 
     which is alpha_jc times the part of K(x, x_j) that the other points do not explain, K(x, x_j) -
-    K(x, X_R) (K_RR + lam_S I)^{-1} K(X_R, x_j).
+    K(x, X_R) (K_RR + lam_S I)^{-1} K(X_R, x_j). So nothing is trained again: the cost is O(n m (m +
+    k) + m^3).
 
     Args:
-        k_ts: K(x, X_S).
-        m_inverse: M, from `inverse`, of full rank.
-        labels: Y_S.
+        k_ts: (n, m) K(x, X_S).
+        m_inverse: (m, m) M, from `inverse`, of full rank.
+        labels: (m, k) Y_S.
     Raises: ValueError for shapes that do not fit, or where M has not full rank: some points are
         dependent.
+
+    Example:
+        >>> from distill_lib.theory.contributions import removals
+        >>> lost = removals(np.array([[1.0, 2.0]]), np.eye(2), np.array([[3.0], [4.0]]))
+        >>> lost[0, :, 0].tolist()  # of independent points, their contributions
+        [3.0, 8.0]
     """
     m = len(labels)
     values = jnp.linalg.eigvalsh(jnp.asarray(m_inverse))
@@ -98,12 +124,17 @@ def removals(
 
 @door()
 def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Array, " n"]:
-    """The least number of points that make up a share of the sum of the absolute contributions.
+    """How few points make up a given share of the sum of the absolute contributions.
 
     Args:
-        parts: contributions of the points to one score of each input.
+        parts: (n, m) contributions of the points to one score of each input.
         share: in (0, 1].
     Raises: ValueError for another share, or contributions that are all zero for some input.
+
+    Example:
+        >>> from distill_lib.theory.contributions import points_for_share
+        >>> points_for_share(np.array([[5.0, -4.0, 0.5, 0.5]]), share=0.9).tolist()
+        [2]
     """
     sizes, total = _sizes(parts)
     if not (checks.number(share) and 0 < share <= 1):
@@ -118,14 +149,19 @@ def points_for_share(parts: Float[Array, "n m"], share: float = 0.9) -> Int[Arra
 
 @door(infinite=True)
 def cancellation(parts: Float[Array, "n m"]) -> Float[Array, " n"]:
-    """Sum of the absolute contributions over the absolute value of their sum.
+    """How much the contributions cancel: the sum of their sizes over the size of their sum.
 
     It is 1 where all points pull the same way, and large where the score is a small rest of large
     parts.
 
     Args:
-        parts: contributions of the points to one score of each input.
+        parts: (n, m) contributions of the points to one score of each input.
     Raises: ValueError for contributions that are all zero for some input.
+
+    Example:
+        >>> from distill_lib.theory.contributions import cancellation
+        >>> cancellation(np.array([[1.0, 2.0], [2.0, -1.0]])).tolist()
+        [1.0, 3.0]
     """
     _, total = _sizes(parts)
     return total / jnp.abs(jnp.sum(jnp.asarray(parts), axis=1))
@@ -143,17 +179,22 @@ def _sizes(parts):
 def gathered(
     features: Float[Array, "m p"], labels: Float[Array, "m k"], x: Float[Array, " p"]
 ) -> tuple[Float[Array, "m p"], Float[Array, "m k"]]:
-    """Another set with the same model for every lam_S, in which one point alone makes all scores of
-    a given input.
+    """Another set with the same model, in which one point makes all scores of an input.
 
-    An orthogonal R mixes the samples, phi(X_S) R and Y_S R, and leaves phi(X_S) phi(X_S)^T and Y_S
-    phi(X_S)^T alone, hence W_S. The reflection here takes u = K(X_S, x) to a multiple of the first
-    unit vector: K(x, x_j) = 0 for every other point.
+    The model is the same for every lam_S. An orthogonal R mixes the samples, phi(X_S) R and Y_S R,
+    and leaves phi(X_S) phi(X_S)^T and Y_S phi(X_S)^T alone, hence W_S. The reflection here takes u
+    = K(X_S, x) to a multiple of the first unit vector: K(x, x_j) = 0 for every other point.
 
     Args:
-        features, labels: a support set, for a surjective phi.
-        x: phi of the input.
+        features, labels: (m, p) and (m, k), a support set, for a surjective phi.
+        x: (p,) phi of the input.
     Raises: ValueError for shapes that do not fit, or if K(X_S, x) = 0.
+
+    Example:
+        >>> from distill_lib.theory.contributions import gathered
+        >>> features, _ = gathered(np.eye(2), np.eye(2), np.array([3.0, 4.0]))
+        >>> np.allclose(features @ np.array([3.0, 4.0]), [-5, 0])
+        True
     """
     u = jnp.asarray(features) @ jnp.asarray(x)
     size = jnp.linalg.norm(u)

@@ -20,22 +20,27 @@ def shortfall(
     reg_s: float,
     error: float,
 ) -> str:
-    """Why a set is not what its theorem promises; empty if it is, as far as rounding lets one see.
+    """Why a set is not what its theorem promises; empty if it is, up to rounding.
 
-    Where features f were wished and x = phi.inverse(f): ||phi(x) - f|| / ||f|| has to be below 1
-    and explained by rounding. The features are known to gamma ||f||, and phi(x) to what it moves by
-    when every coordinate of x moves by gamma of itself: a point cannot be told better, and an
-    inverse that is backward stable does as well. So a map whose inverse amplifies rounding passes,
-    in any precision, and one whose inverse is another map's does not.
+    Where features f were wished and x = phi.inverse(f), the gap ||phi(x) - f|| / ||f|| has to be
+    below 1 and explained by rounding:
 
-    Where the points were given and labels solved for them (Theorem 4.2): the recovery error has to
+    - The features are known to gamma ||f||.
+    - phi(x) is known to what it moves by when every coordinate of x moves by gamma of itself. A
+      point cannot be told better, and an inverse that is backward stable does as well.
+
+    So a map whose inverse amplifies rounding passes, in any precision, and one whose inverse is
+    another map's does not.
+
+    Where the points were given and labels solved for them (Theorem 4.2), the recovery error has to
     be explained by rounding of W phi_{lam_S} phi_{lam_S}^+, gamma times the condition number of
-    phi_{lam_S}; beyond that W has parts outside the span of the points.
+    phi_{lam_S}. Beyond that W has parts outside the span of the points.
 
     Args:
-        made: phi(x).
-        wished: f, in the span of phi's features; None for given points.
+        made: (m, p) phi(x).
+        wished: (m, p) f, in the span of phi's features; None for given points.
         error: the recovery error.
+    Returns: sentences for a warning, or "".
     """
     if wished is None:
         s = svd(regularised(made, reg_s)).s

@@ -1,4 +1,4 @@
-r"""Exact distilled sets of which many pixels are held at prescribed values, noise for instance.
+"""Exact distilled sets with many pixels held at prescribed values, noise for instance.
 
 Training on points X_S (columns) with labels Y_S = W X_{lam_S} gives W iff X_S C = Q for some C,
 where Q is an orthonormal basis of range(W^T). Each pixel has k equations of its own, one row of X_S
@@ -26,6 +26,11 @@ def balanced_mask(key: PRNGKeyArray, m: int, pixels: int, count: int) -> Bool[np
     """A random mask that holds each pixel in exactly `count` of m points.
 
     Raises: ValueError unless 0 <= count <= m.
+
+    Example:
+        >>> from distill_lib.theory.held_pixels import balanced_mask
+        >>> balanced_mask(jax.random.key(0), m=4, pixels=3, count=2).sum(axis=0).tolist()
+        [2, 2, 2]
     """
     if not 0 <= count <= m:
         raise ValueError(f"a pixel cannot be held in {count} of {m} points; count must be in 0..m.")
@@ -34,28 +39,37 @@ def balanced_mask(key: PRNGKeyArray, m: int, pixels: int, count: int) -> Bool[np
 
 
 def lacking_equations(held: Bool[np.ndarray, "m d"], outputs: int) -> int:
-    """sum_i (k - f_i)_+, f_i the number of points in which pixel i is free: the conditions that
-    held pixels set on C.
+    """How many conditions the held pixels set on C: sum_i (k - f_i)_+.
 
-    At 0 an exact set exists whatever the held values are, and above m k none does, for almost all
-    held values.
+    Here f_i is the number of points in which pixel i is free. At 0 an exact set exists whatever the
+    held values are, and above m k none does, for almost all held values.
 
     Args:
+        held: (m, d) True where an entry must not change.
         outputs: k.
     Raises: ValueError unless held is a matrix of True and False.
+
+    Example:
+        >>> from distill_lib.theory.held_pixels import lacking_equations
+        >>> lacking_equations(np.array([[True, False], [True, False]]), outputs=2)
+        2
     """
     free = np.sum(~_mask(held), axis=0)
     return int(np.maximum(outputs - free, 0).sum())
 
 
 def largest_share(outputs: int, pixels: int, m: int) -> float:
-    """1 - (k/m)(1 - m/d), the largest share of entries that a mask can hold with an exact set for
-    almost all held values.
+    """The largest share of entries that can be held with an exact set: 1 - (k/m)(1 - m/d).
 
-    Such a mask holds m pixels in all points, and the others in m - k of them. More held entries are
-    more than m k `lacking_equations`.
+    With an exact set for almost all held values, that is. Such a mask holds m pixels in all points,
+    and the others in m - k of them. More held entries are more than m k `lacking_equations`.
 
     Raises: ValueError unless 0 < k <= m <= d.
+
+    Example:
+        >>> from distill_lib.theory.held_pixels import largest_share
+        >>> round(largest_share(outputs=10, pixels=784, m=100), 3)
+        0.913
     """
     if not 0 < outputs <= m <= pixels:
         raise ValueError(f"k = {outputs}, m = {m} and d = {pixels} must satisfy 0 < k <= m <= d.")
@@ -70,26 +84,28 @@ def held_set(
     penalty: float,
     reg_s: float = 0.0,
 ) -> Nearest:
-    """A set that carries W exactly under the linear map, with the entries of `start` wherever
-    `held` says so.
+    """A set that carries W exactly under the linear map, with prescribed entries held.
 
-    Solves X_S C = Q for the free entries and C together, by damped Gauss-Newton steps of least
-    ||dX||_F^2 + penalty^2 ||dC||_F^2 from `start` and C = (start start^T + penalty I)^{-1} start Q,
-    how the given points combine to the model's rows by ridge regression. That C is first changed
-    least for the pixels that are free in fewer than k points, where these are at most m. What is
-    returned is the set nearest to `start` for the last C, or, where the steps do not converge and
-    it has a set, for the first one. A step costs m^2 k^2 d + (m k)^3 operations.
+    Solves X_S C = Q for the free entries and C together (`independence` has an example):
+
+    1. C = (start start^T + penalty I)^{-1} start Q, how the given points combine to the model's
+       rows by ridge regression, changed least for at most m pixels that are free in fewer than k
+       points.
+    2. Damped Gauss-Newton steps of least ||dX||_F^2 + penalty^2 ||dC||_F^2 lead from `start` and
+       that C to a solution. A step costs m^2 k^2 d + (m k)^3 operations.
+    3. Returned is the set nearest to `start` for the last C, or, where the steps do not converge
+       and it has a set, for the first one.
 
     Args:
-        weights: W of rank k.
-        start: points with the prescribed values, and with wished ones elsewhere.
-        held: True where an entry must not change.
+        weights: (k, d) W of rank k.
+        start: (m, d) points with the prescribed values, and with wished ones elsewhere.
+        held: (m, d) True where an entry must not change.
         penalty: above 0; more of it, smaller C and larger changes.
         reg_s: lam_S of the labels.
     Returns: the points, their labels, the Frobenius distance from `start`.
-    Raises: ValueError for shapes that do not fit or a mask that is not boolean, if m < k, rank(W) <
-        k, the held pixels set more than m k conditions on C (`lacking_equations`), or no set is
-        found: the steps have stalled or are used up.
+    Raises: ValueError for shapes that do not fit, a mask that is not boolean, m < k, rank(W) < k,
+        more than m k `lacking_equations`, or if no set is found: the steps have stalled or are used
+        up.
     """
     checks.positive("penalty", penalty)
     k, m, held = len(weights), len(start), _mask(held, np.shape(start))
@@ -160,12 +176,12 @@ def _coefficients(x, c, q, free, penalty):
 
 
 def _step(x, c, q, free, penalty, damping):
-    """x (d, m) and c (m, k) after J^T (J J^T + damping I)^{-1} (Q - X C), J: dX, dC -> dX C + X dC,
-    dC measured by penalty ||dC||_F.
+    """x (d, m) and c (m, k) after one damped step J^T (J J^T + damping I)^{-1} (Q - X C).
 
-    J J^T is a k x k block for each pixel plus a matrix of rank m k. With G_i = (C_{F_i}^T C_{F_i} +
-    damping I)^{-1} and residuals r_i, dC solves penalty^2 dC + sum_i x_i x_i^T dC G_i = sum_i x_i
-    r_i^T G_i, and dX_i = (r_i - dC^T x_i)^T G_i C^T where it is free.
+    J takes dX and dC to dX C + X dC, with dC measured by penalty ||dC||_F. J J^T is a k x k block
+    for each pixel plus a matrix of rank m k. With G_i = (C_{F_i}^T C_{F_i} + damping I)^{-1} and
+    residuals r_i, dC solves penalty^2 dC + sum_i x_i x_i^T dC G_i = sum_i x_i r_i^T G_i, and dX_i =
+    (r_i - dC^T x_i)^T G_i C^T where it is free.
     """
     (d, m), k = x.shape, c.shape[1]
     r = q - x @ c
@@ -179,10 +195,7 @@ def _step(x, c, q, free, penalty, damping):
 
 
 def _nearest(x, c, q, free):
-    """For each pixel the least change of its free entries that solves x_i C = q_i:
-
-    (q_i - x_i C) C_F^+.
-    """
+    """The least change of each pixel's free entries for x_i C = q_i: (q_i - x_i C) C_F^+."""
     inverse = np.linalg.pinv(np.where(free[:, :, None], c, 0))  # (d, k, m)
     return x + free * np.einsum("dk,dkm->dm", q - x @ c, inverse)
 
@@ -191,12 +204,12 @@ def _nearest(x, c, q, free):
 def independence(
     weights: Float[Array, "k d"], points: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:
-    """Least over largest singular value of the conditions that held pixels set on C: 0 if
-    dependent, 1 if there are none.
+    """How independent the conditions of held pixels on C are: 0 if dependent, 1 if none.
 
-    X_S C = Q can be solved for every small change of the held values where dC -> (N_i^T dC^T x_i)_i
-    is onto, with N_i a basis of the complement of range(C_{F_i}^T): above 0, all held values near
-    those of the set allow an exact set as well. The singular values are those of this map.
+    It is the least over the largest singular value of the map dC -> (N_i^T dC^T x_i)_i, with N_i a
+    basis of the complement of range(C_{F_i}^T). X_S C = Q can be solved for every small change of
+    the held values where this map is onto. So above 0, all held values near those of the set allow
+    an exact set as well.
 
     Args:
         weights: (k, d) W of rank k.
@@ -204,6 +217,13 @@ def independence(
         held: (m, d) True where an entry must not change.
     Returns: a number in [0, 1].
     Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
+
+    Example:
+        >>> from distill_lib.theory.held_pixels import held_set, independence
+        >>> w, start, held = np.array([[1.0, 2.0, 3.0]]), np.eye(2, 3), np.eye(2, 3, dtype=bool)
+        >>> made = held_set(w, start, held, penalty=1.0)
+        >>> np.allclose(made.features[held], start[held]), independence(w, made.features, held) > 0
+        (True, True)
     """
     x, free = np.asarray(points).T, ~_mask(held, np.shape(points)).T
     c = np.linalg.pinv(x) @ np.linalg.qr(np.asarray(weights).T)[0]
@@ -220,14 +240,13 @@ def independence(
 def least_error(
     weights: Float[Array, "k d"], start: Float[Array, "m d"], held: Bool[np.ndarray, "m d"]
 ) -> float:
-    """A relative recovery error below which no set stays, with any labels and lam_S, from the
-    pixels held in all points.
+    """A relative recovery error below which no set stays, whatever its labels and lam_S.
 
-    The rows of W_S lie in the span of the points; on the pixels H that every point holds, that span
-    is one of m known vectors, so ||W_S - W||_F >= ||W_H (I - Pi_H)||_F with their projector Pi_H.
-    Zero in general for at most m such pixels. Where all other entries are free, sets come as near
-    to it as one likes, and one attains it iff rank [W_{H^c}, W_H Pi_H] <= rank(W_H Pi_H) + m -
-    rank(X_H), for instance if rank(W_H Pi_H) + m - rank(X_H) >= k.
+    It comes from the pixels H that are held in all points. The rows of W_S lie in the span of the
+    points, and on H that span is one of m known vectors, with projector Pi_H. So ||W_S - W||_F >=
+    ||W_H (I - Pi_H)||_F, which is zero in general for at most m such pixels. Where all other
+    entries are free, sets come as near to it as one likes. One attains it iff rank [W_{H^c}, W_H
+    Pi_H] <= rank(W_H Pi_H) + m - rank(X_H), for instance if rank(W_H Pi_H) + m - rank(X_H) >= k.
 
     Args:
         weights: (k, d) W.
@@ -235,6 +254,11 @@ def least_error(
         held: (m, d) True where an entry must not change.
     Returns: the bound on ||W_S - W||_F / ||W||_F.
     Raises: ValueError for shapes that do not fit, or a mask that is not boolean.
+
+    Example:
+        >>> from distill_lib.theory.held_pixels import least_error
+        >>> least_error(np.array([[3.0, 4.0]]), np.zeros((1, 2)), np.array([[True, False]]))
+        0.6
     """
     whole = np.flatnonzero(_mask(held, np.shape(start)).all(0))
     w, x = np.asarray(weights)[:, whole], np.asarray(start)[:, whole]

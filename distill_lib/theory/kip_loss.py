@@ -1,5 +1,4 @@
-r"""The loss of kernel inducing points (KIP), and the same loss without the training set (Theorem
-6.1).
+r"""The loss of kernel inducing points (KIP), also without the training set (Theorem 6.1).
 
 The model that a support set trains has the weights W_S, and its loss on the training set is
 
@@ -11,9 +10,11 @@ rank phi(X) samples only: phi(X) Q = [R, 0] and Y Q = [T, E], so that R R^T = G,
 
 .. math:: L(X_S) = \|W_S R - T\|_F^2 + \|E\|_F^2,
 
-where ||E||^2 is the least loss of any weights. Everything below takes a `Target`, which is a
-training set, a batch or the reduced pair (R, T); it is pure, can be jitted, and is differentiated
-with respect to support points x through `support = phi(x)`.
+where ||E||^2 is the least loss of any weights.
+
+Everything below takes a `Target`, which is a training set, a batch or the reduced pair (R, T). It
+is pure, can be jitted, and is differentiated with respect to support points x through `support =
+phi(x)`.
 """
 
 from typing import Self
@@ -32,15 +33,22 @@ Scalar = Float[Array, ""] | float
 
 
 class Target(eqx.Module):
-    """What a support set is judged on: the loss ||W R - T||_F^2 + rest of the weights W that it
-    trains.
+    """What a support set is judged on: the loss of the weights that it trains.
 
-    `Target(features, labels)` is a training set or a batch of it.
+    The loss of weights W is ||W R - T||_F^2 + rest. `Target(features, labels)` is a training set or
+    a batch of it; `Target.reduced` is a training set of any size in p rows.
 
     Attributes:
         features: (r, p) one row a sample: phi(X), or R of the reduced set.
         labels: (r, k) one row a sample: Y, or T.
         rest: the loss that no weights can change, 0 for samples as they are.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import Target
+        >>> features, labels = np.ones((4, 1)), np.array([[1.0], [1.0], [3.0], [3.0]])
+        >>> reduced = Target.reduced(dl.RidgeStats.of(features, labels))
+        >>> reduced.features.shape, round(float(reduced.loss(np.array([[2.0]]))), 6)
+        ((1, 1), 4.0)
     """
 
     features: Float[Array, "r p"]
@@ -49,11 +57,13 @@ class Target(eqx.Module):
 
     @classmethod
     def reduced(cls, stats: RidgeStats) -> Self:
-        """A training set of any size as p rows, from its statistics: with G = V diag(e) V^T, R = V
-        diag(e)^{1/2} and T = C V diag(e)^{-1/2}.
+        """A training set of any size as p rows, from its statistics.
+
+        With G = V diag(e) V^T, R = V diag(e)^{1/2} and T = C V diag(e)^{-1/2}. The cost is one
+        eigendecomposition, O(p^3).
 
         Eigenvalues within rounding of zero count as zero, so singular values of phi(X) below about
-        sqrt(p eps) of the largest are lost (and it cannot be traced): give statistics in float64,
+        sqrt(p eps) of the largest are lost (and it cannot be traced). Give statistics in float64,
         or turn the samples themselves with `baselines.same_moments`.
         """
         path = RidgePath.of(stats)
@@ -68,19 +78,25 @@ class Target(eqx.Module):
 
     @door()
     def loss(self, weights: Float[Array, "k p"]) -> Float[Array, ""]:
-        """||W R - T||_F^2 + rest."""
+        """The loss ||W R - T||_F^2 + rest of weights W."""
         residual = self.features @ weights.T - self.labels
         return jnp.vdot(residual, residual) + self.rest
 
 
 @door()
 def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array, ""]:
-    """lam_S = reg tr(K_SS) / m, the convention of KIP; it moves with the support points and so does
-    its gradient.
+    """The lam_S of KIP, relative to the size of the kernel: reg tr(K_SS) / m.
+
+    It moves with the support points and so does its gradient.
 
     Args:
         support: (m, p) features phi(X_S).
         reg: 1e-6 in KIP and in the paper's comparison with it.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import relative_reg
+        >>> round(float(relative_reg(np.ones((2, 3)), reg=0.1)), 6)
+        0.3
     """
     return reg * jnp.vdot(support, support) / len(support)
 
@@ -89,13 +105,18 @@ def relative_reg(support: Float[Array, "m p"], reg: float = 1e-6) -> Float[Array
 def weights(
     support: Float[Array, "m p"], labels: Float[Array, "m k"], reg_s: Scalar
 ) -> Float[Array, "k p"]:
-    """W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T by Cholesky, with an m x m system or, for m > p, a
-    p x p one.
+    """The weights W_S = Y_S (K_SS + lam_S I)^{-1} phi(X_S)^T that a support set trains.
 
-    As `closed_form.recovered_weights`, but to be traced and differentiated. At lam_S = 0, if given
-    as a plain number, it is Y_S phi(X_S)^+.
+    As `closed_form.recovered_weights`, but to be traced and differentiated. Cholesky of an m x m
+    system or, for m > p, of a p x p one. At lam_S = 0, if given as a plain number, it is Y_S
+    phi(X_S)^+.
 
     Raises: ValueError unless there is one label row for each support point.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import weights
+        >>> np.allclose(weights(np.array([[2.0]]), np.array([[1.0]]), reg_s=1.0), 2 / (2**2 + 1))
+        True
     """
     m, p = support.shape
     if isinstance(reg_s, int | float) and reg_s == 0:
@@ -112,7 +133,7 @@ def weights(
 def loss(
     support: Float[Array, "m p"], labels: Float[Array, "m k"], target: Target, reg_s: Scalar
 ) -> Float[Array, ""]:
-    """L(X_S) of Theorem 6.1 for given labels.
+    """The loss L(X_S) on the training set, of given labels (Theorem 6.1).
 
     Args:
         support: (m, p) features phi(X_S).
@@ -120,6 +141,12 @@ def loss(
         target: the training set, a batch of it, or the reduced one.
         reg_s: lam_S, a number or `relative_reg(support)`.
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import Target, loss
+        >>> target, one = Target(np.array([[1.0]]), np.array([[3.0]])), np.ones((1, 1))
+        >>> round(float(loss(one, one, target, reg_s=1.0)), 6)  # W_S = 1/2 answers 1/2 for 3
+        6.25
     """
     _fit(support, target)
     return target.loss(weights(support, labels, reg_s))
@@ -127,13 +154,19 @@ def loss(
 
 @door()
 def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""]:
-    """The least L(X_S) over all labels Y_S, with its gradient in the support points.
+    """The least loss L(X_S) over all labels Y_S, with its gradient in the support points.
 
     No lam_S occurs: (K_SS + lam_S I)^{-1} is invertible, so the labels undo it. The gradient takes
-    the best labels as constants, which is exact for first derivatives (not for second ones)
-    wherever the rank of phi(X_S)^T phi(X) does not change.
+    the best labels as constants. That is exact for first derivatives (not for second ones) wherever
+    the rank of phi(X_S)^T phi(X) does not change.
 
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import Target, solved_loss
+        >>> target = Target(np.eye(2), np.array([[3.0], [4.0]]))
+        >>> round(float(solved_loss(np.array([[1.0, 0.0]]), target)), 6)  # 4 is out of reach
+        16.0
     """
     return target.loss(coefficients(support, target).T @ support)
 
@@ -142,13 +175,18 @@ def solved_loss(support: Float[Array, "m p"], target: Target) -> Float[Array, ""
 def solved_labels(
     support: Float[Array, "m p"], target: Target, reg_s: Scalar = 0.0
 ) -> Float[Array, "m k"]:
-    """Labels Y_S = c (K_SS + lam_S I) of least loss, with c of `coefficients`; constant for
-    differentiation.
+    """Labels of least loss: Y_S = c (K_SS + lam_S I), with c of `coefficients`.
 
-    Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1} phi(X_S)^T, where that inverse exists;
-    else one of many optimal ones.
+    They are constant for differentiation. Equal to C A^T (A G A^T)^{-1}, A = (K_SS + lam_S I)^{-1}
+    phi(X_S)^T, where that inverse exists; else one of many optimal ones.
 
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import Target, solved_labels
+        >>> target = Target(np.eye(2), np.array([[3.0], [4.0]]))
+        >>> np.allclose(solved_labels(np.eye(2), target, reg_s=1.0), [[3 * 2], [4 * 2]])
+        True
     """
     c = coefficients(support, target)
     return stop_gradient(support @ (support.T @ c) + reg_s * c)
@@ -156,10 +194,17 @@ def solved_labels(
 
 @door()
 def coefficients(support: Float[Array, "m p"], target: Target) -> Float[Array, "m k"]:
-    """The c of least norm for which W_S = c phi(X_S)^T, c stored transposed, has least loss;
-    constant for differentiation.
+    """The coefficients c for which W_S = c phi(X_S)^T has least loss.
+
+    Of several the c of least norm, stored transposed, as (m, k); constant for differentiation.
 
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.theory.kip_loss import Target, coefficients
+        >>> target = Target(np.eye(2), np.array([[3.0], [4.0]]))
+        >>> np.allclose(coefficients(2 * np.eye(2), target), [[3 / 2], [4 / 2]])
+        True
     """
     _fit(support, target)
     support, target = stop_gradient((support, target))

@@ -1,9 +1,9 @@
-r"""Distilled sets near real data, measured between the data themselves.
+"""Distilled sets near real data, measured between the data themselves.
 
 Points carry W, for labels of their own and every lam_S, iff their span contains range(W^T):
 training gives W X_{lam_S} X_{lam_S}^+ = W Pi, and the projector Pi onto the span does not know
 lam_S. So the question is how little real samples have to move until their span contains k given
-directions; `nearest_set` moves them least, `robust_set` so that rounding does not undo it.
+directions. `nearest_set` moves them least, `robust_set` so that rounding does not undo it.
 """
 
 from typing import NamedTuple
@@ -35,13 +35,16 @@ class Nearest(NamedTuple):
 def nearest_set(
     weights: Float[Array, "k p"], real: Float[Array, "m p"], reg_s: float = 0.0
 ) -> Nearest:
-    """The features nearest to real ones among all that carry W exactly, with labels of their own.
+    """The features nearest to real ones that carry W exactly, with labels of their own.
 
     With P Xh = J diag(t_1 >= ... >= t_m) B^T, P = I - W^+ W, and B_k the last k columns of B, X_S =
-    Xh - P Xh B_k B_k^T lies at the least distance, sqrt(t_{m-k+1}^2 + ... + t_m^2). At m = k this
-    is X_S = W^+ W Xh; samples that span everything do not move (Theorem 4.2). Dependent samples, of
-    rank r < m, keep their dependencies: then B_k holds the last k of the r directions of their row
-    space.
+    Xh - P Xh B_k B_k^T lies at the least distance, sqrt(t_{m-k+1}^2 + ... + t_m^2). The cost is two
+    SVDs, O(m p min(m, p)). Special cases:
+
+    - At m = k this is X_S = W^+ W Xh.
+    - Samples that span everything do not move (Theorem 4.2).
+    - Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r
+      directions of their row space.
 
     Args:
         weights: (k, p) original model W of rank k.
@@ -49,6 +52,11 @@ def nearest_set(
         reg_s: lam_S of the labels.
     Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh
         B_k singular, so that no set attains the distance.
+
+    Example:
+        >>> near = dl.nearest_set(np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]]))
+        >>> np.allclose(near.features, [[0.6, 0.0]]), round(near.distance, 6)
+        (True, 0.8)
     """
     _check(weights, real)
     k, p = weights.shape
@@ -86,14 +94,17 @@ def nearest_set(
 def robust_set(
     weights: Float[Array, "k p"], real: Float[Array, "m p"], penalty: float, reg_s: float = 0.0
 ) -> Nearest:
-    """Features near real ones that carry W with small coefficients, so that it survives rounding.
+    """Features near real ones that carry W, chosen so that rounding them changes it little.
+
+    They carry it with small coefficients C, and those are what amplifies rounding.
 
     With orthonormal rows Q^T of W's row space, C = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the
-    samples combine to the model's rows, by ridge regression, and X_S = Xh - (Xh C - Q) C^+ the
-    nearest set for which they do it exactly, X_S C = Q. When the points are rounded by E and the
-    labels solved again, the relative recovery error is at most ||E||_2 ||C||_2 <= ||E||_2 / (2
-    sqrt(penalty)). The set of penalty 0 is the limit of Corollary 4.1.1 with Y_S = W Xh_{lam_S} as
-    lam_S grows.
+    samples combine to the model's rows, by ridge regression. X_S = Xh - (Xh C - Q) C^+ is the
+    nearest set for which they do it exactly, X_S C = Q.
+
+    When the points are rounded by E and the labels solved again, the relative recovery error is at
+    most ||E||_2 ||C||_2 <= ||E||_2 / (2 sqrt(penalty)). The set of penalty 0 is the limit of
+    Corollary 4.1.1 with Y_S = W Xh_{lam_S} as lam_S grows.
 
     Args:
         weights: (k, p) original model W of rank k.
@@ -101,6 +112,12 @@ def robust_set(
         penalty: at least 0; more of it, smaller C and a larger distance.
         reg_s: lam_S of the labels.
     Raises: ValueError if m < k, rank(W) < k or rank(W Xh) < k.
+
+    Example:
+        >>> w, real = np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]])
+        >>> near = dl.robust_set(w, real, penalty=1.0)
+        >>> np.allclose(dl.recovered_weights(near.features, near.labels), w)
+        True
     """
     _check(weights, real)
     k = len(weights)

@@ -20,8 +20,7 @@ from distill_lib.linalg.pseudoinverse import svd
 
 
 class Bounds(NamedTuple):
-    """Upper bounds on the relative recovery error ||W_q - W||_F / ||W||_F, shaped like the sizes
-    asked for.
+    """Upper bounds on the relative recovery error ||W_q - W||_F / ||W||_F, one per size.
 
     Attributes:
         solved: with the labels solved again on the moved points, at any lam_S; at most 1.
@@ -40,11 +39,12 @@ def error_bounds(
     sizes: Float[ArrayLike, "..."],
     reg_s: float = 0.0,
 ) -> Bounds:
-    """What a change E of the features can do to the model, for every E with ||E||_2 <= size.
+    """How much the model can change at most when the features move by a given size.
 
-    solved = size ||T||_F / ||W||_F with T = W phi(X_S)^{+T}; kept = solved + size max{s / (s^2 +
-    lam_S) : s >= s_min - size}, where s_min is the smallest of the min(m, p) singular values of the
-    features.
+    The bounds hold for every change E with ||E||_2 <= size. They are solved = size ||T||_F /
+    ||W||_F with T = W phi(X_S)^{+T}, and kept = solved + size max{s / (s^2 + lam_S) : s >= s_min -
+    size}, where s_min is the smallest of the min(m, p) singular values of the features. The cost is
+    one SVD.
 
     Args:
         weights: (k, p) model W.
@@ -52,8 +52,14 @@ def error_bounds(
             no other labels carry W.
         sizes: of E, in the spectral norm; one or several.
         reg_s: lam_S of the training.
+    Returns: the bounds, shaped like the sizes.
     Raises: ValueError for shapes that do not fit, entries that are not finite, or a negative size
         or reg_s.
+
+    Example:
+        >>> bounds = dl.error_bounds(np.eye(2), np.eye(2), sizes=[0.0, 0.1])
+        >>> print(bounds.solved.round(3), bounds.kept.round(3))
+        [0.  0.1] [0.    0.211]
     """
     size = np.asarray(sizes, np.float64)
     if not (size >= 0).all():

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from sphinx.ext.napoleon import GoogleDocstring
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
@@ -458,6 +459,21 @@ def test_what_a_docstring_returns_and_raises_become_fields():
         "    or m is 0.",
         "",
         "Returns nothing.",
+    ]
+
+
+def test_an_example_of_a_docstring_becomes_a_heading_and_its_lines():
+    lines = ["What it does.", "", "Raises: ValueError.", "", "Example:", "    >>> 1 + 1", "    2"]
+    assert GoogleDocstring(fields(lines)).lines() == [
+        "What it does.",
+        "",
+        ":raises: ValueError.",
+        "",
+        ".. rubric:: Example",
+        "",
+        ">>> 1 + 1",
+        "2",
+        "",
     ]
 
 

@@ -1,5 +1,6 @@
-"""A Sphinx extension: the library's `Returns: ...` and `Raises: ...` become fields of the
-reference, as `Args:` do.
+"""A Sphinx extension: `Returns: ...` and `Raises: ...` become fields of the reference.
+
+Napoleon runs after it: of `Args:` it makes fields, and of `Example:` a heading with its lines.
 """
 
 import re
