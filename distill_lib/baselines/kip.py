@@ -1,6 +1,4 @@
-r"""Kernel inducing points (KIP) and label solve with any kernel (Nguyen et al. 2021).
-
-Nguyen et al. 2021a and 2021b.
+r"""Kernel inducing points (KIP) and label solve, any kernel (Nguyen et al. 2021a, 2021b).
 
 A support set (X_S, Y_S) is judged by the kernel regression it trains, f(x) = K(x, X_S) (K_SS + lam
 I)^{-1} Y_S with lam = reg tr(K_SS) / m:
@@ -182,9 +180,8 @@ def label_solve(
     1. K_tS comes in strips of `batch` samples and is never held whole.
     2. A QR decomposition is carried along: the strips of [K_tS, Y_t] = Q R enter R one after the
        other.
-    3. With R = [[R_K, Z], [0, .]] the labels are Y_S = (K_SS + lam I) R_K^+ Z, without an inverse
-    of
-       K_SS.
+    3. With R = [[R_K, Z], [0, .]] the labels are Y_S = (K_SS + lam I) R_K^+ Z, without an
+       inverse of K_SS.
 
     Normal equations would cost half of that and square the condition number of K_tS. Where K_tS has
     not full rank, these are some of the many best labels.
