@@ -48,8 +48,8 @@ class Targets(eqx.Module):
     def of(cls, images, labels, preprocessing: Preprocessing, count: int | None = None) -> Self:
         """All images of a training set with their class indices, ready to draw batches from.
 
-        Images are (n, h, w, c), indices (n,), of k = `count` classes, by default the largest label
-        + 1.
+        Images are (n, h, w, c), indices (n,), of k = `count` classes, by default one more than the
+        largest label.
 
         Raises: ValueError for labels out of range or an empty class, images of the wrong shape or
             not finite.
