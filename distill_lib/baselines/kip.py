@@ -254,6 +254,14 @@ def support_set(
             set".
         provenance: how it was made, as plain JSON values.
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.baselines.kip import InfiniteWidth, Targets, support_set
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.eye(2).reshape(2, 1, 2, 1)
+        >>> targets = Targets.of(images, [0, 1], norm)
+        >>> kernel = InfiniteWidth("nngp", "fc", 1, (1, 2, 1))
+        >>> support_set(kernel, np.eye(2), np.eye(2), targets, "one-hot").predict(images).tolist()
+        [0, 1]
     """
     k_ss = gram(kernel, points)
     reg_s = float(regression.relative_reg(k_ss, reg))

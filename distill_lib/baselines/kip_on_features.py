@@ -121,6 +121,14 @@ def support_set(
     of the model that the set trains.
 
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.baselines.kip_on_features import kip_loss, support_set
+        >>> target = kip_loss.Target.reduced(dl.RidgeStats.of(np.eye(2), np.eye(2)))
+        >>> norm = dl.Normalisation((1, 2, 1), 1, 0, 1)
+        >>> made = support_set(np.eye(2), target, dl.Linear(2), norm)
+        >>> np.allclose(made.model().weights, np.eye(2))
+        True
     """
     support = feature_map(points)
     reg_s = float(kip_loss.relative_reg(support))

@@ -245,8 +245,9 @@ def content_of(name: str, digest: str) -> str:
     The answer is as `DatasetInfo.content` has it.
 
     Example:
-        >>> from distill_lib.data import content_of, load
-        >>> content_of("digits", load("digits").info.digest)
+        >>> from distill_lib.data import content_of
+        >>> digest = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+        >>> content_of("mnist", digest)
         'official'
     """
     return CATALOGUE[name].contents.get(digest, "") if name in CATALOGUE else ""

@@ -10,7 +10,7 @@ from distill_lib.boundary.door import door
 
 
 class Audit(NamedTuple):
-    """The outcome of an audit.
+    """The outcome of an audit: a lower bound on epsilon, and what it rests on.
 
     Attributes:
         epsilon: lower bound; the mechanism is (epsilon', delta)-private for no smaller epsilon',
