@@ -29,6 +29,8 @@ class Diverged(ArithmeticError):
 
 
 class State(NamedTuple):
+    """What a descent changes: the points, the optimiser's moments, the best points so far."""
+
     points: Any
     moments: Any
     best: Any
@@ -36,9 +38,7 @@ class State(NamedTuple):
 
 @dataclass
 class Progress:
-    """A descent under way: its state after the last chunk of steps, what was seen on the way, and
-    where that is kept.
-    """
+    """A descent under way: its state after the last chunk, what was seen, where it is kept."""
 
     state: State
     every: int
@@ -49,12 +49,12 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Steps taken."""
+        """How many steps are taken."""
         return len(self.losses) * self.every
 
     @property
     def kept(self) -> str:
-        """The end of a sentence about what has failed."""
+        """The end of a sentence about what has failed: which file holds the state."""
         held = self.checkpoint and self.losses
         return f"; {self.checkpoint} holds the state after step {self.done}" if held else ""
 
@@ -90,7 +90,7 @@ class Progress:
         )
 
     def take(self, points: Any, moments: Any, values: np.ndarray, spent: float, watch) -> None:
-        """A chunk's outcome."""
+        """Keep the outcome of a chunk of steps."""
         if watch is not None:
             self.look(watch, points)
         self.state = self.state._replace(points=points, moments=moments)
@@ -98,18 +98,20 @@ class Progress:
         self.seconds.append(spent + (self.seconds[-1] if self.seconds else 0.0))
 
     def report(self, steps: int) -> Report:
-        """How far it is."""
+        """How far the descent is."""
         left = self.seconds[-1] / self.done * (steps - self.done)
         return Report(self.done, steps, float(self.losses[-1][-1]), self.seconds[-1], left)
 
 
 def shown(rates: dict[str, float]) -> str:
+    """The learning rates in words, for a message."""
     return ", ".join(f"{name} {rate:g}".strip() for name, rate in rates.items())
 
 
 def identity_of(objective, start, key, watches, settings) -> str:
-    """What a checkpoint must have been made with: the objective with its data, the start, the key,
-    what is watched and the settings.
+    """A digest of what a checkpoint must have been made with to belong to a descent.
+
+    That is: the objective with its data, the start, the key, what is watched and the settings.
     """
     digest = hashlib.sha256(
         repr((str(jax.tree.structure((objective, watches))), settings)).encode()
@@ -133,7 +135,7 @@ def save(made: Progress, identity: str) -> None:
 
 
 def resume(made: Progress, identity: str, steps: int) -> None:
-    """Go on from what `save` wrote, of this descent's types and shapes.
+    """Go on from what `save` wrote, if it is of this descent's types and shapes.
 
     Raises: ValueError for any other file.
     """

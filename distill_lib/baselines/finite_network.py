@@ -1,6 +1,4 @@
-"""Training finite networks on a distilled set: what a set that was made for a kernel is worth to a
-network (Loo et al. 2022).
-"""
+"""Training finite networks on a distilled set, to see what it is worth (Loo et al. 2022)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ Parameterisation = Literal["standard", "ntk"]
 
 
 class FiniteNetwork(eqx.Module):
-    """A network with its output layer.
+    """A finite network with its output layer, to be trained.
 
     Attributes:
         network: the layers below.
@@ -47,7 +45,7 @@ class FiniteNetwork(eqx.Module):
             )
 
     def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Any:
-        """Parameters at the start."""
+        """Random parameters to start from, as the parameterisation wants them."""
         below, weights, biases = jax.random.split(key, 3)
         top = jax.random.normal(weights, (self.network.dim_out, self.classes), dtype)
         drawn = (
@@ -57,7 +55,7 @@ class FiniteNetwork(eqx.Module):
         return self._scaled(drawn) if self.parameterisation == "standard" else drawn
 
     def __call__(self, parameters: Any, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
-        """Outputs, in the parameters' dtype."""
+        """The network's outputs, in the parameters' dtype."""
         below, (weights, biases) = (
             parameters if self.parameterisation == "standard" else self._scaled(parameters)
         )
@@ -73,11 +71,10 @@ class FiniteNetwork(eqx.Module):
 
 
 class Loss(eqx.Module):
-    """Mean squared error of f - f_0 and scaled labels, over the square of the scale, plus weight
-    decay towards the start; a sum over networks.
+    """What the training of networks descends: the squared error, plus weight decay.
 
-    The networks share nothing, so descending the sum trains each of them by itself; one is
-    evaluated at a time.
+    Mean squared error of f - f_0 and scaled labels, over the square of the scale; summed over
+    networks. They share nothing, so each of them trains by itself; one is evaluated at a time.
 
     Attributes:
         model: the network.
@@ -123,7 +120,7 @@ class Loss(eqx.Module):
         return jnp.sum(jax.lax.map(of_one, (parameters, self.start, jax.random.split(key, count))))
 
     def outputs(self, parameters: Any, start: Any, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
-        """f - f_0 of one network, or f where nothing is centred."""
+        """Centred outputs f - f_0 of one network, or f where nothing is centred."""
         return self.model(parameters, x) - (self.model(start, x) if self.centred else 0)
 
 
@@ -142,7 +139,7 @@ class Trained(NamedTuple):
     descent: Descent
 
     def scores(self, x: Float[Array, "n d"], batch: int = 512) -> Float[np.ndarray, "seeds n k"]:
-        """(f - f_0) / label_scale of each network at network inputs, in batches."""
+        """Outputs (f - f_0) / label_scale of each network at network inputs, in batches."""
         checks.matrix("x", x, cols=self.loss.points.shape[1])
         return _scores(self.loss, self.parameters, x, batch)
 
@@ -201,6 +198,12 @@ def train(
         settings: `centred`, `label_scale`, `weight_decay`, `batch` of `Loss`.
     Raises: ValueError for input that does not fit; `descent.Diverged` where the learning rate is
         too high, and as `descent.descend`.
+
+    Example:
+        >>> from distill_lib.baselines.finite_network import FiniteNetwork, Network, train
+        >>> model, x = FiniteNetwork(Network((1, 2, 1), 16, 1, "fc"), classes=2), jnp.eye(2)
+        >>> train(model, x, x, key=jax.random.key(0), steps=100).scores(x).argmax(2).tolist()
+        [[0, 1]]
     """
     loss = _loss_of(model, points, labels, seeds, key, settings)
     watch = None if validation is None else _watch(loss, *validation)
@@ -222,7 +225,7 @@ def train(
 
 
 def _loss_of(model, points, labels, seeds, key, settings) -> Loss:
-    """What the networks of some seeds descend. Raises: ValueError for what does not fit."""
+    """What the networks of some seeds descend; ValueError for what does not fit."""
     checks.matrix("points", points, cols=model.network.dim_in)
     checks.matrix("labels", labels, rows=len(points), cols=model.classes)
     numbers = range(seeds) if isinstance(seeds, int) else seeds
@@ -242,7 +245,7 @@ def _loss_of(model, points, labels, seeds, key, settings) -> Loss:
 
 
 def _watch(loss: Loss, x, truth) -> Callable[[Any], float]:
-    """Mean accuracy of all networks on validation points."""
+    """A function of parameters: the mean accuracy of all networks on validation points."""
     checks.matrix("validation points", x, cols=loss.model.network.dim_in)
     truth = checks.indices("validation classes", truth, len(x))
     return lambda parameters: float(np.mean(_scores(loss, parameters, x, 512).argmax(2) == truth))
@@ -254,8 +257,7 @@ def train_stably(
     checkpoint: Path | None = None,
     **settings: Any,
 ) -> tuple[Trained, float]:
-    """`train` with the largest of the learning rates at which the descent does not diverge, and
-    that rate.
+    """`train` with the largest learning rate at which nothing diverges; returns that as well.
 
     Args:
         checkpoint: a file; each rate has one of its own beside it.

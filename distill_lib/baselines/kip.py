@@ -1,4 +1,4 @@
-r"""Kernel inducing points (KIP) and label solve with any kernel (Nguyen et al. 2021a, 2021b).
+r"""Kernel inducing points (KIP) and label solve, any kernel (Nguyen et al. 2021a, 2021b).
 
 A support set (X_S, Y_S) is judged by the kernel regression it trains, f(x) = K(x, X_S) (K_SS + lam
 I)^{-1} Y_S with lam = reg tr(K_SS) / m:
@@ -8,7 +8,7 @@ I)^{-1} Y_S with lam = reg tr(K_SS) / m:
 
 the mean over the samples of a target batch, drawn anew for every step.
 `distill_lib.baselines.kip_on_features` is the same for finite feature maps, where the training set
-has sufficient statistics; an infinitely wide network has none, so batches it is.
+has sufficient statistics. An infinitely wide network has none, so batches it is.
 """
 
 from typing import Any
@@ -49,7 +49,16 @@ class KernelObjective(eqx.Module):
         labels: (m, k) fixed labels Y_S, or None.
         batch: samples per step, drawn without repetition; 5000 in KIP.
         reg: lam = reg tr(K_SS) / m.
-        flip, shift: augmentation of the target batch, see `targets.augmented`.
+        flip, shift: augmentation of the target batch, see `training_set.augmented`.
+
+    Example:
+        >>> from distill_lib.baselines.kip import KernelObjective, Targets
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> norm = dl.Normalisation((1, 2, 1), 1, 0, 1)
+        >>> targets = Targets.of(np.eye(2).reshape(2, 1, 2, 1), [0, 1], norm)
+        >>> loss = KernelObjective(FeatureKernel(dl.Linear(2)), targets, batch=2)
+        >>> round(float(loss({"points": jnp.eye(2)}, jax.random.key(0))), 6)
+        0.0
     """
 
     kernel: Kernel
@@ -78,7 +87,7 @@ class KernelObjective(eqx.Module):
     def __call__(
         self, support: dict[str, Float[Array, "m _"]], key: PRNGKeyArray
     ) -> Float[Array, ""]:
-        """1/2 the mean squared error of the samples of a batch that the key draws."""
+        """Half the mean squared error of a batch that the key draws."""
         draw, change = jax.random.split(key)
         rows = jax.random.choice(draw, len(self.targets), (self.batch,), replace=False)
         x, y = self.targets(rows)
@@ -117,6 +126,17 @@ def descend(
             is a dict as the objective takes.
     Raises: ValueError for starts that do not fit or whose kernel matrix is singular, and as
         `descent.descend`.
+
+    Example:
+        >>> from distill_lib.baselines.kip import KernelObjective, Targets, descend
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.eye(2).reshape(2, 1, 2, 1)
+        >>> objective = KernelObjective(
+        ...     FeatureKernel(dl.Linear(2)), Targets.of(images, [0, 1], norm), batch=2
+        ... )
+        >>> found = descend(objective, np.array([[1.0, 0.0]]), 100, key=jax.random.key(0))
+        >>> bool(found.losses[-1] < found.losses[0] / 10)
+        True
     """
     checks.matrix("start", start, cols=objective.targets.preprocessing.dim)
     found, rates = {"points": start}, {"points": learning_rate}
@@ -153,21 +173,32 @@ def label_solve(
     batch: int = STRIP,
     report: Any = None,
 ) -> Float[Array, "m k"]:
-    """The best labels of given points on the whole training set:
+    """The best labels of given points on the whole training set (label solve, LS).
 
-    Y_S = (K_tS (K_SS + lam I)^{-1})^+ Y_t (label solve, LS).
+    Y_S = (K_tS (K_SS + lam I)^{-1})^+ Y_t, computed in O(n m^2):
 
-    K_tS comes in strips of `batch` samples and is never held whole. A QR decomposition is carried
-    along the strips, O(n m^2): the strips of [K_tS, Y_t] = Q R enter R one after the other, and
-    with R = [[R_K, Z], [0, .]] the labels are Y_S = (K_SS + lam I) R_K^+ Z, without an inverse of
-    K_SS. Normal equations would cost half of that and square the condition number of K_tS. Where
-    K_tS has not full rank, these are some of the many best labels.
+    1. K_tS comes in strips of `batch` samples and is never held whole.
+    2. A QR decomposition is carried along: the strips of [K_tS, Y_t] = Q R enter R one after the
+       other.
+    3. With R = [[R_K, Z], [0, .]] the labels are Y_S = (K_SS + lam I) R_K^+ Z, without an
+       inverse of K_SS.
+
+    Normal equations would cost half of that and square the condition number of K_tS. Where K_tS has
+    not full rank, these are some of the many best labels.
 
     Args:
         block: of the kernel matrices, as in `blocks.cross`.
         batch: samples in a strip.
         report: called with (samples seen, samples in all) after each strip.
     Raises: ValueError for points that do not fit, an empty batch, or a negative reg.
+
+    Example:
+        >>> from distill_lib.baselines.kip import Targets, label_solve
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.eye(2).reshape(2, 1, 2, 1)
+        >>> kernel, targets = FeatureKernel(dl.Linear(2)), Targets.of(images, [0, 1], norm)
+        >>> label_solve(kernel, np.eye(2), targets, reg=0).round(3).tolist()  # those of the samples
+        [[0.5, -0.5], [-0.5, 0.5]]
     """
     checks.batch(batch)
     checks.matrix("points", points, cols=targets.preprocessing.dim)
@@ -189,8 +220,16 @@ def label_solve(
 @door()
 @jax.jit
 def with_strip(r: Float[Array, "p p"], strip: Float[Array, "b p"]) -> Float[Array, "p p"]:
-    """R of a QR decomposition after a strip of further rows, given R before it: one step of
-    `label_solve`.
+    """The R of a QR decomposition after further rows, given R before them.
+
+    One step of `label_solve`; O(b p^2) for a strip of b rows.
+
+    Example:
+        >>> from distill_lib.baselines.kip import with_strip
+        >>> a = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        >>> r = with_strip(np.zeros((2, 2)), a)
+        >>> np.allclose(r.T @ r, a.T @ a)
+        True
     """
     return jnp.linalg.qr(jnp.concatenate([r, strip]), mode="r")
 
@@ -206,13 +245,23 @@ def support_set(
     reg: float = REG,
     provenance: dict[str, Any] | None = None,
 ) -> DistilledSet:
-    """The distilled set of support points and labels for a kernel, with lam_S = reg tr(K_SS) / m.
+    """The distilled set of support points and labels for a kernel.
+
+    lam_S = reg tr(K_SS) / m.
 
     Args:
         label_convention: "one-hot - 1/k", "learned from one-hot - 1/k", "solved on the training
             set".
         provenance: how it was made, as plain JSON values.
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.baselines.kip import InfiniteWidth, Targets, support_set
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.eye(2).reshape(2, 1, 2, 1)
+        >>> targets = Targets.of(images, [0, 1], norm)
+        >>> kernel = InfiniteWidth("nngp", "fc", 1, (1, 2, 1))
+        >>> support_set(kernel, np.eye(2), np.eye(2), targets, "one-hot").predict(images).tolist()
+        [0, 1]
     """
     k_ss = gram(kernel, points)
     reg_s = float(regression.relative_reg(k_ss, reg))

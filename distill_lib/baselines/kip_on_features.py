@@ -1,9 +1,9 @@
-"""Kernel inducing points (KIP) of a finite feature map: gradient descent on the support points,
-labels solved at every step.
+"""Kernel inducing points (KIP) of a finite feature map, labels solved at every step.
 
-Two objectives behind one interface. `Stochastic` is the step of the paper's comparison: a batch of
-the training set, labels from all of it. `FullBatch` is the same loss on the whole training set from
-sufficient statistics (`kip_loss.Target`): exact, and of a cost that does not depend on n.
+Gradient descent on the support points, with two objectives behind one interface. `Stochastic` is
+the step of the paper's comparison: a batch of the training set, labels from all of it. `FullBatch`
+is the same loss on the whole training set from sufficient statistics (`kip_loss.Target`): exact,
+and of a cost that does not depend on n.
 """
 
 import abc
@@ -36,13 +36,23 @@ class Objective(eqx.Module):
 
 
 class FullBatch(Objective):
-    """(1 / (n k)) ||W_S phi(X) - Y||_F^2 with the best labels, from the reduced training set
-    (`kip_loss.solved_loss`).
+    """The KIP loss on the whole training set, at the best labels; its cost does not depend on n.
+
+    (1 / (n k)) ||W_S phi(X) - Y||_F^2, from the reduced training set (`kip_loss.solved_loss`).
 
     Attributes:
         feature_map: phi.
         target: `kip_loss.Target.reduced(stats)`.
         count: n k, a number.
+
+    Example:
+        >>> from distill_lib.baselines.kip_on_features import FullBatch, kip_loss
+        >>> x, y = np.array([[1.0, 0], [0, 1], [1, 1]]), np.eye(3, 2)
+        >>> target = kip_loss.Target.reduced(dl.RidgeStats.of(x, y))
+        >>> loss = FullBatch(dl.Linear(2), target, count=y.size)(jnp.eye(2), jax.random.key(0))
+        >>> w = np.linalg.lstsq(x, y, rcond=None)[0]  # two points span R^2: the best of all models
+        >>> np.allclose(loss, np.mean((x @ w - y) ** 2))
+        True
     """
 
     feature_map: FeatureMap
@@ -54,17 +64,23 @@ class FullBatch(Objective):
 
 
 class Stochastic(Objective):
-    """The published step: labels Y_S = Y (A phi(X))^+ over all samples, A = (K_SS + lam_S I)^{-1}
-    phi(X_S)^T, the loss on a batch.
+    """The published step of KIP: labels from all samples, the loss on a random batch.
 
-    lam_S = 1e-6 tr(K_SS) / m. The labels are part of the graph, as in the released code: on a batch
-    they are not optimal, so their gradient does not vanish.
+    Y_S = Y (A phi(X))^+ with A = (K_SS + lam_S I)^{-1} phi(X_S)^T and lam_S = 1e-6 tr(K_SS) / m.
+    The labels are part of the graph, as in the released code: on a batch they are not optimal, so
+    their gradient does not vanish.
 
     Attributes:
         feature_map: phi.
         features: (n, p) phi(X), computed once.
         labels: (n, k) one-hot Y.
         batch: samples per step, drawn without repetition; 5000 in the paper.
+
+    Example:
+        >>> from distill_lib.baselines.kip_on_features import Stochastic
+        >>> loss = Stochastic(dl.Linear(2), jnp.eye(2), jnp.eye(2), batch=1)
+        >>> round(float(loss(jnp.eye(2), jax.random.key(0))), 6)  # the points are the samples
+        0.0
     """
 
     feature_map: FeatureMap
@@ -99,11 +115,20 @@ def support_set(
     feature_map: FeatureMap,
     normalisation: Normalisation,
 ) -> DistilledSet:
-    """The distilled set of given support points: their best labels, with lam_S = 1e-6 tr(K_SS) / m
-    as in KIP.
+    """The distilled set of given support points, with their best labels.
 
-    `provenance` records L(X_S), the loss on the training set of the model that the set trains.
+    lam_S = 1e-6 tr(K_SS) / m, as in KIP. `provenance` records L(X_S), the loss on the training set
+    of the model that the set trains.
+
     Raises: ValueError for shapes that do not fit.
+
+    Example:
+        >>> from distill_lib.baselines.kip_on_features import kip_loss, support_set
+        >>> target = kip_loss.Target.reduced(dl.RidgeStats.of(np.eye(2), np.eye(2)))
+        >>> norm = dl.Normalisation((1, 2, 1), 1, 0, 1)
+        >>> made = support_set(np.eye(2), target, dl.Linear(2), norm)
+        >>> np.allclose(made.model().weights, np.eye(2))
+        True
     """
     support = feature_map(points)
     reg_s = float(kip_loss.relative_reg(support))
@@ -131,14 +156,24 @@ def descend(
     learning_rate: float = 0.01,
     **options: Any,
 ) -> Descent:
-    """Adam on the support points (Nguyen et al. 2021; settings of the paper: learning rate 0.01,
-    30,000 steps).
+    """Descend the support points by Adam (Nguyen et al. 2021).
+
+    The paper's settings are a learning rate of 0.01 and 30,000 steps.
 
     Args:
         objective: `FullBatch` or `Stochastic`.
         start: (m, d) first support points: real samples in the paper.
         options: `every`, `checkpoint`, `report`, `watch`, ... of `descent.descend`.
     Raises: ValueError for a start that does not fit, and as `descent.descend`.
+
+    Example:
+        >>> from distill_lib.baselines.kip_on_features import FullBatch, descend, kip_loss
+        >>> x, y = np.array([[1.0, 0], [0, 1], [1, 1]]), np.eye(3, 2)
+        >>> target = kip_loss.Target.reduced(dl.RidgeStats.of(x, y))
+        >>> objective = FullBatch(dl.Linear(2), target, count=y.size)
+        >>> losses = descend(objective, x[:1], 100, key=jax.random.key(0)).losses
+        >>> bool(losses[-1] < losses[0])
+        True
     """
     checks.matrix("start", start, cols=objective.feature_map.dim_in)
     return descent.descend(objective, start, steps, key=key, learning_rate=learning_rate, **options)

@@ -1,4 +1,4 @@
-r"""Constructions of others, so that the counts of Table 1 can be seen.
+"""Constructions of others, so that the counts of Table 1 can be seen.
 
 Labels alone for fixed points (Maalouf et al. 2023, Theorem 4.2) are `closed_form.solved_labels`.
 """
@@ -32,13 +32,20 @@ class Moments(NamedTuple):
 
 @door()
 def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> Moments:
-    """rank phi(X) points that train to the same model as the data for every lam = lam_S at once
-    (Izzo and Zou 2023).
+    """A set that trains to the same model as the data for every ridge parameter at once.
 
-    phi(X) = U S V^T gives phi(X_S) = U S and Y_S = Y V; then phi(X_S) phi(X_S)^T = G and Y_S
-    phi(X_S)^T = C. `kip.Target(*...)` of it is the training set as KIP sees it.
+    It has r = rank phi(X) points (Izzo and Zou 2023), and trains alike for every lam = lam_S. With
+    phi(X) = U S V^T they are phi(X_S) = U S and Y_S = Y V; then phi(X_S) phi(X_S)^T = G and
+    Y_S phi(X_S)^T = C. `kip_loss.Target(*...)` of it is the training set as KIP sees it. One SVD.
 
     Raises: ValueError for shapes that do not fit or entries that are not finite.
+
+    Example:
+        >>> from distill_lib.baselines.moments import same_moments
+        >>> x, y = np.array([[1.0, 0], [0, 1], [1, 1]]), np.eye(3, 2)
+        >>> made = same_moments(x, y)
+        >>> made.features.shape, np.allclose(made.features.T @ made.features, x.T @ x)
+        ((2, 2), True)
     """
     f = svd(features)
     turned = f.v.T @ labels
@@ -50,10 +57,16 @@ def same_moments(features: Float[Array, "n p"], labels: Float[Array, "n k"]) -> 
 def gaussian_kernel(
     x: Float[Array, "n d"], y: Float[Array, "m d"], variance: float
 ) -> Float[Array, "n m"]:
-    """K(x, y) = exp(-||x - y||^2 / (2 variance)), strictly positive definite on distinct points, so
-    no finite feature map has it.
+    """The Gaussian kernel matrix, K(x, y) = exp(-||x - y||^2 / (2 variance)).
+
+    Strictly positive definite on distinct points, so no finite feature map has it.
 
     Raises: ValueError unless variance > 0.
+
+    Example:
+        >>> from distill_lib.baselines.moments import gaussian_kernel
+        >>> gaussian_kernel(np.zeros((1, 2)), np.array([[0.0, 0], [1, 1]]), 1.0).round(3).tolist()
+        [[1.0, 0.368]]
     """
     if not variance > 0:
         raise ValueError(
@@ -70,12 +83,12 @@ def subset_labels(
     chosen: Sequence[int],
     reg_s: float = 0.0,
 ) -> Float[Array, "m k"]:
-    """Labels for training points kept as they are, whose kernel ridge model is nearest to f = sum_i
-    alpha_i K(., x_i).
+    """Labels for kept training points, so that they train nearest to a given kernel model.
 
-    In the norm of the kernel's space the nearest combination of the kept K(., x_j) has beta =
-    K_SS^{-1} K(X_S, X) alpha, and the labels (K_SS + lam_S I) beta train to it. For a strictly
-    positive definite kernel it is f only if every alpha_i left out is 0.
+    The model is f = sum_i alpha_i K(., x_i), and nearest is in the norm of the kernel's space.
+    There the nearest combination of the kept K(., x_j) has beta = K_SS^{-1} K(X_S, X) alpha, and
+    the labels (K_SS + lam_S I) beta train to it. For a strictly positive definite kernel it is f
+    only if every alpha_i left out is 0.
 
     Args:
         gram: (n, n) K(X, X).
@@ -83,6 +96,12 @@ def subset_labels(
         chosen: m indices of training points.
     Raises: ValueError for shapes that do not fit, an index that repeats or is out of range, or K_SS
         not positive definite.
+
+    Example:
+        >>> from distill_lib.baselines.moments import subset_labels
+        >>> gram, alpha = np.array([[2.0, 1, 0], [1, 2, 1], [0, 1, 2]]), np.array([[1.0], [3], [0]])
+        >>> subset_labels(gram, alpha, [0, 1]).round(3).tolist()  # the model's values there
+        [[5.0], [7.0]]
     """
     n = len(coefficients)
     kept = checks.indices("chosen", np.asarray(chosen))

@@ -1,9 +1,7 @@
-"""Random feature approximation distillation (RFAD):
+"""Random feature approximation distillation (RFAD): KIP with random finite networks.
 
-KIP with a kernel of random finite networks, drawn anew at every step.
-
-Loo, Hasani, Amini, Rus: Efficient dataset distillation using random feature approximation, NeurIPS
-    2022.
+The kernel is that of networks drawn anew at every step. Loo, Hasani, Amini, Rus: Efficient dataset
+distillation using random feature approximation, NeurIPS 2022.
 """
 
 from collections.abc import Callable
@@ -54,6 +52,13 @@ class Settings(NamedTuple):
             each of more, as published, but at most a fifth of all.
         watch: what validation follows and the best step is chosen by: the loss, or the accuracy.
         settings: `loss`, `batches`, `batch`, `jitter` and `precision` of `Objective`.
+
+    Example:
+        >>> from distill_lib.baselines.rfad import Settings
+        >>> Settings().held_out(classes=10, count=60_000)  # images for validation
+        5000
+        >>> Settings(rates={"labels": 1e-2}).rate_of()["labels"]
+        0.01
     """
 
     networks: RandomNetworks | None = None
@@ -69,7 +74,7 @@ class Settings(NamedTuple):
     settings: dict[str, Any] | None = None
 
     def rate_of(self) -> dict[str, float]:
-        """Learning rates of everything that can be descended.
+        """The learning rate of everything that can be descended.
 
         Raises: ValueError for a rate of anything else.
         """
@@ -81,13 +86,13 @@ class Settings(NamedTuple):
         return rates
 
     def held_out(self, classes: int, count: int) -> int:
-        """Images set apart of `count` training images."""
+        """How many of `count` training images are set apart for validation."""
         published = classes * (500 if classes <= 10 else 100)
         return min(published, count // 5) if self.validation is None else self.validation
 
 
 class Distilled(NamedTuple):
-    """What RFAD found.
+    """What RFAD found: the set, and how it came about.
 
     Attributes:
         set: the support set of the best validation, transformed and with its held pixels, for the
@@ -95,6 +100,17 @@ class Distilled(NamedTuple):
         support: what was descended, at that step.
         descent: the whole descent.
         held_out: indices of the training images that were set apart for validation.
+
+    Example:
+        >>> from distill_lib.baselines import rfad
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.tile(np.eye(2), (10, 1))
+        >>> found = rfad.distill(
+        ...     images.reshape(20, 1, 2, 1), np.arange(20) % 2, norm, 2, key=jax.random.key(0),
+        ...     networks=rfad.RandomNetworks(rfad.Network((1, 2, 1), 4, 1, "fc"), 2),
+        ...     steps=1, every=1, settings={"batches": 1, "batch": 4},
+        ... )
+        >>> found.set.points.shape, found.set.construction, len(found.held_out)
+        ((2, 2), 'RFAD', 4)
     """
 
     set: DistilledSet
@@ -116,10 +132,10 @@ def distill(
     report: Callable[[descent.Report], None] | None = None,
     **settings: Any,
 ) -> Distilled:
-    """Descend m support images by AdaBelief, until fixed networks find them no better.
+    """Distil a training set by RFAD: descend support images until validation stops improving.
 
-    In the published code the validation images are training images as well; here they are set
-    apart first.
+    AdaBelief, until fixed networks find the m images no better. In the published code the
+    validation images are training images as well; here they are set apart first.
 
     Args:
         images: (n, h, w, c) training images.
@@ -159,6 +175,7 @@ def distill(
 
 
 def _objective(chosen: Settings, targets: Targets, m: int, dtype, for_mask) -> Objective:
+    """The objective of the descent on targets, with one-hot - 1/k labels."""
     share, preprocessing, k = chosen.corruption, targets.preprocessing, targets.count
     return Objective(
         chosen.networks or RandomNetworks(Network(preprocessing.shape)),
@@ -184,7 +201,7 @@ def _descended(objective: Objective, start, chosen: Settings) -> Support:
 def _record(
     objective: Objective, chosen: Settings, found: Descent, validation: int
 ) -> dict[str, Any]:
-    """How a set was made."""
+    """How a set was made, as its provenance."""
     return {
         "networks": objective.networks.count,
         "width": objective.networks.network.width,
@@ -209,10 +226,12 @@ def watcher(
     key: PRNGKeyArray,
     what: Literal["loss", "accuracy"] = "loss",
 ) -> Callable[[Support], float]:
-    """A function of a support set: minus its loss, or its accuracy, on given images under 16
-    networks drawn once from the key.
+    """A function that judges a support set on given images: minus its loss, or its accuracy.
 
-    The features of the images are computed once and kept: 4 p bytes an image.
+    It uses 16 networks, drawn once from the key. The features of the images are computed once and
+    kept: 4 p bytes an image.
+
+    Raises: ValueError for `what` other than "loss" and "accuracy".
     """
     if what not in ("loss", "accuracy"):
         raise ValueError(f"'{what}' cannot be watched; known are loss and accuracy.")
@@ -235,10 +254,10 @@ def watcher(
 def support_set(
     objective: Objective, support: Support, key: PRNGKeyArray, provenance: dict[str, Any]
 ) -> DistilledSet:
-    """The distilled set of what was descended: its effective points, for the NNGP kernel of the
-    same network at infinite width.
+    """The distilled set of what was descended: its effective points, with their labels.
 
-    lam_S = jitter tr(K_SS) / m, the trace being that of 16 networks drawn from the key.
+    It is for the NNGP kernel of the same network at infinite width. lam_S = jitter tr(K_SS) / m,
+    the trace being that of 16 networks drawn from the key.
     """
     net, points = objective.networks.network, objective.effective(support)
     f = RandomNetworks(net, VALIDATION_NETWORKS).features(key, points)

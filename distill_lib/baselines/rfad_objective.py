@@ -1,6 +1,4 @@
-"""The loss of one step of RFAD: kernel ridge regression with freshly drawn networks, tested on
-training images.
-"""
+"""The loss of one step of RFAD: fresh networks' regression, tested on training images."""
 
 from typing import Literal, get_args
 
@@ -26,12 +24,19 @@ Support = dict[str, Float[Array, "..."]]
 
 
 class Corruption(eqx.Module):
-    """Pixels of the support images that are held at noise, so that they carry nothing of the
-    training set.
+    """Pixels of the support images that are held at noise, to carry nothing of the training set.
 
     Attributes:
         held: which pixels, True for those held.
         noise: their values; entries that are not held are not read.
+
+    Example:
+        >>> from distill_lib.baselines.rfad_objective import Corruption
+        >>> norm = dl.Normalisation((4, 4, 1), 1, 0, 1)
+        >>> corruption = Corruption.random(jax.random.key(0), share=0.5, m=3, preprocessing=norm)
+        >>> changed = corruption(jnp.zeros((3, 16)), norm) != 0
+        >>> bool((changed == corruption.held.reshape(3, 16)).all())
+        True
     """
 
     held: Bool[Array, "m h w c"]
@@ -41,8 +46,7 @@ class Corruption(eqx.Module):
     def random(
         cls, key: PRNGKeyArray, share: float, m: int, preprocessing: Preprocessing
     ) -> "Corruption":
-        """Each pixel held with probability `share`, at a value that is standard normal as a network
-        input.
+        """Hold each pixel with probability `share`, at a standard normal network input.
 
         Raises: ValueError unless 0 <= share <= 1.
         """
@@ -58,18 +62,17 @@ class Corruption(eqx.Module):
     def __call__(
         self, points: Float[Array, "m d"], preprocessing: Preprocessing
     ) -> Float[Array, "m d"]:
-        """Points whose images have the held pixels; their gradient there is zero."""
+        """The points with their images' held pixels put in; their gradient there is zero."""
         return preprocessing(jnp.where(self.held, self.noise, preprocessing.inverse(points)))
 
 
 class Objective(eqx.Module):
-    """The loss of one step: kernel ridge regression from the support set, tested on training
-    images.
+    """The loss of one step of RFAD: kernel ridge regression from the support set.
 
-    With F the features of freshly drawn networks, K = 2 F F^T + 0.01 and lam = jitter tr(K_SS) / m,
-    the predictions are K_TS (K_SS + lam I)^{-1} Y_S. They are computed as features times weights,
-    in the order F_T (F_S^T alpha): the networks and this cost O(m), and what is left is K_SS, m^2
-    numbers, and its solve in float64.
+    It is tested on training images. With F the features of freshly drawn networks, K = 2 F F^T +
+    0.01 and lam = jitter tr(K_SS) / m, the predictions are K_TS (K_SS + lam I)^{-1} Y_S. They are
+    computed as features times weights, in the order F_T (F_S^T alpha): the networks and this cost
+    O(m), and what is left is K_SS, m^2 numbers, and its solve in float64.
 
     Attributes:
         networks: drawn from the step's key.
@@ -85,6 +88,16 @@ class Objective(eqx.Module):
         precision: of the products inside the networks. Most of a step is the targets' features,
             which carry no gradient; those of the support are computed in tf32 where this is "bf16".
             Kernel, solve and loss are of float32 and float64 in any case.
+
+    Example:
+        >>> from distill_lib.baselines.rfad_objective import Objective, RandomNetworks, Targets
+        >>> from distill_lib.kernels.random_networks import Network
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.eye(2).reshape(2, 1, 2, 1)
+        >>> networks = RandomNetworks(Network((1, 2, 1), 8, 1, "fc"), count=2)
+        >>> targets = Targets.of(images, [0, 1], norm)
+        >>> objective = Objective(networks, targets, jnp.eye(2), batches=1, batch=2)
+        >>> objective.effective({"points": jnp.eye(2), "transform": 2 * jnp.eye(2)}).tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
     """
 
     networks: RandomNetworks
@@ -121,6 +134,7 @@ class Objective(eqx.Module):
             )
 
     def __call__(self, support: Support, key: PRNGKeyArray) -> Float[Array, ""]:
+        """The loss of a support set with the networks and the batch that a key draws."""
         for_networks, for_rows = jax.random.split(key)
         rows = jax.random.choice(
             for_rows, len(self.targets), (self.batches, self.batch), replace=False
@@ -147,8 +161,9 @@ class Objective(eqx.Module):
     def predictions(
         self, own: Float[Array, "m p"], support: Support, f: Float[Array, "n p"]
     ) -> Float[Array, "n k"]:
-        """K_TS (K_SS + lam I)^{-1} Y_S for features of the support and of the targets: products of
-        features in their dtype, the solve in float64.
+        """Predictions for the targets from features of the support and of the targets.
+
+        K_TS (K_SS + lam I)^{-1} Y_S: products of features in their dtype, the solve in float64.
         """
         labels = support.get("labels", self.labels).astype(jnp.float64)
         gram = from_features(own, own).astype(jnp.float64)
@@ -159,7 +174,7 @@ class Objective(eqx.Module):
     def loss_of(
         self, predictions: Float[Array, "n k"], truth: Int[Array, " n"], support: Support
     ) -> Float[Array, ""]:
-        """Mean over the samples, and for "mse" over the classes."""
+        """The loss of predictions: the mean over the samples, and for "mse" over the classes."""
         if self.loss == "platt":
             logits = jnp.exp(support["tau"]) * predictions
             return optax.softmax_cross_entropy_with_integer_labels(logits, truth).mean()

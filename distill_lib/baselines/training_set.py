@@ -1,5 +1,6 @@
-"""A training set to draw batches from: kept once, as small as it can be, turned into network inputs
-batch by batch.
+"""A training set to draw batches from, kept once and as small as it can be.
+
+It is turned into network inputs batch by batch.
 """
 
 from typing import Self
@@ -17,10 +18,10 @@ _BATCH = 4096
 
 
 class Targets(eqx.Module):
-    """Images with their classes, as KIP and RFAD draw them.
+    """A training set from which KIP and RFAD draw batches: images with their classes.
 
-    With a `Normalisation` the images stay as they came (bytes); with a `Whitening`, which costs a d
-    x d product each, they are kept as whitened inputs in float32, the pixels of natural images
+    With a `Normalisation` the images stay as they came (bytes). With a `Whitening`, which costs a
+    d x d product each, they are kept as whitened inputs in float32, the pixels of natural images
     being known no better.
 
     Attributes:
@@ -28,6 +29,14 @@ class Targets(eqx.Module):
         classes: (n,) class indices.
         preprocessing: from images to network inputs.
         count: k, the number of classes.
+
+    Example:
+        >>> from distill_lib.baselines.training_set import Targets
+        >>> norm = dl.Normalisation((1, 2, 1), 255, 0, 1)
+        >>> targets = Targets.of(np.array([[[[255], [0]]], [[[0], [51]]]]), [0, 1], norm)
+        >>> x, y = targets(jnp.array([1]))
+        >>> x.tolist(), y.tolist()
+        ([[0.0, 0.2]], [[-0.5, 0.5]])
     """
 
     kept: Array
@@ -37,8 +46,10 @@ class Targets(eqx.Module):
 
     @classmethod
     def of(cls, images, labels, preprocessing: Preprocessing, count: int | None = None) -> Self:
-        """All images (n, h, w, c) with class indices (n,), of k = `count` classes, by default the
-        largest label + 1.
+        """All images of a training set with their class indices, ready to draw batches from.
+
+        Images are (n, h, w, c), indices (n,), of k = `count` classes, by default one more than the
+        largest label.
 
         Raises: ValueError for labels out of range or an empty class, images of the wrong shape or
             not finite.
@@ -60,24 +71,37 @@ class Targets(eqx.Module):
         return len(self.classes)
 
     def __call__(self, rows: Int[Array, " b"]) -> tuple[Float[Array, "b d"], Float[Array, "b k"]]:
-        """Network inputs and centred labels of some samples."""
+        """The network inputs and centred labels of some samples."""
         x, dtype = self.kept[rows], jnp.dtype(self.preprocessing.dtype)
         x = x.astype(dtype) if isinstance(self.preprocessing, Whitening) else self.preprocessing(x)
         return x, centred_labels(self.classes[rows], self.count, dtype)
 
 
 def centred_labels(classes: Int[Array, " n"], count: int, dtype="float64") -> Float[Array, "n k"]:
-    """One-hot minus 1/k, so that no class at all is the zero function's answer."""
+    """One-hot labels minus 1/k, so that the zero function answers with no class at all.
+
+    Example:
+        >>> from distill_lib.baselines.training_set import centred_labels
+        >>> centred_labels(np.array([0, 3]), count=4).tolist()
+        [[0.75, -0.25, -0.25, -0.25], [-0.25, -0.25, -0.25, 0.75]]
+    """
     return jax.nn.one_hot(jnp.asarray(classes), count, dtype=dtype) - 1 / count
 
 
 def augmented(
     key: PRNGKeyArray, x: Float[Array, "n d"], shape: tuple[int, int, int], flip: bool, shift: int
 ) -> Float[Array, "n d"]:
-    """Network inputs, each mirrored left to right with probability 1/2 and moved by up to `shift`
-    pixels each way.
+    """Network inputs, each mirrored at random and moved by some pixels.
 
-    What moves in is 0, the mean of the training set.
+    Mirrored left to right with probability 1/2 where `flip`, moved by up to `shift` pixels each
+    way. What moves in is 0, the mean of the training set.
+
+    Example:
+        >>> from distill_lib.baselines.training_set import augmented
+        >>> x = jnp.arange(1, 5).reshape(1, 4)
+        >>> found = augmented(jax.random.key(0), x, (2, 2, 1), flip=True, shift=0)
+        >>> found.tolist() in ([[1, 2, 3, 4]], [[2, 1, 4, 3]])
+        True
     """
     h, w, c = shape
     x = x.reshape(-1, c, h, w)

@@ -9,8 +9,13 @@ from jaxtyping import ArrayLike
 
 
 def matrix(name: str, array: ArrayLike, rows: int | None = None, cols: int | None = None) -> None:
-    """Raise ValueError unless `array` is a finite matrix with the stated numbers of rows and
-    columns.
+    """Raise ValueError unless `array` is a finite matrix of the stated size.
+
+    Example:
+        >>> from distill_lib.boundary import checks
+        >>> checks.matrix("labels", np.eye(2), rows=3)
+        Traceback (most recent call last):
+        ValueError: labels has shape (2, 2), but a matrix of shape (3, any) is needed.
     """
     shaped(name, array, (rows, cols))
     finite(name, array)
@@ -30,8 +35,9 @@ def shaped(name: str, array: ArrayLike, wanted: Sequence[int | None]) -> None:
 
 
 def finite(name: str, array: ArrayLike, rows: Any = None) -> None:
-    """Raise ValueError if a floating-point array holds NaN or infinity; `rows` are the numbers of
-    its rows, if not 0, 1, ...
+    """Raise ValueError if a floating-point array holds NaN or infinity.
+
+    `rows` are the numbers of its rows, for the message, if not 0, 1, ...
     """
     if not all_finite(array):
         values = np.asarray(array)
@@ -56,7 +62,7 @@ def all_finite(array: ArrayLike) -> bool:
 
 
 def key(name: str, value: Any) -> Any:
-    """Raise ValueError unless a value is a JAX random key."""
+    """A value that is a JAX random key; ValueError for any other."""
     try:
         jax.random.key_data(value)
     except TypeError as error:
@@ -68,8 +74,14 @@ def key(name: str, value: Any) -> Any:
 
 
 def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray:
-    """Raise ValueError unless `array` is a vector of integers, of `count` entries where that is
-    given; signed.
+    """The array as signed class indices; ValueError unless it is a vector of integers.
+
+    Of `count` entries, where that is given.
+
+    Example:
+        >>> from distill_lib.boundary import checks
+        >>> checks.indices("truth", np.array([0, 2], np.uint8)).dtype.name
+        'int64'
     """
     values = np.asarray(array)
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
@@ -87,8 +99,9 @@ def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray
 def labels(
     name: str, array: ArrayLike, classes: int, count: int | None = None, *, every: bool = True
 ) -> None:
-    """Raise ValueError unless `array` is a vector of class indices 0..classes-1, by default with no
-    class empty.
+    """Raise ValueError unless `array` is a vector of class indices 0..classes-1.
+
+    By default no class may be empty; with `every` false it may.
     """
     values = indices(name, array, count)
     if len(values) and (values.min() < 0 or values.max() >= classes):
@@ -121,14 +134,21 @@ def positive(name: str, value: float) -> None:
 
 
 def batch(size: int) -> None:
-    """Raise ValueError unless a batch holds at least one sample: an empty one would leave its
-    results unset.
+    """Raise ValueError unless a batch holds at least one sample.
+
+    An empty one would leave its results unset.
     """
     if size < 1:
         raise ValueError(f"a batch of {size} samples reads nothing; it must be at least 1.")
 
 
 def number(value: object) -> bool:
-    """Whether a value is one finite real number."""
+    """Whether a value is one finite real number.
+
+    Example:
+        >>> from distill_lib.boundary import checks
+        >>> checks.number(np.float32(2)), checks.number(float("nan")), checks.number([1.0])
+        (True, False, False)
+    """
     array = np.asarray(value)
     return array.ndim == 0 and array.dtype.kind in "uif" and bool(np.isfinite(array))

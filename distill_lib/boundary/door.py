@@ -1,5 +1,4 @@
-"""The one door for arrays: whatever comes in becomes floats that fit, and no NaN or infinity goes
-out.
+"""The one door for arrays: floats that fit come in, no NaN or infinity goes out.
 
 A public function is marked `@door()`. Its annotations then say what comes in. `Float[...]`
 arguments become arrays of floats (`floats`), finite and of that many axes, and axes of one name are
@@ -7,8 +6,8 @@ of one length; a `PRNGKeyArray` has to be a JAX key; what is named reg, reg_s or
 ridge parameter. Of what the function returns every number has to be finite.
 
 That is done once, where a user comes in: what a marked function calls takes arrays that have been
-    checked. Images, which may be
-bytes and too many to read at once, have a door of their own: `Normalisation.opened` and `batches`.
+checked. Images, which may be bytes and too many to read at once, have a door of their own:
+`Normalisation.opened` and `batches`.
 """
 
 import functools
@@ -31,11 +30,22 @@ F = TypeVar("F", bound=Callable)
 
 
 def door(*, infinite: bool = False) -> Callable[[F], F]:
-    """Arguments come in by their annotations, and the result leaves finite, or without NaN if it
-    may be `infinite`.
+    """Mark a function: arguments come in by their annotations, and the result leaves finite.
 
-    Functions stay differentiable and can be compiled: what is being traced passes by its type and
-        shape alone.
+    It leaves without NaN if it may be `infinite`. Functions stay differentiable and can be
+    compiled: what is being traced passes by its type and shape alone.
+
+    Example:
+        >>> from jaxtyping import Array, Float
+        >>> from distill_lib.boundary.door import door
+        >>> @door()
+        ... def mean(x: Float[Array, " n"]):
+        ...     return x.mean()
+        >>> float(mean([1, 2, 6]))
+        3.0
+        >>> mean([[1, 2]])
+        Traceback (most recent call last):
+        ValueError: x has shape (1, 2), but a vector of shape (any,) is needed.
     """
 
     def mark(function: F) -> F:
@@ -72,10 +82,16 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
 
 
 def floats(name: str, array: Any) -> Float[np.ndarray, "..."] | Float[Array, "..."]:
-    """Real numbers of any type as floats: float32 and float64 as they are, half precision as
-    float32, all others as float64.
+    """Real numbers of any type as an array of floats.
+
+    float32 and float64 stay as they are; half precision becomes float32, all others float64.
 
     Raises: ValueError naming the argument for what is no array of real numbers.
+
+    Example:
+        >>> from distill_lib.boundary.door import floats
+        >>> floats("x", [1, 2]).dtype.name, floats("x", np.ones(2, np.float16)).dtype.name
+        ('float64', 'float32')
     """
     values = real(name, array)
     if jnp.issubdtype(values.dtype, jnp.floating):
@@ -84,8 +100,11 @@ def floats(name: str, array: Any) -> Float[np.ndarray, "..."] | Float[Array, "..
 
 
 def real(name: str, array: Any) -> np.ndarray | Array:
-    """A NumPy or JAX array of real numbers, of the type that they have; extended precision as
-    float64. Raises: as `floats`.
+    """A NumPy or JAX array of real numbers, of the type that they have.
+
+    Extended precision becomes float64.
+
+    Raises: as `floats`.
     """
     values = plain(name, array)
     if not is_real(values.dtype):
@@ -98,8 +117,9 @@ def real(name: str, array: Any) -> np.ndarray | Array:
 
 
 def plain(name: str, array: Any) -> np.ndarray | Array:
-    """A NumPy or JAX array, of any type, by the standard protocols; a tensor that tracks gradients
-    is detached.
+    """A NumPy or JAX array, of any type, by the standard protocols.
+
+    A tensor that tracks gradients is detached.
 
     Raises: ValueError naming the argument for ragged lists, masked entries, and what has none of
         the protocols.
@@ -130,8 +150,9 @@ def plain(name: str, array: Any) -> np.ndarray | Array:
 
 
 def lazy(name: str, array: Any) -> Any:
-    """What can be sliced and has a type of real numbers stays where it is (a memory map, a file's
-    data set); else as `real`.
+    """An array that stays where it is if it can be sliced and has a type of real numbers.
+
+    That is a memory map, or a file's data set; else as `real`.
     """
     try:
         if (
@@ -151,8 +172,9 @@ def is_real(dtype: Any) -> bool:
 
 
 def finished(where: str, result: Any, *, infinite: bool = False) -> None:
-    """Raise ValueError if a number of a result, an array or a pytree of them, is NaN or infinite;
-    `where` is its subject.
+    """Raise ValueError if a number of a result, an array or a pytree, is NaN or infinite.
+
+    `where` is the subject of the message; `infinite` allows infinity.
     """
     for leaf in jax.tree.leaves(result):
         if isinstance(leaf, jax.core.Tracer) or not isinstance(
@@ -170,9 +192,7 @@ def finished(where: str, result: Any, *, infinite: bool = False) -> None:
 
 
 def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any] | None:
-    """What an argument goes through, by its name and annotation; `sizes` are the lengths of the
-    axes so far.
-    """
+    """What an argument goes through, by its name and annotation; `sizes` are the axes so far."""
     kinds = get_args(annotation) or (annotation,)
     if any(kind in kinds for kind in get_args(PRNGKeyArray)):
         return lambda value, sizes: checks.key(name, value)
@@ -194,6 +214,7 @@ def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any
 
 
 def _fitting(name: str, value: Any, axes: list[str], sizes: dict[str, int]) -> Any:
+    """An argument as floats that are finite and have the axes of its annotation."""
     values = floats(name, value)
     if not any(axis.startswith(("...", "*")) for axis in axes):
         wanted = [int(axis) if axis.isdigit() else sizes.get(axis) for axis in axes]
@@ -214,6 +235,7 @@ def _ridge_parameter(name: str, value: Any) -> Any:
 
 
 def _numbers(array: Any) -> np.ndarray:
+    """A NumPy array of what has the array protocol; a data frame of real columns as float64."""
     values = np.asarray(array)
     # A frame of columns of several real types.
     if values.dtype == object and hasattr(array, "to_numpy"):
@@ -226,6 +248,7 @@ def _numbers(array: Any) -> np.ndarray:
 
 
 def _kind(dtype: Any) -> str:
+    """What numbers of a type are called in a message."""
     named = {
         "c": "complex numbers",
         "U": "strings",

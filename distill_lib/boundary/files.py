@@ -12,13 +12,22 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` at the end: a reader sees the old one or the
-    new one, never a part.
+    """A file to write that takes the place of `path` at the end.
 
-    A link stays, and what it points to is written. A new file gets the rights that the umask
-    leaves, an old one keeps its own.
+    A reader sees the old one or the new one, never a part. A link stays, and what it points to is
+    written. A new file gets the rights that the umask leaves, an old one keeps its own.
 
     Raises: OSError, one sentence that names `path` as it was given, if it cannot be written.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from distill_lib.boundary.files import replacing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "note.txt")
+        ...     with replacing(path) as file:
+        ...         _ = file.write(b"whole")
+        ...     path.read_bytes()
+        b'whole'
     """
     try:
         target = Path(os.path.realpath(path))
@@ -41,6 +50,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _sentence(path: str | Path, error: OSError) -> OSError:
+    """The error of a file as one sentence that names it."""
     folder = Path(path).parent
     if isinstance(error, FileNotFoundError | NotADirectoryError) and not folder.is_dir():
         reason = f"there is no folder {folder}; make it, or name another"

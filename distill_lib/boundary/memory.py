@@ -7,15 +7,24 @@ import jax
 
 
 class OutOfMemory(MemoryError):
-    """The device has not the memory for a step, or for a block of a kernel matrix; the last good
-    checkpoint is kept.
+    """The device has not the memory for a step, or for a block of a kernel matrix.
+
+    The last good checkpoint is kept.
     """
 
 
 @contextmanager
 def out_of_memory(what: str, remedy: Callable[[], str]) -> Iterator[None]:
-    """Turns a device's lack of memory into `OutOfMemory`, which says what did not fit and the
-    remedy.
+    """Turn a device's lack of memory into `OutOfMemory`, which names what did not fit.
+
+    The message ends with the remedy.
+
+    Example:
+        >>> from distill_lib.boundary.memory import out_of_memory
+        >>> with out_of_memory("a step", lambda: "take a smaller batch"):
+        ...     raise MemoryError
+        Traceback (most recent call last):
+        OutOfMemory: a step does not fit into the memory of cpu: take a smaller batch.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""npz files, looked at before they are read: what an array claims is compared with what is wanted
-and with what its bytes can hold.
+"""npz files that are looked at before they are read.
 
-Nothing is unpickled, no array that nobody asked for is read, and nothing inflates beyond
-`_INFLATION` times its file.
+What an array claims is compared with what is wanted and with what its bytes can hold. Nothing is
+unpickled, no array that nobody asked for is read, and nothing inflates beyond `_INFLATION` times
+its file.
 """
 
 import math
@@ -35,13 +35,14 @@ class Claim(NamedTuple):
 
 
 class Unreadable(ValueError):
-    """What is wrong with a file, in words about the file; whoever opened it adds its name and the
-    remedy.
+    """What is wrong with a file, in words about the file.
+
+    Whoever opened it adds its name and the remedy.
     """
 
 
 class Npz:
-    """An open file:
+    """An open npz file, whose arrays are checked before they are read.
 
     `claims` holds what is said of each array, `read` gives one whose claim fits.
     """
@@ -89,8 +90,9 @@ class Npz:
         return claim
 
     def only(self, names, what: str) -> None:
-        """Raise Unreadable if the file holds an array that is not named; `what` says what names
-        them.
+        """Raise Unreadable if the file holds an array that is not named.
+
+        `what` says what names them.
         """
         if others := sorted(set(self.claims) - set(names)):
             raise Unreadable(f"it also holds '{others[0][:80]}', which {what} does not have")
@@ -108,11 +110,15 @@ class Npz:
         return values.astype(claim.dtype, copy=False)
 
     def text(self, name: str) -> str:
-        """A text. Raises: as `read`."""
+        """A text of the file.
+
+        Raises: as `read`.
+        """
         with _understood():
             return str(self.read(name, shape=(), kinds=_TEXT))
 
     def _claim(self, name: str, member: zipfile.ZipInfo) -> Claim:
+        """What an array's header says of it, once its bytes can hold it."""
         with self._archive.open(member) as file:
             # Version 1 has at most 64 KB of header; later ones are for records, and may claim 4 GB
             # of it.
@@ -132,7 +138,19 @@ class Npz:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Npz]:
-    """Raises: Unreadable if it is no npz file, or claims more than its bytes can hold."""
+    """An npz file, open for reading; its arrays are looked at, not read.
+
+    Raises: Unreadable if it is no npz file, or claims more than its bytes can hold.
+
+    Example:
+        >>> import os, tempfile
+        >>> from distill_lib.boundary import npz
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     npz.write(path := os.path.join(folder, "x.npz"), {"x": np.eye(2)})
+        ...     with npz.opened(path) as file:
+        ...         print(file.claims["x"], file.read("x").tolist())
+        float64 of shape (2, 2) [[1.0, 0.0], [0.0, 1.0]]
+    """
     try:
         info = Path(path).stat()
         # Could be waited for without end.
@@ -149,7 +167,7 @@ def opened(path: str | Path) -> Iterator[Npz]:
 
 
 def write(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Arrays that `opened` reads back, whole or not at all.
+    """Write arrays to an npz file that `opened` reads back, whole or not at all.
 
     Raises: ValueError for another type, OSError as `replacing`.
     """
@@ -166,10 +184,7 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The arrays' places by name.
-
-    Raises: Unreadable for other files in it, or sizes that cannot be.
-    """
+    """The arrays' places by name; Unreadable for other files in it, or sizes that cannot be."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
@@ -205,6 +220,7 @@ def _understood() -> Iterator[None]:
 
 
 def _shown(shape: tuple[int | None, ...]) -> str:
+    """A wanted shape in words."""
     sizes = ", ".join("any" if size is None else str(size) for size in shape)
     return f"({sizes}{',' * (len(shape) == 1)})"
 

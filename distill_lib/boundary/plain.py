@@ -9,11 +9,16 @@ _WHOLE = 2**31  # sizes and counts are below
 
 
 def plain(name: str, value: Any) -> Any:
-    """A value as JSON has it:
+    """A value as JSON can keep it.
 
-    NumPy's and JAX's numbers as Python's, arrays and tuples as lists, NaN and infinity as text.
+    NumPy's and JAX's numbers become Python's, arrays and tuples lists, NaN and infinity text.
 
     Raises: ValueError that names the entry if it is of another type.
+
+    Example:
+        >>> from distill_lib.boundary.plain import plain
+        >>> plain("record", {"loss": np.float64(0.5), "sizes": (2, 3), "bound": np.inf})
+        {'loss': 0.5, 'sizes': [2, 3], 'bound': 'inf'}
     """
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: plain(f"{name}.{key}", entry) for key, entry in value.items()}
@@ -37,6 +42,11 @@ def typed(name: str, value: Any, hint: Any) -> Any:
     Args:
         hint: float, int, str, dict, a Literal, or a tuple of one of these.
     Raises: ValueError that names the entry if it is of another type, or not finite.
+
+    Example:
+        >>> from distill_lib.boundary.plain import typed
+        >>> typed("shape", [8, 8, 1], tuple[int, int, int])
+        (8, 8, 1)
     """
     inner, origin = get_args(hint), get_origin(hint)
     if origin is tuple:
@@ -63,10 +73,16 @@ def typed(name: str, value: Any, hint: Any) -> Any:
 def entries(
     name: str, value: Any, hints: dict[str, Any], optional: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """A JSON object that has just the entries of `hints`, each `typed`; `Any` stands for whatever
-    it is.
+    """A JSON object that has just the entries of `hints`, each as `typed` gives it.
+
+    `Any` as a hint stands for whatever the entry is.
 
     Raises: ValueError that names what is missing, unknown or of another type.
+
+    Example:
+        >>> from distill_lib.boundary.plain import entries
+        >>> entries("header", {"version": 2, "name": "a set"}, {"version": int, "name": str})
+        {'version': 2, 'name': 'a set'}
     """
     value = typed(name, value, dict)
     of = f"{name}." if name else ""

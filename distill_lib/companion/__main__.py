@@ -1,5 +1,6 @@
-"""The command `distill`: an interrupt is one sentence from the first moment on, a missing package
-too.
+"""The command `distill`, begun so that an interrupt or a missing package is one sentence.
+
+That holds from the first moment on.
 """
 
 import sys

@@ -37,8 +37,9 @@ def explained(error: OSError) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> CompanionError:
-    """A usage error (exit code 2) for a name that does not exist: the nearest known one, and all of
-    them.
+    """A usage error (exit code 2) for a name that does not exist.
+
+    It tells the nearest known name, and all of them.
     """
     names = sorted(known)
     near = get_close_matches(name, names, n=1)

@@ -137,13 +137,11 @@ def load_profile(root: Path, name: str) -> Profile:
 
 
 def check_datasets(profile: Profile, names: list[str], known: tuple[str, ...]) -> None:
-    """Raises:
+    """Raise CompanionError for a parameter that should name a data set and does not.
 
-    CompanionError for a word in the notebooks' parameters that stands for a data set, or nearly is
-    the name of one, and is none.
-
-    A data set stands under `dataset` and `datasets`, and first in a list of `cases`; elsewhere a
-    near miss is noticed.
+    That is a word in the notebooks' parameters that stands for a data set, or nearly is the name of
+    one, and is none. A data set stands under `dataset` and `datasets`, and first in a list of
+    `cases`; elsewhere a near miss is noticed.
     """
     for name in names:
         parameters = profile.notebooks[name]

@@ -25,7 +25,7 @@ def project_root(start: Path | None = None) -> Path:
 
 
 def builds(root: Path) -> Path:
-    """The folder of everything that is made:
+    """The folder of everything that is made.
 
     `_build`, or DISTILL_BUILD where the checkout is read-only.
     """
@@ -34,17 +34,21 @@ def builds(root: Path) -> Path:
 
 
 def build_folder(root: Path, profile: str) -> Path:
-    """`_build/<profile>`: executed notebooks, results, the runner's state, the site."""
+    """What is made of a profile: executed notebooks, results, the runner's state, the site.
+
+    `_build/<profile>`.
+    """
     return builds(root) / profile
 
 
 def reference_folder(root: Path, profile: str) -> Path:
-    """`book/reference/<profile>`: the committed reference run's notebooks and results."""
+    """The committed reference run's notebooks and results: `book/reference/<profile>`."""
     return root / "book" / "reference" / profile
 
 
 def work_folder(root: Path, profile: str, notebook: str) -> Path:
-    """`_build/<profile>/state/run/<notebook>`: what the runner knows of a notebook, and its work on
-    it.
+    """What the runner knows of a notebook, and its work on it.
+
+    `_build/<profile>/state/run/<notebook>`.
     """
     return build_folder(root, profile) / "state" / "run" / notebook

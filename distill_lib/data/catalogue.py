@@ -7,7 +7,7 @@ from distill_lib.data.formats import read_cifar, read_digits, read_idx, read_svh
 
 
 def _files(table: str) -> tuple[File, ...]:
-    """A line for each: name, bytes, SHA-256."""
+    """Official files from a table with a line for each: name, bytes, SHA-256."""
     rows = (line.split() for line in table.strip().splitlines())
     return tuple(File(name, int(size.replace(",", "")), sha256) for name, size, sha256 in rows)
 
@@ -219,7 +219,13 @@ CATALOGUE: dict[str, Entry] = {entry.info.name: entry for entry in _ENTRIES}
 
 
 def names() -> tuple[str, ...]:
-    """The names that `load` takes, in the order in which they are listed."""
+    """The names that `load` takes, in the order in which they are listed.
+
+    Example:
+        >>> from distill_lib.data import names
+        >>> names()
+        ('digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'svhn')
+    """
     return tuple(CATALOGUE)
 
 
@@ -234,7 +240,14 @@ def find(name: str) -> Entry:
 
 
 def content_of(name: str, digest: str) -> str:
-    """What the catalogue knows of a content with this digest, see `DatasetInfo.content`; '' if
-    nothing.
+    """What the catalogue knows of a data set's content by its digest; '' if nothing.
+
+    The answer is as `DatasetInfo.content` has it.
+
+    Example:
+        >>> from distill_lib.data import content_of
+        >>> digest = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+        >>> content_of("mnist", digest)
+        'official'
     """
     return CATALOGUE[name].contents.get(digest, "") if name in CATALOGUE else ""

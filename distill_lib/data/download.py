@@ -15,10 +15,10 @@ _CHUNK = 1 << 16
 
 
 def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
-    """Paths of the entry's official files, verified, in the catalogue's order.
+    """Paths of a data set's official files, verified, in the catalogue's order.
 
     A file that already lies in `folder` or the entry's own one below (fetched by hand, or by
-    another library) is used as it is; the others are downloaded to `scratch`, with an announcement
+    another library) is used as it is. The others are downloaded to `scratch`, with an announcement
     and a progress bar on standard error.
 
     Raises: DataError if a file in `folder` has the wrong checksum, or no mirror gives one with the
@@ -40,6 +40,7 @@ def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
 
 def _download(entry: Entry, missing: list[File], folder: Path, scratch: Path) -> None:
     # Plain text on standard error even in a notebook, and a moving bar only on a terminal.
+    """Download the missing files, each from the first mirror that gives the official one."""
     console = Console(
         stderr=True, force_jupyter=False, highlight=False, markup=False, soft_wrap=True
     )
@@ -67,10 +68,7 @@ def _download(entry: Entry, missing: list[File], folder: Path, scratch: Path) ->
 
 
 def _attempt(mirror: str, file: File, target: Path, progress: Progress) -> str | None:
-    """Download one file from one mirror:
-
-    None if it is the official one, else what is wrong in short.
-    """
+    """Download one file from one mirror; None if it is the official one, else what is wrong."""
     download = pooch.HTTPDownloader(
         progressbar=_Bar(progress, file),
         chunk_size=_CHUNK,

@@ -8,8 +8,7 @@ from distill_lib.data.formats import Arrays
 
 
 class DataError(ValueError):
-    """A data set that cannot be had: out of reach, unwritable, or a file that is not what it should
-    be.
+    """A data set that cannot be had: out of reach, unwritable, or not what it should be.
 
     The message is one sentence: what failed, where, and what to do.
     """
@@ -37,6 +36,12 @@ class DatasetInfo:
             each as unsigned bytes in C order; empty where the set has not been read yet.
         content: what the digest says: `OFFICIAL`, or in words how the copy that was read differs
             from the official set; empty where it has not been read yet.
+
+    Example:
+        >>> from distill_lib.data import load
+        >>> info = load("digits").info
+        >>> info.title, info.shape, info.n_train, info.content
+        ('Digits 8 × 8', (8, 8, 1), 1437, 'official')
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""Readers of the sets' official formats: idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's
-cropped digits, scikit-learn's.
+"""Readers of the formats in which the data sets are published.
 
-Each reader takes the downloaded files and returns the four arrays `x_train, y_train, x_test,
-y_test` as unsigned bytes, images channel-last (grey: no channel axis). No pickle is opened and no
-archive is unpacked to disk; the images are views of the bytes read.
+These are idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's cropped digits and
+scikit-learn's digits. Each reader takes the downloaded files and returns the four arrays `x_train,
+y_train, x_test, y_test` as unsigned bytes, images channel-last (grey: no channel axis). No pickle
+is opened and no archive is unpacked to disk; the images are views of the bytes read.
 """
 
 import gzip
@@ -28,6 +28,11 @@ def parse_idx(data: bytes) -> np.ndarray:
 
     Raises: ValueError if the bytes are not such a file, or are more or fewer than its header
         promises.
+
+    Example:
+        >>> from distill_lib.data.formats import parse_idx
+        >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 6, 7])).tolist()
+        [5, 6, 7]
     """
     if data[:3] != b"\x00\x00\x08" or len(data) < 4:
         raise ValueError(
@@ -50,13 +55,18 @@ def parse_idx(data: bytes) -> np.ndarray:
 def parse_cifar(
     data: bytes, label_bytes: int, shape: tuple[int, int, int] = (32, 32, 3)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The images (n, h, w, c) and labels (n,) of a file of CIFAR's binary version (Krizhevsky
-    2009).
+    """The images (n, h, w, c) and labels (n,) of a file of CIFAR's binary version.
 
-    A record is `label_bytes` label bytes, of which the last is the finest (CIFAR-100: coarse,
-    fine), then the pixels channel-first.
+    Krizhevsky 2009. A record is `label_bytes` label bytes, of which the last is the finest
+    (CIFAR-100: coarse, fine), then the pixels channel-first.
 
     Raises: ValueError if the bytes are not a whole number of records, or none.
+
+    Example:
+        >>> from distill_lib.data.formats import parse_cifar
+        >>> images, labels = parse_cifar(bytes([7, 1, 2, 3, 4]), 1, shape=(1, 2, 2))
+        >>> images.tolist(), labels.tolist()
+        ([[[[1, 3], [2, 4]]]], [7])
     """
     h, w, c = shape
     record = label_bytes + h * w * c
@@ -85,8 +95,9 @@ def read_cifar(
     label_bytes: int,
     shape: tuple[int, int, int] = (32, 32, 3),
 ) -> Arrays:
-    """The four arrays from the one .tar.gz in `files`, whose members `train` and `test` hold the
-    records.
+    """The four arrays from CIFAR's archive, the one .tar.gz in `files`.
+
+    Its members `train` and `test` hold the records.
 
     Raises: ValueError if a member is missing or is not a file of records.
     """
@@ -104,9 +115,9 @@ def read_cifar(
 
 
 def read_svhn(files: Sequence[Path]) -> Arrays:
-    """The four arrays from `train_32x32.mat` and `test_32x32.mat`:
+    """The four arrays from SVHN's `train_32x32.mat` and `test_32x32.mat`.
 
-    X (h, w, c, n) and y (n, 1), in which 10 stands for 0.
+    Each holds X (h, w, c, n) and y (n, 1), in which 10 stands for 0.
 
     Raises: ValueError if a file is no MATLAB file (version 5) of unsigned bytes, or lacks one of
         them.
@@ -138,8 +149,14 @@ def read_svhn(files: Sequence[Path]) -> Arrays:
 
 
 def read_digits(files: Sequence[Path] = ()) -> Arrays:
-    """The four arrays of scikit-learn's 8 x 8 digits; every fifth image (index % 5 == 0) is the
-    test part.
+    """The four arrays of scikit-learn's 8 x 8 digits.
+
+    Every fifth image (index % 5 == 0) is the test part.
+
+    Example:
+        >>> from distill_lib.data.formats import read_digits
+        >>> {part: values.shape for part, values in read_digits().items()}["x_test"]
+        (360, 8, 8)
     """
     from sklearn.datasets import load_digits  # here, because scikit-learn is slow to import
 

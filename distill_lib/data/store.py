@@ -1,10 +1,9 @@
-"""Data sets on disk: one `<name>.npz` each, fetched when first asked for, checked whenever it is
-read.
+"""Data sets on disk: one `<name>.npz` each, checked whenever it is read.
 
-The file holds `x_train`, `y_train`, `x_test` and `y_test` as unsigned bytes, colour images as (n,
-h, w, c) and grey ones as (n, h, w). `fetch` adds `digest`, that of the four arrays which the
-official files hold: a content is the official one if the catalogue knows its digest as such, or,
-where it knows none, if the file does.
+It is fetched when first asked for. The file holds `x_train`, `y_train`, `x_test` and `y_test` as
+unsigned bytes, colour images as (n, h, w, c) and grey ones as (n, h, w). `fetch` adds `digest`,
+that of the four arrays which the official files hold: a content is the official one if the
+catalogue knows its digest as such, or, where it knows none, if the file does.
 """
 
 import hashlib
@@ -34,6 +33,12 @@ class Dataset:
         x_train, x_test: (n, h, w, c) unsigned bytes, 0..info.pixel_max.
         y_train, y_test: (n,) int32 labels, 0..len(info.classes) - 1.
         info: the facts.
+
+    Example:
+        >>> from distill_lib.data import load
+        >>> digits = load("digits")
+        >>> digits.x_train.shape, digits.y_train[:5].tolist(), digits.info.classes[-1]
+        ((1437, 8, 8, 1), [1, 2, 3, 4, 6], '9')
     """
 
     x_train: np.ndarray = field(repr=False)
@@ -67,6 +72,11 @@ def where() -> Path:
     """The folder of the data sets: $DISTILL_DATA if set, else the user's cache.
 
     It may not exist yet.
+
+    Example:
+        >>> from distill_lib.data import where
+        >>> (where() / "mnist.npz").name
+        'mnist.npz'
     """
     if folder := os.environ.get("DISTILL_DATA"):
         return Path(folder).expanduser()
@@ -76,13 +86,20 @@ def where() -> Path:
 
 
 def describe() -> tuple[Listing, ...]:
-    """Every known set, with its facts and whether it is present; nothing is read or downloaded."""
+    """Every known set, with its facts and whether it is present.
+
+    Nothing is read or downloaded.
+
+    Example:
+        >>> from distill_lib.data import describe
+        >>> [(one.info.name, one.download) for one in describe()][:2]
+        [('digits', 0), ('mnist', 11594722)]
+    """
     return tuple(_listing(entry) for entry in CATALOGUE.values())
 
 
 def fetch(name: str) -> Path | None:
-    """Make sure that a set's file is present and sound, downloading it if need be, and return its
-    path.
+    """Make sure that a set's file is present and sound, downloading it if need be.
 
     What is downloaded, how much, and how far it has come is told on standard error. The file
     appears whole or not at all. Official files (idx.gz, binary .tar.gz, .mat) that already lie in
@@ -95,6 +112,11 @@ def fetch(name: str) -> Path | None:
         ("digits").
     Raises: ValueError for an unknown name; DataError if the set cannot be downloaded or written, or
         as `load`.
+
+    Example:
+        >>> from distill_lib.data import fetch
+        >>> fetch("digits") is None  # it comes with scikit-learn
+        True
     """
     entry = find(name)
     path = _present(entry)
@@ -107,13 +129,21 @@ def fetch(name: str) -> Path | None:
 def load(name: str) -> Dataset:
     """A data set as arrays, fetched first if it is not here yet (see `fetch`).
 
+    Of a copy that is not official, but whose differences are known, `info.content` tells them. Any
+    other content is refused.
+
     Args:
         name: one of `names()`.
 
     Raises: ValueError for an unknown name; DataError as `fetch` does, or if the set's file is
-        damaged, is not that set, holds labels outside the classes or leaves a class empty. A
-        content that is neither the official one nor a copy whose differences are known is refused;
-        of such a copy `info.content` tells them.
+        damaged, is not that set, holds labels outside the classes or leaves a class empty, or is
+        neither the official one nor a copy whose differences are known.
+
+    Example:
+        >>> from distill_lib.data import load
+        >>> digits = load("digits")
+        >>> digits.x_test.shape, int(digits.x_test.max())
+        ((360, 8, 8, 1), 16)
     """
     entry = find(name)
     path = _present(entry)
@@ -132,6 +162,7 @@ def load(name: str) -> Dataset:
 
 
 def _listing(entry: Entry) -> Listing:
+    """What the catalogue says of a set, and whether its file is here."""
     path = where() / f"{entry.info.name}.npz" if entry.files else None
     present = path is None or path.is_file()
     return Listing(entry.info, entry.home, path, present, sum(file.size for file in entry.files))
@@ -176,6 +207,7 @@ def _install(entry: Entry, path: Path) -> None:
 
 
 def _shipped(entry: Entry) -> tuple[Arrays, DatasetInfo]:
+    """The arrays and facts of a set that ships with a dependency."""
     try:
         return _identified(entry, entry.read([]))
     except ValueError as problem:
@@ -185,6 +217,7 @@ def _shipped(entry: Entry) -> tuple[Arrays, DatasetInfo]:
 
 
 def _read(entry: Entry, path: Path) -> tuple[Arrays, DatasetInfo]:
+    """The arrays and facts of a set from its file, checked."""
     try:
         with npz.opened(path) as file:
             file.only({*PARTS, *_NOTES}, f"the file of {entry.info.title}")
@@ -234,9 +267,7 @@ def _shape(entry: Entry, part: str) -> tuple[int, ...]:
 
 
 def _check(entry: Entry, arrays: Arrays) -> None:
-    """Raise ValueError unless the arrays are those of the entry: shapes, types, labels, no empty
-    class.
-    """
+    """Raise ValueError unless the arrays are those of the entry, no class of it empty."""
     from distill_lib.boundary.checks import (
         labels,  # with it comes JAX, which a list of the sets does not need
     )

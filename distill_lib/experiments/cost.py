@@ -1,4 +1,7 @@
-"""The work of a compiled function, counted by XLA: unlike its time the same on a busy machine."""
+"""The work of a compiled function, counted by XLA.
+
+Unlike its time it is the same on a busy machine.
+"""
 
 import re
 from collections.abc import Callable
@@ -11,7 +14,7 @@ ROUNDS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
 
 
 class Work(NamedTuple):
-    """What one call does.
+    """What one call does: operations, bytes moved, memory.
 
     Attributes:
         flops: additions and multiplications. Transcendental functions count apart, a library's
@@ -36,6 +39,11 @@ def counted(function: Callable[..., Any], *arguments: Any) -> Work:
 
     Raises: ValueError if the compiled program repeats a part of itself; the message gives the
         rounds. NotImplementedError where JAX does not count.
+
+    Example:
+        >>> from distill_lib.experiments.cost import counted
+        >>> counted(lambda a, b: a + b, np.ones((4, 8)), np.ones((4, 8))).flops
+        32.0
     """
     compiled = jax.jit(function).lower(*arguments).compile()
     loops = [ROUNDS.search(line) for line in LOOP.findall(compiled.as_text() or "")]

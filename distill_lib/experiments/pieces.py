@@ -1,5 +1,6 @@
-"""The measurements that a processor cannot make in reasonable time, as pieces of a few minutes on
-one GPU, most wanted first.
+"""The measurements that want a GPU, as pieces of a few minutes, most wanted first.
+
+A processor cannot make them in reasonable time.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ Say = Callable[[str], None]
 
 
 class Piece(NamedTuple):
-    """One measurement.
+    """One measurement, to be made on one GPU.
 
     Attributes:
         name: of its record.
@@ -39,7 +40,13 @@ class Piece(NamedTuple):
 
 
 def pieces() -> list[Piece]:
-    """All of them, in the order in which they are wanted."""
+    """All measurements, in the order in which they are wanted.
+
+    Example:
+        >>> from distill_lib.experiments.pieces import pieces
+        >>> pieces()[0].name
+        'rfad-step-32x32x3-1-bf16'
+    """
     colour, grey = (32, 32, 3), (28, 28, 1)
     return [
         *(step(colour, 1, precision) for precision in ("bf16", "tf32", "highest")),
@@ -57,8 +64,14 @@ def pieces() -> list[Piece]:
 
 
 def published(dataset: str, ipc: int) -> Settings:
-    """The published settings of a descent, but for a bound on its steps; two ConvNets are trained,
-    for at most 2,000 steps.
+    """The published settings of a descent, but for a bound on its steps.
+
+    Two ConvNets are trained, for at most 2,000 steps.
+
+    Example:
+        >>> from distill_lib.experiments.pieces import published
+        >>> published("mnist", 1).width, published("mnist", 1).steps
+        (256, 3000)
     """
     return Settings(dataset, ipc, steps=3000, precision="bf16", finite=(1024, 2000, 2))
 
@@ -85,6 +98,7 @@ def precision(shape: tuple[int, int, int], ipc: int, name: Precision, **small: i
 def _of_a_step(
     kind: str, about: str, rows, shape, ipc: int, precision: Precision, small: dict[str, int]
 ) -> Piece:
+    """A piece that runs `rows` for one shape, size and precision."""
     size = "x".join(map(str, shape))
     return Piece(
         f"rfad-{kind}-{size}-{ipc}-{precision}",
@@ -96,8 +110,9 @@ def _of_a_step(
 
 
 def cell(chosen: Settings, minutes: float) -> Piece:
-    """One cell of RFAD's tables; the set's points, labels and lam_S stay in the folder as
-    <name>.npz.
+    """One cell of RFAD's tables: a set distilled and judged.
+
+    The set's points, labels and lam_S stay in the folder as <name>.npz.
     """
     method = chosen.method.removeprefix("rfad ").replace(" ", "-")
     name = f"rfad-{chosen.dataset}-{chosen.ipc}-{method}"
@@ -126,6 +141,7 @@ def beside(chosen: Settings, minutes: float) -> Piece:
 
 
 def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
+    """The rows of a cell: the set's accuracies, then how its descent went."""
     from distill_lib.data import load
 
     data = load(chosen.dataset)
@@ -168,6 +184,7 @@ def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
 
 
 def _beside(chosen: Settings, folder: Path, say: Say) -> list[Row]:
+    """The rows of a random subset under the judges of a cell."""
     from distill_lib.data import load
 
     data = load(chosen.dataset)

@@ -1,5 +1,6 @@
-"""One cell of RFAD's tables at its published settings: a set distilled, then judged by kernels and
-by trained networks.
+"""One cell of RFAD's tables at its published settings: a set distilled, then judged.
+
+Kernels and trained networks are the judges.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ JITTER = 5e-3
 
 
 class Settings(NamedTuple):
-    """How one cell is made.
+    """How one cell of RFAD's tables is made.
 
     The defaults of a descent are those of Loo et al. 2022, but for `steps`, a bound.
 
@@ -41,6 +42,11 @@ class Settings(NamedTuple):
         finite: trained ConvNets: width, steps at most, how many.
         exact: test images for the exact kernels; None takes all.
         seed: of everything that is drawn.
+
+    Example:
+        >>> from distill_lib.experiments.rfad_cell import Settings
+        >>> Settings("mnist", 1).method
+        'rfad platt learned'
     """
 
     dataset: str
@@ -62,12 +68,20 @@ class Settings(NamedTuple):
 
     @property
     def method(self) -> str:
-        """Its name in a table."""
+        """The method's name in a table."""
         return f"rfad {self.loss}" + (" learned" if self.learn_labels else "")
 
 
 def inputs_of(data: Dataset) -> Preprocessing:
-    """Network inputs: standardised channels, for colour images regularised ZCA on top."""
+    """The preprocessing of a data set: standardised channels, for colour regularised ZCA on top.
+
+    Example:
+        >>> from distill_lib.data import load
+        >>> from distill_lib.experiments.rfad_cell import inputs_of
+        >>> digits = load("digits")
+        >>> inputs_of(digits)(digits.x_train).shape
+        (1437, 64)
+    """
     standard = paper.normalisation(data.info, "float32")
     return Whitening.of(data.x_train, standard) if data.info.shape[2] == 3 else standard
 
@@ -80,7 +94,10 @@ def distilled(
     checkpoint: Path | None = None,
     report: Callable[[Any], None] | None = None,
 ) -> rfad.Distilled:
-    """The set of a cell. Raises: as `rfad.distill`."""
+    """The distilled set of a cell.
+
+    Raises: as `rfad.distill`.
+    """
     k = len(data.info.classes)
     return rfad.distill(
         data.x_train,
@@ -109,7 +126,15 @@ def distilled(
 
 
 def subset(data: Dataset, inputs: Preprocessing, ipc: int, seed: int) -> DistilledSet:
-    """A random set of real images, as many of each class, to compare with."""
+    """A random set of real images, as many of each class, to compare with.
+
+    Example:
+        >>> from distill_lib.data import load
+        >>> from distill_lib.experiments.rfad_cell import inputs_of, subset
+        >>> digits = load("digits")
+        >>> subset(digits, inputs_of(digits), ipc=2, seed=0).points.shape
+        (20, 64)
+    """
     k = len(data.info.classes)
     rows = np.asarray(balanced_sample(jax.random.key(500 + seed), data.y_train, ipc * k, k))
     labels = jnp.eye(k)[data.y_train[rows]] - 1 / k
@@ -128,11 +153,11 @@ def subset(data: Dataset, inputs: Preprocessing, ipc: int, seed: int) -> Distill
 
 
 def accuracies(data: Dataset, made: DistilledSet, chosen: Settings) -> dict[str, tuple[float, int]]:
-    """Fractions of test images classified as labelled, and of how many, by model: three kernels on
-    the points of a set.
+    """Test accuracies of three kernels on the points of a set, by model.
 
-    The kernel of 16 networks of the width that distilled on all test images; exact NNGP and NTK of
-    the same ConvNet on the first `exact`.
+    Each is the fraction of test images classified as labelled, and of how many. The models are the
+    kernel of 16 networks of the width that distilled, on all test images, and the exact NNGP and
+    NTK of the same ConvNet, on the first `exact`.
     """
     shape, points, labels = data.info.shape, jnp.asarray(made.points), jnp.asarray(made.labels)
     judging = RandomNetworks(Network(shape, chosen.width, chosen.depth), JUDGES)
@@ -155,6 +180,7 @@ def accuracies(data: Dataset, made: DistilledSet, chosen: Settings) -> dict[str,
 
 @jax.jit
 def _empirical(judging, key, points, labels, seen):
+    """Scores under the kernel of drawn networks, from features of the test images."""
     own = judging.features(key, points)
     gram = 2 * (own @ own.T).astype(jnp.float64) + 0.01
     alpha = regression.solve(gram, labels.astype(jnp.float64), JITTER)
@@ -196,7 +222,7 @@ def trained(
 
 
 def judged(data: Dataset, made: DistilledSet, chosen: Settings, method: str) -> list[Row]:
-    """Rows of a table of baselines: accuracies of a set in per cent."""
+    """Rows of a table of baselines: the accuracies of a set in per cent."""
     cell = {
         "table": "baselines",
         "dataset": chosen.dataset,

@@ -1,5 +1,6 @@
-"""What a step of RFAD costs at given settings, and what a lower precision changes in its kernel,
-its loss and its gradient.
+"""What a step of RFAD costs, and what a lower precision changes in its outcome.
+
+The outcome is its kernel, its loss and its gradient.
 """
 
 import time
@@ -28,8 +29,9 @@ def objective(
     batch: int = 1280,
     classes: int = 10,
 ) -> tuple[Objective, Support]:
-    """A step's objective on random images and a support set: a step takes as long whatever the
-    images show.
+    """A step's objective on random images, and a support set for it.
+
+    A step takes as long whatever the images show.
     """
     rng = np.random.default_rng(0)
     count = max(batches * batch, ipc * classes)
@@ -51,12 +53,17 @@ def objective(
 
 
 def operations(made: Objective, m: int) -> int:
-    """Floating-point operations of a step's products, counted: forward for the targets, forward and
-    back for the support.
+    """Floating-point operations of a step's products, counted.
 
-    Of the networks 1 + 1 products a layer and support point, since no gradient goes to the weights;
-    K_SS twice; the two products with F_T and their gradients, three in all. The solve, O(m^3), is
-    left out.
+    Forward for the targets, forward and back for the support. Of the networks 1 + 1 products a
+    layer and support point, since no gradient goes to the weights; K_SS twice; the two products
+    with F_T and their gradients, three in all. The solve, O(m^3), is left out.
+
+    Example:
+        >>> from distill_lib.experiments.rfad_step import objective, operations
+        >>> made, _ = objective((8, 8, 1), 1, "highest", networks=1, width=2, batches=1, batch=8)
+        >>> operations(made, m=20) > operations(made, m=10)
+        True
     """
     networks, n, k = made.networks, made.batches * made.batch, made.targets.count
     below = networks.count * networks.network.operations * (n + 2 * m)
@@ -67,8 +74,9 @@ def operations(made: Objective, m: int) -> int:
 def step_rows(
     shape: tuple[int, int, int], ipc: int, precision: Precision, repeats: int = 10, **settings: int
 ) -> list[Row]:
-    """Seconds, operations and memory of one step of loss and gradient, compiled; the least of
-    `repeats` times.
+    """Seconds, operations and memory of one step of loss and gradient, as rows of a table.
+
+    The step is compiled; the seconds are the least of `repeats` times.
     """
     made, support = objective(shape, ipc, precision, **settings)
     compiled = _slope.lower(made, support, jax.random.key(0)).compile()
@@ -100,8 +108,9 @@ def step_rows(
 def precision_rows(
     shape: tuple[int, int, int], ipc: int, precision: Precision, draws: int = 3, **settings: int
 ) -> list[Row]:
-    """How far K_TS, the loss and its gradient under a precision are from those under "highest", for
-    the same drawn networks.
+    """How far a step under a precision is from that under "highest", as rows of a table.
+
+    Compared are K_TS, the loss and its gradient, for the same drawn networks.
     """
     found: dict[str, list[float]] = {"kernel": [], "loss": [], "gradient": []}
     exact, support = objective(shape, ipc, "highest", **settings)
@@ -140,8 +149,10 @@ def precision_rows(
 
 @jax.jit
 def _slope(made, support, key):
+    """Loss and gradient of a step."""
     return jax.value_and_grad(made)(support, key)
 
 
 def _apart(found, wanted) -> float:
+    """The relative distance of two arrays."""
     return float(jnp.linalg.norm(jnp.ravel(found - wanted)) / jnp.linalg.norm(jnp.ravel(wanted)))

@@ -1,4 +1,4 @@
-"""Kernel matrices in blocks, spread over the devices."""
+"""Kernel matrices in blocks that fit into memory, spread over the devices."""
 
 import math
 import time
@@ -36,14 +36,24 @@ def gram(
     block: int | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Float[Array, "n n"]:
-    """K(x_i, x_j) in blocks, those below the diagonal copied from above; symmetric to the last bit.
+    """The kernel matrix of points with themselves, computed in blocks.
+
+    K(x_i, x_j). The blocks are spread over `jax.devices()`. Those below the diagonal are copied
+    from above, so the matrix is symmetric to the last bit, and about n^2 / 2 entries are computed.
 
     Args:
         block: rows and columns of a block; by default 128 MB of what the kernel holds for each pair
             (`Kernel.pair_size`).
         report: called with the progress after each block.
-    The blocks are spread over `jax.devices()`. Raises: ValueError for points that are no finite
-    matrix, or a block below 1; `memory.OutOfMemory` where a block does not fit.
+    Raises: ValueError for points that are no finite matrix, or a block below 1;
+        `memory.OutOfMemory` where a block does not fit.
+
+    Example:
+        >>> from distill_lib.kernels.blocks import gram
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> x = np.array([[1.0, 0], [0, 2], [1, 1]])
+        >>> gram(FeatureKernel(dl.Linear(2)), x, block=2).tolist()
+        [[1.0, 0.0, 1.0], [0.0, 4.0, 2.0], [1.0, 2.0, 2.0]]
     """
     checks.matrix("x", x)
     size, padded = _padded(x, _block_size(kernel, block))
@@ -65,7 +75,16 @@ def cross(
     block: int | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Float[Array, "n m"]:
-    """K(x_i, y_j) in blocks. Args and Raises: as `gram`."""
+    """The kernel matrix of two sets of points, K(x_i, y_j), computed in blocks.
+
+    Args and Raises: as `gram`.
+
+    Example:
+        >>> from distill_lib.kernels.blocks import cross
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> cross(FeatureKernel(dl.Linear(2)), np.eye(3, 2), np.array([[1.0, 2]])).tolist()
+        [[1.0], [2.0], [0.0]]
+    """
     checks.matrix("x", x)
     checks.matrix("y", y, cols=np.shape(x)[1])
     wanted = _block_size(kernel, block)
@@ -78,6 +97,7 @@ def cross(
 
 
 def _block_size(kernel: Kernel, block: int | None) -> int:
+    """How many points a block takes: what was asked for, or what fits."""
     if block is None:
         return max(1, min(_LARGEST, math.isqrt(_NUMBERS // kernel.pair_size)))
     if block < 1:
@@ -86,7 +106,7 @@ def _block_size(kernel: Kernel, block: int | None) -> int:
 
 
 def _padded(points, block: int) -> tuple[int, np.ndarray]:
-    """Blocks of one size, so that one shape is compiled, the last one filled with repetitions."""
+    """Blocks of one size, for one shape to be compiled; repetitions fill the last."""
     points = np.asarray(points)
     if not len(points):
         raise ValueError("a kernel matrix of no points was asked for; give at least one.")

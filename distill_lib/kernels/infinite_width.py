@@ -1,7 +1,7 @@
-r"""Kernels of infinitely wide networks.
+"""Kernels of infinitely wide networks: NNGP and neural tangent kernels.
 
 A network whose weights are drawn at random has outputs that, as its layers get wide, are a Gaussian
-process with the NNGP kernel K; training all its layers by gradient descent is kernel regression
+process with the NNGP kernel K. Training all its layers by gradient descent is kernel regression
 with the neural tangent kernel (NTK) Theta. The layers are in the NTK parameterisation with weights
 of variance 2 / fan-in and biases of variance 0.01, as in KIP and RFAD.
 """
@@ -30,11 +30,16 @@ Architecture = Literal["fc", "conv", "convnet"]
 class InfiniteWidth(Kernel):
     """The NNGP or NTK of an infinitely wide network (Nguyen et al. 2021; Loo et al. 2022).
 
-    FC-L is L times (dense, ReLU); Conv-L is L times (3x3 convolution with zeros around the image,
-    ReLU); ConvNet-L, with which RFAD evaluates, is L times (the same convolution, ReLU, 2x2 average
-    pooling). All flatten then and end in a dense layer. Pooling drops the last row or column of an
-    odd size. ConvNet kernels hold the covariance of every two positions, (h w)^2
-    numbers a pair: give them tens of 28x28 images on a processor, and always compile.
+    All architectures end in a flattening and a dense layer. Before it come
+
+    - FC-L: L times (dense, ReLU);
+    - Conv-L: L times (3x3 convolution with zeros around the image, ReLU);
+    - ConvNet-L, with which RFAD evaluates: L times (the same convolution, ReLU, 2x2 average
+      pooling).
+
+    Pooling drops the last row or column of an odd size. ConvNet kernels hold the covariance of
+    every two positions, (h w)^2 numbers a pair: give them tens of 28x28 images on a processor, and
+    always compile.
 
     Attributes:
         kind: "nngp" or "ntk".
@@ -42,6 +47,12 @@ class InfiniteWidth(Kernel):
         depth: L, at least 1.
         shape: (h, w, c) of an image; the points are flattened channel first, as `Normalisation`
             does.
+
+    Example:
+        >>> from distill_lib.kernels.infinite_width import InfiniteWidth
+        >>> kernel = InfiniteWidth("nngp", "fc", depth=1, shape=(2, 2, 1))
+        >>> kernel(jnp.ones((1, 4)), jnp.eye(4)[:2]).round(2).tolist()
+        [[0.63, 0.63]]
     """
 
     kind: Kind = eqx.field(static=True)
@@ -68,23 +79,24 @@ class InfiniteWidth(Kernel):
 
     @property
     def dim(self) -> int:
-        """d = h w c."""
+        """How many numbers a point has: d = h w c."""
         return math.prod(self.shape)
 
     @property
     def pair_size(self) -> int:
-        """1 for FC, h w for Conv, (h w)^2 for ConvNet."""
+        """How many numbers are held for a pair: 1 for FC, h w for Conv, (h w)^2 for ConvNet."""
         pixels = self.shape[0] * self.shape[1]
         return {"fc": 1, "conv": pixels, "convnet": pixels**2}[self.architecture]
 
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-        """K(x_i, y_j).
+        """The kernel matrix of two sets of points, K(x_i, y_j).
 
-        Raises: ImportError without neural-tangents, ValueError for points of another size.
-
-        NotImplementedError for a ConvNet whose kernel or gradient a processor's JAX may compile
+        NotImplementedError is for a ConvNet whose kernel or gradient a processor's JAX may compile
         wrongly: the NTK, any gradient, and the NNGP of two layers and more on images of several
         channels, 16 pixels high or wide or more.
+
+        Raises: ImportError without neural-tangents, ValueError for points of another size,
+            NotImplementedError as above.
         """
         for name, points in (("x", x), ("y", y)):
             if np.ndim(points) != 2 or np.shape(points)[1] != self.dim:
@@ -118,11 +130,10 @@ _MISCOMPILED = (
 
 
 def _miscompiles() -> bool:
-    """Whether kernels of pooled covariances may be compiled to reads out of bounds, which end the
-    process.
+    """Whether pooled kernels may be compiled to reads out of bounds, which end the process.
 
-    Seen with jax 0.10 on processors with AVX-512 and not with 0.12; since JAX does not tell its
-    processor's kind, all of them are taken to have it.
+    Seen with jax 0.10 on processors with AVX-512 and not with 0.12. JAX does not tell its
+    processor's kind, so all of them are taken to have it.
     """
     capped = "xla_cpu_max_isa=AVX2" in os.environ.get("XLA_FLAGS", "")
     return jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12) and not capped
@@ -130,6 +141,7 @@ def _miscompiles() -> bool:
 
 @jax.custom_jvp
 def _without_gradient(values):
+    """The values themselves; a gradient of them is refused."""
     return values
 
 
@@ -140,6 +152,7 @@ def _refuse(primals, tangents):
 
 @lru_cache
 def _network(architecture: Architecture, depth: int) -> Callable[..., Any]:
+    """The kernel function of neural-tangents for an architecture, built once."""
     nt = stax()
     relu, head = nt.Relu(), nt.serial(nt.Flatten(), nt.Dense(1, W_STD, B_STD))
     if architecture == "fc":
@@ -159,11 +172,10 @@ def _network(architecture: Architecture, depth: int) -> Callable[..., Any]:
 
 
 def _pooled(covariances):
-    """2x2 average pooling of a neural-tangents `Kernel`, whose arrays end in (h, h, w, w), or (w,
-    w, h, h).
+    """2x2 average pooling of a neural-tangents `Kernel`.
 
-    As `stax.AvgPool((2, 2), (2, 2))`, whose gradient some versions of XLA compile wrongly at still
-    smaller sizes.
+    Its arrays end in (h, h, w, w), or (w, w, h, h). As `stax.AvgPool((2, 2), (2, 2))`, whose
+    gradient some versions of XLA compile wrongly at still smaller sizes.
     """
 
     def pool(cov):

@@ -1,5 +1,6 @@
-"""neural-tangents on current JAX: the names that its last release (0.6.5) looks for are lent to it
-while it is imported.
+"""neural-tangents on current JAX, which no longer has all the names that it looks for.
+
+Those that its last release (0.6.5) needs are lent to it while it is imported.
 """
 
 import importlib
@@ -38,9 +39,7 @@ def stax() -> Any:
 
 @contextmanager
 def _lent():
-    """What the import needs and JAX no longer has at these places; taken back afterwards, so that
-    nobody else sees it.
-    """
+    """What the import needs and JAX has moved, taken back so that nobody else sees it."""
     with ExitStack() as stack:
 
         def lend(module, name, value):

@@ -1,6 +1,4 @@
-"""Random finite networks: the features of RFAD, whose inner product estimates the NNGP kernel of
-the infinitely wide network.
-"""
+"""Random finite networks, whose features estimate an infinitely wide one's kernel (RFAD)."""
 
 import math
 from functools import partial
@@ -39,6 +37,11 @@ class Network(eqx.Module):
         depth: number of layers; a ConvNet halves its image with each, so 28x28 and 32x32 take 3,
             and 8x8 is best left at 2.
         architecture: "convnet", "conv" or "fc", as in `InfiniteWidth`.
+
+    Example:
+        >>> from distill_lib.kernels.random_networks import Network
+        >>> Network((28, 28, 1), width=256, depth=3).dim_out  # 3 x 3 positions are left
+        2304
     """
 
     shape: tuple[int, int, int] = eqx.field(static=True)
@@ -66,27 +69,25 @@ class Network(eqx.Module):
 
     @property
     def dim_in(self) -> int:
-        """d = h w c."""
+        """How many numbers an image has: d = h w c."""
         return math.prod(self.shape)
 
     @property
     def dim_out(self) -> int:
-        """Number of last hidden activations."""
+        """How many activations the last hidden layer has."""
         h, w, _ = self.shape
         halvings = self.depth if self.architecture == "convnet" else 0
         return self.width * (1 if self.architecture == "fc" else (h >> halvings) * (w >> halvings))
 
     @property
     def fan_ins(self) -> list[int]:
-        """Inputs of a unit, layer by layer."""
+        """How many inputs a unit has, layer by layer."""
         first, window = (self.dim_in, 1) if self.architecture == "fc" else (self.shape[2], 9)
         return [window * channels for channels in (first, *[self.width] * (self.depth - 1))]
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of the products for one image: 2 fan_in width at each position
-        of each layer.
-        """
+        """FLOP of the products for one image: 2 fan_in width at each position of each layer."""
         h, w, _ = self.shape
         places = [1 if self.architecture == "fc" else h * w] * self.depth
         if self.architecture == "convnet":
@@ -97,9 +98,7 @@ class Network(eqx.Module):
         )
 
     def draw(self, key: PRNGKeyArray, dtype=jnp.float32) -> Parameters:
-        """Standard normal numbers in the shapes of the layers' weights and biases; `hidden` gives
-        them their variance.
-        """
+        """Standard normal numbers in the layers' shapes; `scaled` gives them their variance."""
         window = () if self.architecture == "fc" else (3, 3)
         parameters = []
         for fan_in, layer in zip(self.fan_ins, jax.random.split(key, self.depth), strict=True):
@@ -110,7 +109,7 @@ class Network(eqx.Module):
         return parameters
 
     def scaled(self, parameters: Parameters) -> Parameters:
-        """Weights of variance 2 / fan_in and biases of variance 0.01."""
+        """Drawn parameters, scaled to the variances 2 / fan_in of weights and 0.01 of biases."""
         return [
             (weights * math.sqrt(WEIGHT_VARIANCE / fan_in), biases * math.sqrt(BIAS_VARIANCE))
             for fan_in, (weights, biases) in zip(self.fan_ins, parameters, strict=True)
@@ -152,12 +151,11 @@ def _halved(x):
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolution(x, weights, precision="highest"):
-    """Of images with 3x3 windows, zeros around.
+    """Convolution of images with 3x3 windows, zeros around; differentiable once, backwards.
 
     XLA's own gradient is the same but reverses windows and makes the batch a channel, many times
     slower on processors. Here that for x is a convolution with the window turned by 180 degrees,
-    and that for the weights one matrix product for each of nine shifts. It can be differentiated
-    once, backwards.
+    and that for the weights one matrix product for each of nine shifts.
     """
     return jax.lax.conv_general_dilated(
         x,
@@ -190,12 +188,19 @@ _convolution.defvjp(_kept, _pulled_back)
 
 
 class RandomNetworks(eqx.Module):
-    """N networks that are drawn whenever they are needed: a key stands for all their weights, so
-    redrawing them costs no memory.
+    """N random networks that are drawn whenever they are needed.
+
+    A key stands for all their weights, so redrawing them costs no memory.
 
     Attributes:
         network: each of them.
         count: N; 8 in a step of RFAD and 16 in its validation.
+
+    Example:
+        >>> from distill_lib.kernels.random_networks import Network, RandomNetworks
+        >>> networks = RandomNetworks(Network((4, 4, 1), 3, 1, "fc"), count=2)
+        >>> networks.features(jax.random.key(0), jnp.ones((5, 16))).shape
+        (5, 6)
     """
 
     network: Network
@@ -207,7 +212,7 @@ class RandomNetworks(eqx.Module):
 
     @property
     def dim_out(self) -> int:
-        """Number of features, all networks together."""
+        """How many features all networks have together."""
         return self.count * self.network.dim_out
 
     def draw(self, key: PRNGKeyArray) -> Parameters:
@@ -227,24 +232,22 @@ class RandomNetworks(eqx.Module):
     def features(
         self, key: PRNGKeyArray, x: Float[Array, "n d"], precision: Precision = "highest"
     ) -> Float[Array, "n p"]:
-        """F: last hidden activations of N networks (Loo et al. 2022), side by side, divided by
-        sqrt(p); float32.
+        """Last hidden activations F of all networks, side by side, over sqrt(p); float32.
 
-        One network is evaluated at a time: the memory is that of one network's activations, of the
-        weights of all and of F. A gradient for x also keeps a byte for each activation of all
-        networks, where a unit was on.
+        Loo et al. 2022. One network is evaluated at a time: the memory is that of its activations,
+        of the weights of all and of F. A gradient for x also keeps a byte for each activation of
+        all networks, where a unit was on.
         """
         return self.hidden(self.draw(key), x, precision)
 
 
 class EmpiricalNNGP(Kernel):
-    """K(x, y) = 2 F(x) F(y)^T + 0.01 of drawn networks (Loo et al. 2022), the kernel of their
-    output layer's Gaussian process.
+    """The kernel of drawn networks: K(x, y) = 2 F(x) F(y)^T + 0.01 (Loo et al. 2022).
 
-    Where it is an estimate of the NNGP kernel of the infinitely wide network,
-    `InfiniteWidth("nngp", ...)`, its variance falls as 1 / N. With one hidden layer its mean is
-    that kernel; with more it differs by a term of order 1 / width, which more networks do not
-    remove.
+    It is that of their output layer's Gaussian process, and estimates the NNGP kernel of the
+    infinitely wide network, `InfiniteWidth("nngp", ...)`, with a variance that falls as 1 / N. With
+    one hidden layer its mean is that kernel; with more it differs by a term of order 1 / width,
+    which more networks do not remove.
 
     Attributes:
         networks: how many, and of which architecture.
@@ -255,23 +258,20 @@ class EmpiricalNNGP(Kernel):
     key: PRNGKeyArray
 
     def __call__(self, x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-        """The matrix of K, in the dtype of x; the networks themselves are of float32."""
+        """The kernel matrix K(x_i, y_j) in the dtype of x; the networks are of float32."""
         f, g = (self.networks.features(self.key, z).astype(x.dtype) for z in (x, y))
         return from_features(f, g)
 
     @property
     def pair_size(self) -> int:
-        """16.
-
-        The networks hold numbers for each point and none for a pair: this keeps a block to 1024
-        points and their activations.
-        """
+        """16: nothing is held for a pair, but blocks stay at 1024 points and their activations."""
         return 16
 
 
 def from_features(f: Float[Array, "n p"], g: Float[Array, "m p"]) -> Float[Array, "n m"]:
-    """K = 2 F G^T + 0.01: the output layer has weights of variance 2 / p and biases of variance
-    0.01.
+    """The kernel matrix of features, K = 2 F G^T + 0.01, of an output layer's two variances.
+
+    Weights have variance 2 / p, biases 0.01; F carries the 1 / sqrt(p).
     """
     return WEIGHT_VARIANCE * f @ g.T + BIAS_VARIANCE
 
@@ -279,7 +279,7 @@ def from_features(f: Float[Array, "n p"], g: Float[Array, "m p"]) -> Float[Array
 def batched_features(
     networks: RandomNetworks, key: PRNGKeyArray, images, normalisation, batch: int = 512
 ) -> Float[np.ndarray, "n p"]:
-    """F of many images (n, h, w, c) in batches, kept in main memory: n p numbers of float32.
+    """Features F of many images (n, h, w, c) in batches, in main memory: n p numbers of float32.
 
     Raises: ValueError for images that do not fit, or an empty batch.
     """

@@ -1,5 +1,6 @@
-r"""Kernel ridge regression on a support set with any kernel: f(x) = K(x, X_S) (K_SS + lam I)^{-1}
-Y_S, samples as rows.
+"""Kernel ridge regression on a support set, with any kernel.
+
+f(x) = K(x, X_S) (K_SS + lam I)^{-1} Y_S, samples as rows.
 """
 
 from collections.abc import Callable
@@ -21,8 +22,14 @@ REG = 1e-6  # lam = REG tr(K_SS) / m in KIP
 
 @door()
 def relative_reg(k_ss: Float[Array, "m m"], reg: float = REG) -> Float[Array, ""]:
-    """lam = reg tr(K_SS) / m: the same share of the mean of the diagonal whatever the kernel's
-    scale.
+    """The ridge parameter as a share of the kernel's mean diagonal: lam = reg tr(K_SS) / m.
+
+    So the same reg means the same damping whatever the kernel's scale.
+
+    Example:
+        >>> from distill_lib.kernels.regression import relative_reg
+        >>> float(relative_reg(np.diag([1.0, 3.0]), reg=0.1))
+        0.2
     """
     return reg * jnp.trace(k_ss) / len(k_ss)
 
@@ -31,8 +38,15 @@ def relative_reg(k_ss: Float[Array, "m m"], reg: float = REG) -> Float[Array, ""
 def solve(
     k_ss: Float[Array, "m m"], right: Float[Array, "m k"], reg: float = REG
 ) -> Float[Array, "m k"]:
-    """(K_SS + lam I)^{-1} right by Cholesky, lam = reg tr(K_SS) / m; to be compiled and
-    differentiated. NaN where it is singular.
+    """Solve (K_SS + lam I) c = right, inside code that is compiled and differentiated.
+
+    lam = reg tr(K_SS) / m. By Cholesky in O(m^3); the gradient costs no further factorisation. The
+    result is NaN where the matrix is singular; `coefficients` checks that.
+
+    Example:
+        >>> from distill_lib.kernels.regression import solve
+        >>> np.allclose(solve(2 * np.eye(2), np.eye(2), reg=0.5), np.eye(2) / 3)
+        True
     """
     damped = k_ss + relative_reg(k_ss, reg) * jnp.eye(len(k_ss), dtype=k_ss.dtype)
     # Its gradient costs no further factorisation.
@@ -45,8 +59,15 @@ def coefficients(
 ) -> Float[Array, "m k"]:
     """What the model on a support set multiplies K(x, X_S) with: (K_SS + lam I)^{-1} Y_S.
 
+    As `solve`, but the outcome is checked.
+
     Raises: ValueError if the kernel matrix with lam is singular to working precision, for shapes
         that do not fit, or a negative reg.
+
+    Example:
+        >>> from distill_lib.kernels.regression import coefficients
+        >>> np.allclose(coefficients(2 * np.eye(2), np.eye(2), reg=0), np.eye(2) / 2)
+        True
     """
     k_ss, labels = jnp.asarray(k_ss), jnp.asarray(labels)
     found = _solve(k_ss, labels, reg)
@@ -74,13 +95,23 @@ def scores(
     block: int | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Float[Array, "n k"]:
-    """K_ts (K_SS + lam I)^{-1} Y_S at points x, the kernel in blocks of `block` points.
+    """Predictions of the model that a support set trains, at points x.
+
+    K_ts (K_SS + lam I)^{-1} Y_S. The kernel is computed in blocks; the solve costs O(m^3).
 
     Args:
         points, labels: the support set X_S and Y_S.
         reg: lam = reg tr(K_SS) / m.
+        block: points in a block of the kernel.
         report: called with the progress of K_ts, which is kept whole, (n, m).
     Raises: ValueError as `coefficients`, or for points that do not fit.
+
+    Example:
+        >>> from distill_lib.kernels.regression import scores
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> kernel = FeatureKernel(dl.Linear(2))
+        >>> np.allclose(scores(kernel, np.eye(2), np.eye(2), [[2, 1]], reg=0), [[2, 1]])
+        True
     """
     found = coefficients(gram(kernel, points, block=block), labels, reg)
     return cross(kernel, x, points, block=block, report=report) @ found
@@ -99,6 +130,13 @@ def accuracy(
     """Fraction of the points x whose largest score is at their class `truth`.
 
     Args and Raises: as `scores`.
+
+    Example:
+        >>> from distill_lib.kernels.regression import accuracy
+        >>> from distill_lib.theory.contributions import FeatureKernel
+        >>> kernel, x = FeatureKernel(dl.Linear(2)), [[2, 1], [0, 1]]
+        >>> accuracy(kernel, np.eye(2), np.eye(2), x, truth=[0, 0])
+        0.5
     """
     truth = checks.indices("truth", truth, count=len(x))
     predicted = np.argmax(np.asarray(scores(kernel, points, labels, x, reg, **options)), axis=1)

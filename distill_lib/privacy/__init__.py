@@ -1,4 +1,4 @@
-"""Theorem 6.2 as claimed, attacks on it, a private release, an audit of both."""
+"""Privacy: Theorem 6.2 as claimed, attacks, a private release, audits of both."""
 
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
 from distill_lib.privacy.auditing import Audit, audit, correlations, epsilon_lower, roc_area

@@ -1,5 +1,6 @@
-"""What a distilled set gives away: two tests that tell training sets apart, and the record of an
-informed adversary.
+"""What a distilled set gives away: attacks on the training set, from the set and its model.
+
+Two tests tell training sets apart; an informed adversary learns a record.
 """
 
 import numpy as np
@@ -19,6 +20,13 @@ def sum_residual(
     columns sum to 1, 1^T Y_S = 1^T, so Y_S D = W gives 1^T D = 1^T W whatever Z is. It is measured
     where rounding is small, on the points: ||1^T Q - 1^T W phi(X_S)|| / ||1^T Q|| with the
     projector Q = phi(X_S)^+ phi(X_S), for m <= p the identity. Needs lam_S = 0.
+
+    Example:
+        >>> from distill_lib.privacy import sum_residual
+        >>> w, z = np.eye(2, 4) + 0.1, np.arange(12.0).reshape(3, 4) ** 2
+        >>> points = np.linalg.pinv(dl.recovery_matrix(w, np.eye(2)[[0, 1, 0]], z)).T
+        >>> [round(float(sum_residual(points, model)), 6) for model in (w, 2 * w)]
+        [0.0, 1.0]
     """
     rows, _ = _bases(features)
     ones = (rows @ rows.swapaxes(-1, -2)).sum(-1)
@@ -30,11 +38,17 @@ def sum_residual(
 def span_residual(
     features: Float[np.ndarray, "*trials m p"], weights: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "*trials"]:
-    """||W (I - phi(X_S) phi(X_S)^+)||_F / ||W||_F: zero for the model of the set, whatever labels
-    and Z are.
+    """Tell a set's model from others by the span of its points, which holds the rows of W.
 
-    The rows of W = Y_S D lie in the row space of D, which is the span of the points at every lam_S.
-    Says nothing once m >= p.
+    ||W (I - phi(X_S) phi(X_S)^+)||_F / ||W||_F is zero for the model of the set, whatever labels
+    and Z are: the rows of W = Y_S D lie in the row space of D, which is the span of the points at
+    every lam_S. Says nothing once m >= p.
+
+    Example:
+        >>> from distill_lib.privacy import span_residual
+        >>> points = np.eye(2, 3)  # they span the first two of three features
+        >>> [float(span_residual(points, [w])) for w in ([1, 2, 0], [0, 0, 1])]
+        [0.0, 1.0]
     """
     _, basis = _bases(features)
     w = np.asarray(weights)
@@ -51,15 +65,23 @@ def last_record(
 ) -> tuple[Float[np.ndarray, " p"], int]:
     """The one record that an adversary does not know, from W and the statistics of all others.
 
-    W (G + x x^T + reg I) = C + y x^T says (W x - y) x^T = C - W (G + reg I), of rank one: its right
-    singular vector is x up to a factor c, and (c W v - y) c, k equations for the one number c and
-    the class, gives that.
+    1. W (G + x x^T + reg I) = C + y x^T says (W x - y) x^T = C - W (G + reg I), of rank one.
+    2. Its right singular vector v is x up to a factor c.
+    3. (c W v - y) c, k equations for the one number c and the class, gives that.
 
     Args:
         weights: ridge model W of all records; gram, cross: G and C of all but one; reg: lam.
     Returns: features x and class of the record; where W is not exact, a least-squares fit.
     Raises: ValueError for shapes that do not fit, k = 1, or if C = W (G + reg I): W fits the record
         exactly.
+
+    Example:
+        >>> from distill_lib.privacy import last_record
+        >>> x, y = np.array([[1.0, 0], [0, 1], [2, 1]]), np.eye(2)[[0, 1, 0]]
+        >>> w = dl.RidgeStats.of(x, y).solve(0.1)
+        >>> found, label = last_record(w, x[:2].T @ x[:2], y[:2].T @ x[:2], 0.1)
+        >>> found.round(3).tolist(), int(label)  # the third record
+        ([2.0, 1.0], 0)
     """
     k, p = np.shape(weights)
     if k == 1:

@@ -1,4 +1,4 @@
-"""An audit from outside: what distinguishing attacks prove about a mechanism, with confidence."""
+"""An audit from outside: what attacks prove about a mechanism, with what confidence."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from distill_lib.boundary.door import door
 
 
 class Audit(NamedTuple):
-    """The outcome of an audit.
+    """The outcome of an audit: a lower bound on epsilon, and what it rests on.
 
     Attributes:
         epsilon: lower bound; the mechanism is (epsilon', delta)-private for no smaller epsilon',
@@ -35,12 +35,17 @@ def epsilon_lower(
     delta: float,
     confidence: float = 0.95,
 ) -> Float[np.ndarray, "..."]:
-    """A lower confidence bound on epsilon from the errors of one fixed test, `trials` releases of
-    each data set.
+    """A lower confidence bound on epsilon from the errors of one fixed test.
 
-    Every test of an (epsilon, delta)-private mechanism has FNR >= 1 - delta - e^epsilon FPR and the
-    same exchanged. Both rates are replaced by upper Clopper-Pearson limits, each at 1 - (1 -
-    confidence) / 2, so that they hold together with `confidence`.
+    Both kinds of errors are counted in `trials` releases of each data set. Every test of an
+    (epsilon, delta)-private mechanism has FNR >= 1 - delta - e^epsilon FPR and the same exchanged.
+    Both rates are replaced by upper Clopper-Pearson limits, each at 1 - (1 - confidence) / 2, so
+    that they hold together with `confidence`.
+
+    Example:
+        >>> from distill_lib.privacy import epsilon_lower
+        >>> round(float(epsilon_lower(0, 0, 1000, 1e-5)), 2)  # no error in 1000 trials of each
+        5.6
     """
     level = 1 - (1 - confidence) / 2
     fpr, fnr = (
@@ -58,15 +63,20 @@ def audit(
     delta: float,
     confidence: float = 0.95,
 ) -> Audit:
-    """Lower bound on epsilon from an attack's scores, one per release of each of two neighbouring
-    data sets.
+    """A lower bound on epsilon from an attack's scores on two neighbouring data sets.
 
-    The first half of the scores chooses the threshold, the second half measures its errors, so the
-    test is fixed before it counts.
+    There is one score for each release. The first half of the scores chooses the threshold, the
+    second half measures its errors, so the test is fixed before it counts.
 
     Args:
         absent, present: scores on releases of the two data sets, higher for the second one.
     Raises: ValueError unless both hold the same number of scores, at least 4, all finite.
+
+    Example:
+        >>> from distill_lib.privacy import audit
+        >>> found = audit(np.zeros(1000), np.ones(1000), delta=1e-5)  # told apart every time
+        >>> found.false_positives, found.false_negatives, round(found.epsilon, 2)
+        (0, 0, 4.91)
     """
     low, high = (np.asarray(a, np.float64) for a in (absent, present))
     if len(low) < 4:
@@ -100,6 +110,12 @@ def roc_area(
             for members; at least 2 of each.
     Returns: the area and its standard error, both in [0, 1].
     Raises: ValueError for fewer scores, or scores that are not finite.
+
+    Example:
+        >>> from distill_lib.privacy import roc_area
+        >>> area, error = roc_area([0, 1, 2], [1, 2, 3])
+        >>> round(area, 3), round(error, 3)
+        (0.778, 0.208)
     """
     low, high = (np.asarray(a, np.float64) for a in (outside, inside))
     if min(len(low), len(high)) < 2:
@@ -115,10 +131,17 @@ def roc_area(
 def correlations(
     released: Float[ArrayLike, " d"], candidates: Float[ArrayLike, "n d"]
 ) -> Float[np.ndarray, " n"]:
-    """Pearson correlation of a released vector with each candidate for what it was made from; 0
-    with a constant one.
+    """Pearson correlation of a released vector with each candidate for what it was made from.
+
+    0 with a constant one.
 
     Raises: ValueError for shapes that do not fit, or entries that are not finite.
+
+    Example:
+        >>> from distill_lib.privacy import correlations
+        >>> found = correlations([1, 2, 3], [[2, 4, 6], [3, 2, 1], [5, 5, 5]])
+        >>> np.allclose(found, [1, -1, 0])
+        True
     """
     a, b = np.asarray(released), np.asarray(candidates)
     a, b = a - a.mean(), b - b.mean(1, keepdims=True)
@@ -132,6 +155,7 @@ def correlations(
 
 def _share_below(scores, of) -> np.ndarray:
     # With 1/2 for equal ones.
+    """The share of scores below each of others, with 1/2 for equal ones."""
     scores = np.sort(scores)
     return (np.searchsorted(scores, of, "left") + np.searchsorted(scores, of, "right")) / (
         2 * len(scores)
@@ -139,6 +163,7 @@ def _share_below(scores, of) -> np.ndarray:
 
 
 def _errors(low, high, threshold) -> tuple[np.ndarray, np.ndarray]:
+    """False positives and false negatives at each threshold."""
     low, high = np.sort(low), np.sort(high)
     return len(low) - np.searchsorted(low, threshold, "right"), np.searchsorted(
         high, threshold, "right"
@@ -148,5 +173,6 @@ def _errors(low, high, threshold) -> tuple[np.ndarray, np.ndarray]:
 def _upper_limit(errors, trials, level):
     # The Clopper-Pearson upper limit is the `level` quantile of Beta(errors + 1, trials - errors),
     # and 1 if all failed.
+    """The upper Clopper-Pearson limit of a rate of errors."""
     inside = scipy.special.betaincinv(errors + 1, np.maximum(trials - errors, 1), level)
     return np.where(errors < trials, inside, 1.0)

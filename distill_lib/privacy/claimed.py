@@ -24,15 +24,23 @@ def claimed_deviation(
     epsilon: float,
     delta: float,
 ) -> float:
-    """The deviation of Z that Theorem 6.2 asks for, infinite where a row of I - Y_S^+ Y_S is zero.
+    """The deviation of the noise Z that Theorem 6.2 asks for.
 
-    max_i 2 sqrt(ln(1.25 / delta)) B ||[Y_S^+]_i Y|| / (sigma_0^2 eps ||[I - Y_S^+ Y_S]_i||).
+    Infinite where a row of I - Y_S^+ Y_S is zero; else max_i 2 sqrt(ln(1.25 / delta)) B ||[Y_S^+]_i
+    Y|| / (sigma_0^2 eps ||[I - Y_S^+ Y_S]_i||).
 
     Args:
         labels: Y_S of rank k; targets: Y of the training set.
         bound: B >= ||phi(x_i)||; sigma_0: below the smallest singular value of phi(X).
     Raises: ValueError unless rank(Y_S) = k, the shapes fit, bound, sigma_0 and epsilon are above 0
         and 0 < delta < 1.
+
+    Example:
+        >>> from distill_lib.privacy import claimed_deviation
+        >>> claimed_deviation(np.eye(2), np.eye(2), 1.0, 1.0, 1.0, 1e-5)  # m = k: Z plays no part
+        inf
+        >>> round(claimed_deviation(np.eye(2)[[0, 1, 0, 1]], np.eye(2), 1.0, 1.0, 1.0, 1e-5), 3)
+        4.845
     """
     check_guarantee(epsilon, delta)
     checks.positive("bound", bound)
@@ -56,10 +64,19 @@ def claimed_release(
     rng: np.random.Generator,
     trials: tuple[int, ...] = (),
 ) -> Float[np.ndarray, "*trials m p"]:
-    """phi(X_S) = D^+ at lam_S = 0 with D = Y_S^+ W + (I - Y_S^+ Y_S) Z, Z ~ N(0, deviation^2)
-    entrywise, many draws at once.
+    """Support features with the noise of Theorem 6.2 in Z, many draws at once.
+
+    phi(X_S) = D^+ at lam_S = 0 with D = Y_S^+ W + (I - Y_S^+ Y_S) Z, Z ~ N(0, deviation^2)
+    entrywise. Whatever the noise, the set trains to W itself.
 
     Raises: ValueError unless rank(Y_S) = k and the shapes fit.
+
+    Example:
+        >>> from distill_lib.privacy import claimed_release
+        >>> w, labels = np.eye(2, 4), np.eye(2)[[0, 1, 0]]
+        >>> points = claimed_release(w, labels, 10.0, np.random.default_rng(0))
+        >>> np.allclose(dl.recovered_weights(points, labels), w)
+        True
     """
     left, rest = _split(labels)
     z = deviation * rng.standard_normal((*trials, len(labels), np.shape(weights)[1]))
@@ -68,6 +85,7 @@ def claimed_release(
 
 def _split(labels):
     # Y_S^+ and I - Y_S^+ Y_S; at m = k the projector is zero, not its rounding.
+    """Y_S^+ and I - Y_S^+ Y_S; at m = k the projector is zero, not its rounding."""
     y = label_svd(jnp.asarray(labels))
     left = np.asarray(y.with_values(1 / y.s))
     m, k = left.shape

@@ -26,12 +26,18 @@ Adjacency = Literal["add-remove", "replace-one"]
 
 @door()
 def sensitivity(bound: float, adjacency: Adjacency = "add-remove", weight: float = 1.0) -> float:
-    """The largest change of (svec G, weight * bound * C) between neighbours, in Euclidean norm.
+    """How much one record can change the statistics: the largest change between neighbours.
 
-    add-remove: B^2 sqrt(1 + w^2). replace-one: sqrt 2 B^2 (1 + w^2 / 2) for w^2 <= 2, else 2 w B^2.
-    Both are attained when p >= 2; no factor of sqrt 2 or 2 leads from one to the other.
+    It is that of (svec G, weight * bound * C) in Euclidean norm. add-remove: B^2 sqrt(1 + w^2).
+    replace-one: sqrt 2 B^2 (1 + w^2 / 2) for w^2 <= 2, else 2 w B^2. Both are attained when p >= 2;
+    no factor of sqrt 2 or 2 leads from one to the other.
 
     Raises: ValueError for a bound or weight that is not above 0, or an unknown adjacency.
+
+    Example:
+        >>> from distill_lib.privacy import sensitivity
+        >>> round(sensitivity(1.0), 3), round(sensitivity(1.0, "replace-one"), 3)
+        (1.414, 2.121)
     """
     checks.positive("bound", bound)
     checks.positive("weight", weight)
@@ -46,14 +52,18 @@ def sensitivity(bound: float, adjacency: Adjacency = "add-remove", weight: float
 
 
 def noise_multiplier(epsilon: float, delta: float) -> float:
-    """sigma / sensitivity of the Gaussian mechanism that is exactly (epsilon, delta)-private, for
-    any epsilon > 0.
+    """The noise that (epsilon, delta)-privacy needs, sigma / sensitivity, for any epsilon > 0.
 
-    By dp-accounting (the analytic Gaussian mechanism of Balle and Wang 2018), not sqrt(2 ln(1.25 /
-    delta)) / epsilon.
+    The Gaussian mechanism with it is exactly so private, by dp-accounting (the analytic Gaussian
+    mechanism of Balle and Wang 2018), not by sqrt(2 ln(1.25 / delta)) / epsilon.
 
     Raises: ValueError for a bad epsilon or delta, ImportError naming the extra if dp-accounting is
         not installed.
+
+    Example:
+        >>> from distill_lib.privacy import noise_multiplier
+        >>> round(noise_multiplier(epsilon=1.0, delta=1e-5), 2)
+        3.73
     """
     check_guarantee(epsilon, delta)
     try:
@@ -69,11 +79,17 @@ def noise_multiplier(epsilon: float, delta: float) -> float:
 
 @door()
 def output_sensitivity(n: int, bound: float, reg: float) -> float:
-    """An upper bound on ||W' - W||_F for ridge models of up to n records that differ in one added
-    or removed record.
+    """An upper bound on how far one added or removed record moves a ridge model, ||W' - W||_F.
 
-    (1 + B sqrt(n) / (2 sqrt(reg))) min(B / reg, 1 / (2 sqrt(reg))); twice that if one record is
-    replaced.
+    For models of up to n records: (1 + B sqrt(n) / (2 sqrt(reg))) min(B / reg, 1 / (2 sqrt(reg)));
+    twice that if one record is replaced.
+
+    Raises: ValueError unless n, bound and reg are above 0.
+
+    Example:
+        >>> from distill_lib.privacy import output_sensitivity
+        >>> round(output_sensitivity(n=100, bound=1.0, reg=1.0), 3)
+        3.0
     """
     checks.positive("n", n)
     checks.positive("bound", bound)
@@ -83,8 +99,9 @@ def output_sensitivity(n: int, bound: float, reg: float) -> float:
 
 @dataclass(frozen=True)
 class StatisticsMechanism:
-    """An (epsilon, delta)-differentially private release of (G, C) for features clipped to norm
-    `bound`, one-hot labels.
+    """A differentially private release of the statistics (G, C) of ridge regression.
+
+    It is (epsilon, delta)-private for features clipped to norm `bound` and one-hot labels.
 
     Attributes:
         epsilon, delta: the guarantee.
@@ -94,6 +111,14 @@ class StatisticsMechanism:
         weight: w, how much of the budget goes to C; at 1 one record can change both parts equally
             much.
     Raises: ValueError for values out of range.
+
+    Example:
+        >>> mechanism = dl.StatisticsMechanism(epsilon=1.0, delta=1e-5)
+        >>> round(mechanism.deviation, 2)
+        5.28
+        >>> gram, cross = mechanism(np.eye(3), np.eye(2, 3), np.random.default_rng(0))
+        >>> gram.shape, np.allclose(gram, gram.T), cross.shape
+        ((3, 3), True, (2, 3))
     """
 
     epsilon: float
@@ -108,7 +133,7 @@ class StatisticsMechanism:
 
     @cached_property
     def deviation(self) -> float:
-        """sigma, the noise multiplier times the sensitivity."""
+        """The noise's deviation sigma: the noise multiplier times the sensitivity."""
         return noise_multiplier(self.epsilon, self.delta) * sensitivity(
             self.bound, self.adjacency, self.weight
         )
@@ -121,7 +146,7 @@ class StatisticsMechanism:
         rng: np.random.Generator,
         trials: tuple[int, ...] = (),
     ) -> tuple[Float[np.ndarray, "*trials p p"], Float[np.ndarray, "*trials k p"]]:
-        """G and C with their noise, `trials` independent releases at once.
+        """The statistics G and C with their noise, `trials` independent releases at once.
 
         Each of them spends the whole budget.
         """
@@ -132,8 +157,9 @@ class StatisticsMechanism:
         return noisy, np.asarray(cross) + self.deviation / (self.weight * self.bound) * b
 
     def reg(self, p: int) -> float:
-        """lam from public quantities alone: the root mean square eigenvalue of G's noise, sigma
-        sqrt((p + 1) / 2).
+        """A ridge parameter from public quantities alone, the size of G's noise.
+
+        lam = sigma sqrt((p + 1) / 2), the root mean square eigenvalue of the noise.
         """
         return self.deviation * math.sqrt((p + 1) / 2)
 

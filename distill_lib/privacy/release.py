@@ -1,5 +1,6 @@
-"""A private ridge model, and distilled sets of it: whatever is made from a private release is as
-private.
+"""A private ridge model and distilled sets of it.
+
+Whatever is made from a private release is as private.
 """
 
 import dataclasses
@@ -34,8 +35,9 @@ class PrivateRidge(eqx.Module):
     def distill(
         self, m: int, *, key: PRNGKeyArray, start: str = "noise", public_pool=None, **options
     ) -> DistilledSet:
-        """A set of m points that carries the private model, and with it the guarantee
-        (post-processing).
+        """A set of m points that carries the private model, and its guarantee with it.
+
+        The set is made from the model alone (post-processing).
 
         Args:
             key: of the noise start, recorded in the set; not that of `private_ridge`.
@@ -72,12 +74,14 @@ def private_ridge(
     classes: int,
     key: PRNGKeyArray | None = None,
 ) -> PrivateRidge:
-    """W = C~ (G~_+ + lam I)^{-1} from one release of the noisy statistics of clipped features.
+    """Ridge regression with differential privacy, from one noisy release of the statistics.
 
-    G~_+ is G~ with its negative eigenvalues set to zero, the nearest positive semidefinite matrix,
-    and lam is `mechanism.reg(p)`. The model uses phi itself, not clipped, which gives the same
-    classes where phi(t x) = t phi(x) for t > 0 (linear maps, LeakyReLU networks without biases).
-    For other maps choose B above the norms, for random Fourier features sqrt 2.
+    W = C~ (G~_+ + lam I)^{-1}, of clipped features. G~_+ is G~ with its negative eigenvalues set to
+    zero, the nearest positive semidefinite matrix, and lam is `mechanism.reg(p)`.
+
+    The model uses phi itself, not clipped, which gives the same classes where phi(t x) = t phi(x)
+    for t > 0 (linear maps, LeakyReLU networks without biases). For other maps choose B above the
+    norms, for random Fourier features sqrt 2.
 
     Args:
         images, labels: the private training set, read once.
@@ -88,6 +92,15 @@ def private_ridge(
             who knows it can take the noise off again, so nothing made with one is private.
     Raises: ValueError for labels out of range, images of the wrong shape or not finite, or a
         normalisation that is not float64; ImportError without dp-accounting.
+
+    Example:
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.eye(2).reshape(2, 1, 2, 1)
+        >>> private = dl.private_ridge(
+        ...     np.tile(images, (500, 1, 1, 1)), np.arange(1000) % 2, dl.Linear(2), norm,
+        ...     dl.StatisticsMechanism(epsilon=2.0, delta=1e-5), classes=2,
+        ... )
+        >>> private.distill(2, key=jax.random.key(0)).predict(images).tolist()
+        [0, 1]
     """
     mechanism.deviation  # noqa: B018  (needs the accountant, which may be missing: before the data are read)
     stats = clipped_statistics(
@@ -110,9 +123,18 @@ def clipped_statistics(
     *,
     classes: int,
 ) -> RidgeStats:
-    """G and C, not private, of the features phi(x) min(1, B / ||phi(x)||) and one-hot labels.
+    """The exact statistics G and C of clipped features and one-hot labels; they are not private.
+
+    Features are phi(x) min(1, B / ||phi(x)||).
 
     Raises: as `private_ridge`.
+
+    Example:
+        >>> from distill_lib.privacy import clipped_statistics
+        >>> norm, images = dl.Normalisation((1, 2, 1), 1, 0, 1), np.array([[[[3.0], [4.0]]]])
+        >>> stats = clipped_statistics(images, [0], dl.Linear(2), norm, bound=1.0, classes=1)
+        >>> stats.gram.round(2).tolist()  # of (0.6, 0.8)
+        [[0.36, 0.48], [0.48, 0.64]]
     """
     if normalisation.dtype != "float64":
         raise ValueError(
@@ -128,13 +150,22 @@ def clipped_statistics(
 def noisy_ridge(
     gram: Float[np.ndarray, "*trials p p"], cross: Float[np.ndarray, "*trials k p"], reg: float
 ) -> Float[np.ndarray, "*trials k p"]:
-    """C (G_+ + reg I)^{-1} for a symmetric G of any sign, many at once."""
+    """The ridge model of noisy statistics, C (G_+ + reg I)^{-1}, many at once.
+
+    G is symmetric, of any sign; G_+ is G with its negative eigenvalues set to zero. One
+    eigendecomposition, O(p^3).
+
+    Example:
+        >>> from distill_lib.privacy import noisy_ridge
+        >>> noisy_ridge(np.diag([3.0, -5.0]), np.eye(2), reg=1.0).tolist()
+        [[0.25, 0.0], [0.0, 1.0]]
+    """
     e, v = np.linalg.eigh(gram)
     return (cross @ v / (np.maximum(e, 0) + reg)[..., None, :]) @ v.swapaxes(-1, -2)
 
 
 class _Clipped(FeatureMap):
-    """phi(x) min(1, B / ||phi(x)||)."""
+    """Features of at most a norm: phi(x) min(1, B / ||phi(x)||)."""
 
     phi: FeatureMap
     bound: float = eqx.field(static=True)

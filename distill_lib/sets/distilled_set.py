@@ -26,12 +26,14 @@ from distill_lib.theory.closed_form import recovered_weights
 
 
 def _record(provenance: dict[str, Any]) -> dict[str, Any]:
+    """The provenance as plain JSON values."""
     return plain("provenance", provenance)
 
 
 class DistilledSet(eqx.Module):
-    """Support points, their labels, and the model class they are for: a feature map, or a kernel
-    that has none.
+    """A distilled set: support points, their labels, and the model class they are for.
+
+    The model class is a feature map, or a kernel that has none.
 
     Attributes:
         points: (m, d) network inputs X_S, normalised.
@@ -44,6 +46,14 @@ class DistilledSet(eqx.Module):
         construction: which theorem or method made the set.
         provenance: how it was made and how exactly it carries its model; kept as plain JSON values.
         kernel: the kernel it was made for, where there is no feature map.
+
+    Example:
+        >>> norm = dl.Normalisation((1, 2, 1), 255, 0, 1)
+        >>> made = dl.DistilledSet(
+        ...     jnp.eye(2), jnp.eye(2), 0.0, dl.Linear(2), norm, "one-hot", "by hand", {}
+        ... )
+        >>> made.predict(np.array([[[[200], [10]]], [[[0], [90]]]])).tolist()
+        [0, 1]
     """
 
     points: Float[Array, "m d"]
@@ -82,9 +92,11 @@ class DistilledSet(eqx.Module):
             )
 
     def model(self) -> RidgeModel:
-        """The model that training on this set gives:
+        """The model that training on this set gives: W_S = Y_S phi_{lam_S}(X_S)^+.
 
-        W_S = Y_S phi_{lam_S}(X_S)^+. Raises: ValueError without a feature map.
+        It costs one decomposition of the m support features.
+
+        Raises: ValueError without a feature map.
         """
         if self.feature_map is None:
             raise ValueError(
@@ -97,9 +109,10 @@ class DistilledSet(eqx.Module):
         return RidgeModel(weights, self.feature_map, self.normalisation, self.reg_s, (), ())
 
     def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
-        """W_S phi(x), or K(x, X_S) (K_SS + lam_S I)^{-1} Y_S, for images (n, h, w, c).
+        """Scores of images (n, h, w, c) for each class, by the model of this set.
 
-        To predict more than once, keep `model()`.
+        W_S phi(x), or K(x, X_S) (K_SS + lam_S I)^{-1} Y_S. The model is trained anew each time: to
+        predict more than once, keep `model()`.
 
         Args:
             white: the pixel value that is white in these images, where it is not that of the set's
@@ -116,7 +129,10 @@ class DistilledSet(eqx.Module):
         return _within("the scores", cross(self.kernel, normalisation(images), self.points) @ c)
 
     def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
-        """Class indices for images (n, h, w, c). Args and Raises: as `scores`."""
+        """The classes of images (n, h, w, c), as indices of the largest scores.
+
+        Args and Raises: as `scores`.
+        """
         return np.argmax(np.asarray(self.scores(images, white)), axis=1)
 
     def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
@@ -128,19 +144,21 @@ class DistilledSet(eqx.Module):
         return float(np.mean(self.predict(images, white) == truth))
 
     def images(self) -> Float[Array, "m h w c"]:
-        """The points as images in pixel values; distilled from noise they leave 0..pixel_max
-        freely.
+        """The points as images in pixel values.
+
+        Distilled from noise they leave 0..pixel_max freely.
         """
         return self.normalisation.inverse(self.points)
 
     def picture(self, columns: int = 10, **options) -> UInt8[np.ndarray, "height width 3"]:
-        """The points as a grid; options are those of `pictures.picture_grid`,
-        `pictures.save_picture` writes it.
+        """The points as a grid of images, for `pictures.save_picture` to write.
+
+        Options are those of `pictures.picture_grid`.
         """
         return picture_grid(self.images(), columns, **options)
 
     def save(self, path: str | Path) -> None:
-        """Write one npz file without pickles, at once or not at all.
+        """Write the set to one npz file without pickles, at once or not at all.
 
         Raises: ValueError for a part that a file cannot keep, OSError if it cannot be written;
             nothing is left then.
@@ -161,13 +179,22 @@ class DistilledSet(eqx.Module):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote; predictions are the same.
+        """Read a set that `save` wrote; its predictions are the same.
 
         The header is read first, then the arrays that it names, once their types and shapes are
         found to fit.
 
         Raises: ValueError if the file cannot be read, is no distilled set, or is of a newer
             version.
+
+        Example:
+            >>> import os, tempfile
+            >>> norm, x = dl.Normalisation((1, 2, 1), 255, 0, 1), jnp.eye(2)
+            >>> made = dl.DistilledSet(x, x, 0.0, dl.Linear(2), norm, "one-hot", "by hand", {})
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     made.save(os.path.join(folder, "set.npz"))
+            ...     dl.DistilledSet.load(os.path.join(folder, "set.npz")).construction
+            'by hand'
         """
         remedy = "give a file written by DistilledSet.save"
         with _refusing(path, "a distilled set", remedy), npz.opened(path) as file:
@@ -197,7 +224,7 @@ class DistilledSet(eqx.Module):
         label_convention: str = "as released",
         construction: str = "as released",
     ) -> Self:
-        """A set released by others, from an npz file with `images` and `labels` and nothing else.
+        """Read a set released by others, from an npz file with `images` and `labels` alone.
 
         Images are (m, c, h, w), (m, h, w, c), (m, d), or (m, h, w) where c = 1. Labels are (m, k),
         or m class indices, which become one-hot.
@@ -241,6 +268,7 @@ class DistilledSet(eqx.Module):
 
 @contextmanager
 def _refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
+    """Name the file and the remedy in every ValueError."""
     try:
         yield
     except ValueError as error:
@@ -250,6 +278,7 @@ def _refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
 
 
 def _within(name: str, values: Array) -> Array:
+    """The values, if they are finite."""
     if not bool(jnp.isfinite(values).all()):
         raise ValueError(
             f"{name} leave the range of {values.dtype}: points, feature map or normalisation are "

@@ -1,6 +1,4 @@
-"""The parts of a distilled set as plain values and named arrays, and back: what its file is made
-of.
-"""
+"""The file of a distilled set: its parts as plain values and named arrays, and back."""
 
 import dataclasses
 import json
@@ -41,7 +39,7 @@ _HEADER = {
 
 
 def header_text(header: dict[str, Any], arrays: Arrays) -> str:
-    """A header as JSON, with the type and shape of every array.
+    """A set's header as JSON, with the type and shape of every array.
 
     Raises: ValueError for what `load` would refuse.
     """
@@ -58,8 +56,9 @@ def header_text(header: dict[str, Any], arrays: Arrays) -> str:
 
 
 def read_header(file: Npz) -> dict[str, Any]:
-    """The header of a set's file, its entries of the right types, and every array as it says; no
-    array is read.
+    """The header of a set's file, once its entries and the claims of all arrays fit.
+
+    No array is read.
 
     Raises: ValueError if it is none, of an unknown version, or if the arrays are not those that it
         describes.
@@ -83,6 +82,7 @@ def read_header(file: Npz) -> dict[str, Any]:
 
 
 def _check_described(file: Npz, described: dict[str, Any]) -> None:
+    """Raise ValueError unless the file holds the arrays that its header describes."""
     file.only({*described, "header"}, "its header")
     for name, claim in described.items():
         seen = file.check(name)
@@ -91,7 +91,7 @@ def _check_described(file: Npz, described: dict[str, Any]) -> None:
 
 
 def unpack(header: dict[str, Any], array: Array) -> dict[str, Any]:
-    """The arguments of a `DistilledSet`.
+    """The arguments of a `DistilledSet`, from a header and its arrays.
 
     Raises: ValueError that names the entry which `save` did not write.
     """
@@ -137,7 +137,7 @@ def check_shapes(parts: dict[str, Any]) -> None:
 
 
 def pack_feature_map(phi: FeatureMap | None) -> tuple[dict[str, Any], Arrays]:
-    """A feature map, or that there is none (a tuple of arrays counts its entries).
+    """A feature map as values and arrays, or that there is none; tuples are counted.
 
     Raises: ValueError for a map `load` would not know.
     """
@@ -165,7 +165,10 @@ def pack_feature_map(phi: FeatureMap | None) -> tuple[dict[str, Any], Arrays]:
 
 
 def unpack_feature_map(values: dict[str, Any], array: Array) -> FeatureMap | None:
-    """Raises: ValueError for what `pack_feature_map` did not make."""
+    """The feature map that `pack_feature_map` took apart.
+
+    Raises: ValueError for what `pack_feature_map` did not make.
+    """
     if "kind" not in values:
         raise ValueError("'feature_map.kind' is missing")
     kind = typed("feature_map.kind", values["kind"], str)
@@ -194,7 +197,7 @@ def unpack_feature_map(values: dict[str, Any], array: Array) -> FeatureMap | Non
 
 
 def pack_preprocessing(preprocessing: Preprocessing) -> tuple[dict[str, Any], Arrays]:
-    """The numbers of the standardisation, and of the whitening after it where there is one."""
+    """A standardisation as values, and the whitening after it, where there is one, as arrays."""
     if isinstance(preprocessing, Whitening):
         arrays = {
             f"whitening.{name}": np.asarray(getattr(preprocessing, name)) for name in _WHITENING
@@ -205,7 +208,10 @@ def pack_preprocessing(preprocessing: Preprocessing) -> tuple[dict[str, Any], Ar
 
 
 def unpack_preprocessing(values: dict[str, Any], array: Array) -> Preprocessing:
-    """Raises: as `unpack_feature_map`."""
+    """The preprocessing that `pack_preprocessing` took apart.
+
+    Raises: as `unpack_feature_map`.
+    """
     hints = {field.name: field.type for field in dataclasses.fields(Normalisation)}
     hints |= {"dtype": Literal["float32", "float64"], "whitening": Literal[True]}
     values = entries("normalisation", values, hints, optional=("whitening",))
@@ -217,7 +223,10 @@ def unpack_preprocessing(values: dict[str, Any], array: Array) -> Preprocessing:
 
 
 def pack_kernel(kernel: InfiniteWidth | None) -> dict[str, Any] | None:
-    """Raises: ValueError for a kernel that `load` would not know."""
+    """A kernel as values.
+
+    Raises: ValueError for a kernel that `load` would not know.
+    """
     if kernel is None:
         return None
     if type(kernel) is not InfiniteWidth:
@@ -229,7 +238,10 @@ def pack_kernel(kernel: InfiniteWidth | None) -> dict[str, Any] | None:
 
 
 def unpack_kernel(values: dict[str, Any] | None) -> InfiniteWidth | None:
-    """Raises: as `unpack_feature_map`."""
+    """The kernel that `pack_kernel` took apart.
+
+    Raises: as `unpack_feature_map`.
+    """
     if values is None:
         return None
     hints = {field.name: field.type for field in dataclasses.fields(InfiniteWidth)}

@@ -25,7 +25,7 @@ def remedy(normalisation: Preprocessing) -> str:
 def images(
     file: Npz, normalisation: Preprocessing, channels: Channels | None
 ) -> Float[np.ndarray, "m h w c"]:
-    """The file's images, channel last; its shapes are checked before they are read.
+    """The images of a released set, channel last; shapes are checked before they are read.
 
     Raises: Unreadable.
     """
@@ -78,11 +78,10 @@ def labels(file: Npz, m: int, classes: int | None) -> tuple[Float[np.ndarray, "m
 def pixels_hint(
     values: Float[np.ndarray, "m h w c"], normalisation: Preprocessing, pixels: bool
 ) -> str:
-    """What to say if the images have the size of network inputs but were said to be pixels, or the
-    reverse; else ''.
+    """What to say if the images seem to be of the other kind than was stated; else ''.
 
-    Pixels have a root mean square of about pixel_max sqrt(mean^2 + std^2), network inputs of about
-    1.
+    Network inputs that were called pixels, or the reverse, are known by their size. Pixels have a
+    root mean square of about pixel_max sqrt(mean^2 + std^2), network inputs of about 1.
     """
     first = normalisation.normalisation if isinstance(normalisation, Whitening) else normalisation
     usual = {

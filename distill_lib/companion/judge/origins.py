@@ -1,5 +1,6 @@
-"""What recorded numbers were made from: code, parameters, data, versions and machine, there and
-here.
+"""What recorded numbers were made from, there and here.
+
+That is: code, parameters, data, versions and machine.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,7 @@ RECORDED_TWICE = ("parameters", "data", "versions")  # by the runner and by the 
 
 
 def origins(root: Path, profile: str, name: str, reference: Run, here: Run) -> list[dict[str, Any]]:
-    """Every way in which the reference run of a notebook and the one here were made from something
-    else.
+    """Every way in which the reference run of a notebook and the one here differ in origin.
 
     Args:
         reference, here: the runs' records and results.

@@ -43,8 +43,7 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
 
 
 def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str:
-    """Why a cell has its verdict: from `reasons.json`, where it is named there, else what the
-    verdict says by itself.
+    """Why a cell has its verdict: from `reasons.json`, or what the verdict says by itself.
 
     A reason there may quote facts: {notebook}; {after}, how far an unfinished run came; {hours} and
     {how}, of the cell's seconds; {original}, the difference of the original model. It counts only
@@ -102,8 +101,9 @@ def report(root: Path, profile: str) -> list[Cell]:
 
 
 def origin(cells: list[Cell], profile: str) -> str:
-    """Where the cells come from, on what they were measured, and which data were not the official
-    ones, in one sentence.
+    """Where the cells come from and on what they were measured, in one sentence.
+
+    It also tells which data were not the official ones.
     """
     found = {(cell["notebook"], cell["source"]) for cell in cells if cell["source"]}
     named = {

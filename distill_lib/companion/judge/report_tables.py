@@ -13,8 +13,9 @@ COLOURS = {"reproduced": "green", "differs": "red", "estimated": "yellow"}
 
 
 def render(cells: list[Cell]) -> Group:
-    """The report for the terminal: a table for each quantity, and under it why a cell was not
-    simply reproduced.
+    """The report for the terminal: a table for each quantity.
+
+    Under it stands why a cell was not simply reproduced.
     """
     parts: list[RenderableType] = []
     for (name, quantity), rows in _by_quantity(cells).items():
@@ -43,11 +44,10 @@ def render(cells: list[Cell]) -> Group:
 
 
 def markdown(cells: list[Cell]) -> str:
-    """Cells of one quantity as a table for the book; why one was not simply reproduced stands
-    underneath, once for each reason.
+    """Cells of one quantity as a table for the book.
 
-    IPC, model or method are left out where all cells have the same, and the difference where none
-    is judged.
+    Why one was not simply reproduced stands underneath, once for each reason. IPC, model or method
+    are left out where all cells have the same, and the difference where none is judged.
     """
     lines, notes = _noted(cells)
     for line in lines:

@@ -1,5 +1,4 @@
-"""How far a recomputed number may lie from the recorded one, and why: a rule for each kind of
-number.
+"""How far a recomputed number may lie from the recorded one, by its kind, and why.
 
 With the same code, parameters, data, versions and processor every number but a clock's must be the
 same to the last bit. The rules are for everything else: for what the rounding of another machine,

@@ -52,11 +52,10 @@ def verify(
     jobs: int | None = None,
     console: Console,
 ) -> Report:
-    """Recompute the named notebooks (default:
-
-    `choice`) and judge their numbers by the committed ones.
+    """Recompute notebooks and judge their numbers by the committed ones.
 
     Args:
+        names: the notebooks; by default those of `choice`.
         everything: all notebooks of the reference run.
         run: compute anew, in `_build/verify`, so that nobody's runs are touched; else judge what
             `_build` holds.
@@ -65,7 +64,7 @@ def verify(
         the `numbers` with their verdicts, the `costs` of each page and `agrees`, whether nothing is
         wrong.
     Raises: CompanionError if a name is unknown, has no reference or nothing to compare with, or its
-    notebook failed.
+        notebook failed.
     """
     settings = load_profile(root, profile)
     known = _records(root, settings)
@@ -127,11 +126,10 @@ def judge(reference: Number, here: float, *, bits: bool) -> dict[str, Any]:
 
 
 def compare(reference: dict[str, Any], here: dict[str, Any], *, bits: bool) -> list[dict[str, Any]]:
-    """The verdicts on all numbers of a page, in the reference's order, then on what stands beside
-    them.
+    """The verdicts on all numbers of a page, then on what stands beside them.
 
-    That is: numbers that only one of the two has, words beside a number, texts that must state
-        theirs.
+    The numbers are in the reference's order. Beside them are numbers that only one of the two has,
+    words beside a number, texts that must state theirs.
     """
     before, now = numbers(reference), numbers(here)
     found = [

@@ -69,8 +69,9 @@ def device() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The architecture, with the vector units, where they are told: sums are rounded in their
-    order.
+    """The architecture, with the vector units where they are told.
+
+    Sums are rounded in their order.
     """
     info = Path("/proc/cpuinfo")
     told = set(info.read_text(encoding="utf-8").split()) if info.is_file() else set()

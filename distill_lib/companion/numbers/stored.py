@@ -30,8 +30,9 @@ def read_results(path: Path) -> dict[str, Any]:
 
 
 def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, Any]]:
-    """Every results file of a profile by notebook, from `_build` (fresh) or from the committed
-    reference run.
+    """Every results file of a profile, by notebook.
+
+    From `_build` (fresh) or from the committed reference run.
     """
     folder = (build_folder if fresh else reference_folder)(root, profile) / "results"
     paths = {path.stem: path for path in sorted(folder.glob("*.json"))}
@@ -41,8 +42,9 @@ def load_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str
 
 
 def load_profile_results(root: Path, profile: str, *, fresh: bool) -> dict[str, dict[str, str]]:
-    """The prose's numbers: notebook -> name -> formatted text (empty if the profile has no results
-    there).
+    """The numbers that the prose pastes: notebook -> name -> formatted text.
+
+    Empty if the profile has no results there.
     """
     return {
         notebook: {name: entry["text"] for name, entry in content["values"].items()}

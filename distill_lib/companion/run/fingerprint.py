@@ -32,11 +32,10 @@ INPUTS = {
 def inputs(
     root: Path, name: str, parameters: dict[str, Any], state: Path, platform: str
 ) -> dict[str, Any]:
-    """Everything that a notebook's outcome depends on, as JSON-able values under the keys of
-    `INPUTS`.
+    """Everything that a notebook's outcome depends on, under the keys of `INPUTS`.
 
-    Data sets that the parameters name are fetched if they are absent. `state` keeps their digests
-    between runs.
+    The values are as JSON has them. Data sets that the parameters name are fetched if they are
+    absent. `state` keeps their digests between runs.
     """
     return {
         "notebook": notebook_digest(root, name),
@@ -64,8 +63,9 @@ def code_digest(notebook: Notebook) -> str:
 
 
 def library_digest(root: Path) -> str:
-    """Over the library's sources as a kernel in `root` imports it; of the companion, what notebooks
-    use.
+    """A digest of the library's sources as a kernel in `root` imports it.
+
+    Of the companion it takes what notebooks use.
     """
     package = root / "distill_lib" if (root / "distill_lib").is_dir() else PACKAGE
     digest = hashlib.sha256()
@@ -77,8 +77,9 @@ def library_digest(root: Path) -> str:
 
 
 def data_digests(words: list[str], cache: Path) -> dict[str, str]:
-    """Digest of every data set among the words; one that was read before is known again by its
-    file's size and time.
+    """Digest of every data set among the words.
+
+    One that was read before is known again by its file's size and time.
     """
     from distill_lib import data
 
@@ -100,10 +101,10 @@ def data_digests(words: list[str], cache: Path) -> dict[str, str]:
 
 
 def jax_platform() -> str:
-    """The platform that JAX computes on by JAX's own name for it: cpu, gpu or tpu, however the user
-    names it.
+    """The platform that JAX computes on, by JAX's own name for it: cpu, gpu or tpu.
 
-    Asked in a process of its own: a GPU's memory stays free for the kernels.
+    It is so however the user names it. Asked in a process of its own: a GPU's memory stays free for
+    the kernels.
     """
     named = os.environ.get("JAX_PLATFORMS", "").split(",")[0].strip().lower()
     if named:

@@ -1,8 +1,7 @@
-"""Measurements that are made once, where the machine for them is, and kept: one record a piece,
-with its provenance.
+"""Measurements that are made once, where the machine for them is, and kept.
 
-A record does not grow stale with the library, unlike a notebook's run: it says at which commit and
-on which device it was made.
+There is one record a piece, with its provenance. A record does not grow stale with the library,
+unlike a notebook's run: it says at which commit and on which device it was made.
 """
 
 import time
@@ -49,10 +48,11 @@ def wanted(
 def measure(
     root: Path, todo: list[Any], folder: Path, say: Say, budget: float | None = None
 ) -> list[str]:
-    """Measure pieces in their order and record each as soon as it is done; returns the names of
-    those left.
+    """Measure pieces in their order and record each as soon as it is done.
 
     A piece begins only if its forecast fits into what is left of the budget (seconds).
+
+    Returns: the names of those left.
     """
     began, left = time.monotonic(), []
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,10 @@ def record(root: Path, piece: Any, folder: Path, say: Say) -> None:
 
 
 def tables(root: Path) -> dict[str, str]:
-    """What the book pastes of the records: {{ measured.steps }}, {{ measured.precision }}, {{
-    measured.sets }}, {{ measured.bounds }} and {{ measured.made }}.
+    """What the book pastes of the records, as tables by name.
+
+    {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }}, {{ measured.bounds }} and
+    {{ measured.made }}.
     """
     known = records(root)
     rows = [

@@ -34,8 +34,9 @@ def source_path(root: Path, name: str) -> Path:
 
 
 def convert(path: Path) -> Notebook:
-    """A text notebook as an nbformat notebook for the Python kernel, with the same cell ids every
-    time.
+    """A text notebook as an nbformat notebook for the Python kernel.
+
+    It has the same cell ids every time.
     """
     import jupytext
 
@@ -53,18 +54,18 @@ def convert(path: Path) -> Notebook:
 
 
 def code(notebook: Notebook) -> list[Any]:
-    """What an outcome depends on: the statements of each code cell, without the injected
-    parameters.
+    """What an outcome depends on: the statements of each code cell.
 
-    Imports are left out, so that a module can move; comments and layout are, so that they can be
-    mended.
+    The injected parameters are left out. So are imports, so that a module can move, and comments
+    and layout, so that they can be mended.
     """
     return [_statements(cell.source) for cell in _code_cells(notebook.cells)]
 
 
 def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
-    """The source's prose, captions and tags with the outputs of an execution; the execution itself
-    if its code was another.
+    """The source's prose, captions and tags with the outputs of an execution.
+
+    It is the execution itself if its code was another.
     """
     if code(executed) != code(source):
         return executed
@@ -81,9 +82,9 @@ def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
 
 
 def check_parameters(name: str, notebook: Notebook, parameters: dict[str, Any]) -> None:
-    """Raises:
+    """Raise CompanionError unless the notebook declares every parameter.
 
-    CompanionError if a parameter is not declared in the notebook's cell tagged `parameters`.
+    They are declared in its cell tagged `parameters`.
     """
     cells = [cell for cell in notebook.cells if _tagged(cell, PARAMETERS)]
     if len(cells) != 1:
@@ -118,18 +119,18 @@ def count_code_cells(notebook: Notebook) -> int:
 
 
 def code_cell_number(notebook: Notebook, index: int) -> int:
-    """Which code cell of the source (counted from 1, without the injected one) stands at this
-    index.
+    """Which code cell of the source stands at this index.
+
+    Counted from 1, without the injected one.
     """
     return len(_code_cells(notebook.cells[: index + 1]))
 
 
 def tidy(notebook: Notebook, root: Path) -> Notebook:
-    """Strip what differs between two equal runs, and hide the parameters from the book's reader (in
-    place).
+    """Strip what differs between two equal runs, and hide the parameters from the reader.
 
-    The default parameters are removed from the page; the injected ones, which it was run with, can
-    be unfolded.
+    This is done in place. The default parameters are removed from the page; the injected ones,
+    which it was run with, can be unfolded.
     """
     notebook.metadata.pop("papermill", None)
     language = notebook.metadata.language_info
@@ -163,9 +164,7 @@ def _statements(source: str) -> Any:
 
 
 def _tree(node: Any) -> Any:
-    """A syntax tree as JSON values, the same for every version of Python: what is empty is left
-    out.
-    """
+    """A syntax tree as JSON values, the same for every Python: what is empty is left out."""
     if isinstance(node, list):
         return [_tree(part) for part in node if not isinstance(part, ast.Import | ast.ImportFrom)]
     if isinstance(node, ast.AST):

@@ -56,8 +56,9 @@ class Plan:
 
     @property
     def to_run(self) -> list[Job]:
-        """Those not up to date: of unknown cost first, then the longest, so that the last to end is
-        a short one.
+        """Those not up to date: of unknown cost first, then the longest.
+
+        So the last to end is a short one.
         """
         return sorted((job for job in self.jobs if job.why), key=lambda job: -_or_inf(job.forecast))
 
@@ -80,8 +81,9 @@ class Plan:
         return {"XLA_FLAGS": flags, "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / processes:.3f}"}
 
     def processes(self, wanted: int | None = None) -> int:
-        """How many notebooks run at a time: each uses all cores in its algebra, and a GPU holds
-        one.
+        """How many notebooks run at a time.
+
+        Each uses all cores in its algebra, and a GPU holds one.
         """
         usual = 1 if self.platform != "cpu" else min(cpu_count(), max(2, cpu_count() // 4), 8)
         return max(1, min(wanted or usual, len(self.to_run)))
@@ -129,8 +131,9 @@ def keeps_pieces(root: Path, job: Job) -> bool:
 
 
 def read_record(root: Path, profile: str, name: str) -> dict[str, Any] | None:
-    """What the last finished run of a notebook left: its inputs, its seconds, whether it has
-    results.
+    """What the last finished run of a notebook left.
+
+    Its inputs, its seconds, whether it has results.
     """
     path = work_folder(root, profile, name) / "record.json"
     return read_json(path) if path.is_file() else None

@@ -21,11 +21,11 @@ RECORDS = "records.json"  # notebook -> what its committed run was made from
 def commit_reference(
     root: Path, profile: str, names: list[str], *, allow_dirty: bool = False
 ) -> Path:
-    """Copy up-to-date runs of the named notebooks (all if none is named) to
-    `book/reference/<profile>`; returns that folder.
+    """Copy up-to-date runs of notebooks (all if none is named) to `book/reference/<profile>`.
 
     The committed runs of other notebooks of the profile stay.
 
+    Returns: that folder.
     Raises: CompanionError for an unknown name, or if one of the notebooks is not up to date, or was
         run with uncommitted changes of the sources or outside a repository, unless `allow_dirty`.
     """
@@ -92,8 +92,10 @@ def needs_run(root: Path, profile: Profile) -> list[str]:
 
 
 def shown_profile(root: Path, profile: str, name: str) -> str:
-    """Whose run of a notebook the book of a profile shows: its own, or, where it leaves the
-    notebook out, that of a committed reference run, of the smallest profile that has one.
+    """Whose run of a notebook the book of a profile shows.
+
+    Its own, or, where it leaves the notebook out, that of a committed reference run, of the
+    smallest profile that has one.
     """
     profiles = load_profiles(root)
     if profile not in profiles or name in profiles[profile].notebooks:

@@ -150,8 +150,9 @@ class Run:
             self.run_one(job)
 
     def take(self) -> Job | None:
-        """The next job: the first that fits into the time left, else the shortest of those that
-        keep pieces.
+        """The next job: the first that fits into the time left.
+
+        If none does, the shortest of those that keep pieces.
         """
         with self.starting:
             if self.stopping or self.limit.near():

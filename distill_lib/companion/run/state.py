@@ -73,10 +73,10 @@ def pack(root: Path, profile: str, target: Path) -> list[str]:
 
 
 def unpack(root: Path, source: Path, *, replace: bool = False) -> tuple[str, list[str], str]:
-    """Bring a packed state to its place: everything is read and checked before anything is
-    replaced.
+    """Bring a packed state to its place.
 
-    Notebooks that the archive does not hold stay as they are. Data sets are not in it.
+    Everything is read and checked before anything is replaced. Notebooks that the archive does not
+    hold stay as they are. Data sets are not in it.
 
     Args:
         replace: even where this loses work that is here and not in the archive.
@@ -198,9 +198,7 @@ def _extract(archive: zipfile.ZipFile, path: str, facts: dict[str, Any], target:
 
 
 def _loses(build: Path, new: Path, name: str) -> bool:
-    """Whether work on a notebook that is here is neither in the archive nor finished there from the
-    same inputs.
-    """
+    """Whether work here is neither in the archive nor finished there from the same inputs."""
     here, there = (folder / "state" / "run" / name for folder in (build, new))
     ours, theirs = _finished(here), _finished(there)
     if ours is not None and ours != theirs:
@@ -219,9 +217,7 @@ def _finished(work: Path) -> dict[str, Any] | None:
 
 
 def _install(new: Path, build: Path, name: str) -> None:
-    """Replace what is here of a notebook; its work folder, with the record that makes it count,
-    comes last.
-    """
+    """Replace what is here of a notebook, the work folder and the record that counts it last."""
     work = Path("state") / "run" / name
     shutil.rmtree(build / work, ignore_errors=True)
     for path in (Path("notebooks") / f"{name}.ipynb", Path("results") / f"{name}.json", work):

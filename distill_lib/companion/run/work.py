@@ -17,8 +17,9 @@ LARGE = (
 
 
 def publish(plan: Plan, job: Job, seconds: float, memory: int | None) -> Path:
-    """Move a finished notebook and its results to their places; the record, written last, makes
-    them count.
+    """Move a finished notebook and its results to their places.
+
+    The record, written last, makes them count.
 
     Args:
         memory: bytes that it held at most, where the system says so.

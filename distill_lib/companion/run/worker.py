@@ -1,10 +1,9 @@
-"""Executes one notebook in its own process:
+"""Executes one notebook in its own process, job in, events out.
 
-`python -m distill_lib.companion.run.worker`, job in, events out.
-
-The job is the first line of stdin (JSON); events are lines of stdout: {"cell": i}, {"failed":
-{...}}, {"stopped": true}, {"done": true} with the bytes of "memory". The runner holds stdin open;
-once it closes, however the runner ended, the kernel and this process end.
+`python -m distill_lib.companion.run.worker`. The job is the first line of stdin (JSON); events are
+lines of stdout: {"cell": i}, {"failed": {...}}, {"stopped": true}, {"done": true} with the bytes of
+"memory". The runner holds stdin open; once it closes, however the runner ended, the kernel and this
+process end.
 """
 
 import errno
@@ -90,9 +89,7 @@ def _execute(job: dict[str, Any], output: Path, events: TextIO) -> None:
 
 
 def _transport() -> Any:
-    """Sockets instead of ports where there are any: kernels that start at once can take a port
-    twice.
-    """
+    """Sockets where there are any: kernels that start at once can take a port twice."""
     from traitlets.config import Config
 
     path = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel")
@@ -121,9 +118,7 @@ def _send(events: TextIO, **event: Any) -> None:
 
 
 def _peak_memory() -> int | None:
-    """Bytes that this process and the largest one under it (the kernel, as a rule) held; None on
-    Windows.
-    """
+    """Bytes that this process and the largest under it (the kernel) held; None on Windows."""
     try:
         import resource
     except ImportError:

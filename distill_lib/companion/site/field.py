@@ -10,11 +10,10 @@ IMAGES = (1, 10, 50, None)  # per class; None: all of them
 
 
 def tables(root: Path) -> dict[str, str]:
-    """{{ field.accuracies }} and {{ field.sources }}, from `book/field.json`; empty in a project
-    without it.
+    """The tables {{ field.accuracies }} and {{ field.sources }}, from `book/field.json`.
 
-    A row of that file is one number: method, judge (what was trained on the set), dataset, ipc,
-    accuracy, spread (or None) and sources, keys of the bibliography.
+    Empty in a project without it. A row of that file is one number: method, judge (what was trained
+    on the set), dataset, ipc, accuracy, spread (or None) and sources, keys of the bibliography.
     """
     path = root / "book" / "field.json"
     if not path.is_file():

@@ -1,5 +1,6 @@
-"""What goes into the book: prose, executed notebooks, numbers and settings, laid out for Jupyter
-Book in one folder.
+"""What goes into the book, laid out for Jupyter Book in one folder.
+
+Prose, executed notebooks, numbers and settings.
 """
 
 import os
@@ -70,8 +71,10 @@ def toc_pages(root: Path) -> list[str]:
 
 
 def page_source(root: Path, profile: str, page: str) -> Path | None:
-    """The file behind a page: a notebook's latest execution, else its committed one, else, where
-    the profile leaves it out, that of another profile; any other page as written.
+    """The file behind a page.
+
+    Of a notebook its latest execution, else its committed one, else, where the profile leaves it
+    out, that of another profile; any other page as written.
     """
     folder, _, name = page.partition("/")
     if folder == "notebooks":
@@ -95,11 +98,15 @@ def left_out(root: Path, profile: str) -> dict[str, str]:
 
 
 def substitutions(root: Path, profile: str) -> dict[str, Any]:
-    """What the prose can paste: {{ this.notebook.name }} is a number of this profile, {{
-    profile.notebook.name }} one of a committed run, {{ report.table_3_accuracy }} one quantity of a
-    published table beside ours, from the paper's profile, and {{ citation.software }} a BibTeX
-    entry, as {{ citation.paper_1 }} is; {{ measured.steps }} is a table of `ledger.tables`, {{
-    field.accuracies }} one of `field.tables`.
+    """What the prose can paste, by name.
+
+    - {{ this.notebook.name }}: a number of this profile;
+    - {{ profile.notebook.name }}: one of a committed run;
+    - {{ report.table_3_accuracy }}: one quantity of a published table beside ours, from the paper's
+      profile;
+    - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
+    - {{ measured.steps }}: a table of `ledger.tables`;
+    - {{ field.accuracies }}: one of `field.tables`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -160,8 +167,9 @@ def footer(root: Path, profile: str) -> str:
 
 
 def synchronise(stage: Path, files: dict[str, bytes]) -> None:
-    """Make the folder hold exactly these files; those with the same content keep their time of
-    change.
+    """Make the folder hold exactly these files.
+
+    Those with the same content keep their time of change.
     """
     for path in sorted(stage.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
