@@ -6,13 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from distill_lib.experiments.interpretability_sets import (
-    IMAGES,
-    KIP,
-    NEAREST,
-    Problem,
-    Support,
-)
+from distill_lib.experiments.interpretability_sets import IMAGES, KIP, NEAREST, Problem, Support
 from distill_lib.kernels import regression
 from distill_lib.kernels.blocks import cross, gram
 from distill_lib.theory import contributions
