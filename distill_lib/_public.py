@@ -23,12 +23,12 @@ from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit
 from distill_lib.sets.distilled_set import DistilledSet
 from distill_lib.theory.closed_form import (
     cosine,
-    realistic_matrix,
     recovered_weights,
     recovery_error,
     recovery_matrix,
-    solved_labels,
     support_features,
 )
+from distill_lib.theory.labels_only import solved_labels
 from distill_lib.theory.nearest import nearest_set, robust_set
 from distill_lib.theory.perturbation import error_bounds
+from distill_lib.theory.realistic import realistic_matrix

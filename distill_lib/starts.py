@@ -13,7 +13,9 @@ from distill_lib.images.sampling import balanced_points
 from distill_lib.linalg.pseudoinverse import Signs, largest_reg, pinv, rank, regularised, roots, svd
 from distill_lib.ridge import RidgeModel
 from distill_lib.theory import closed_form
+from distill_lib.theory.labels_only import solved_labels
 from distill_lib.theory.nearest import nearest_set
+from distill_lib.theory.realistic import realistic_matrix
 
 Features = Float[Array, "m p"]
 
@@ -86,7 +88,7 @@ def _from_real(asked: Asked) -> Made:
     """Corollary 4.1.1, with labels by the rule."""
     samples, real, record = _drawn(asked)
     convention, labels = _labels(asked, real)
-    d = closed_form.realistic_matrix(asked.weights, labels, real, asked.reg_s)
+    d = realistic_matrix(asked.weights, labels, real, asked.reg_s)
     features, reg_s = _support_features(d, asked, real)
     return Made(features, labels, convention, reg_s, record, samples, real)
 
@@ -101,7 +103,7 @@ def _nearest(asked: Asked) -> Made:
 def _labels_only(asked: Asked) -> Made:
     """Theorem 4.2: the samples themselves, with solved labels."""
     samples, real, record = _drawn(asked)
-    labels = closed_form.solved_labels(asked.weights, real, asked.reg_s)
+    labels = solved_labels(asked.weights, real, asked.reg_s)
     return Made(None, labels, "W phi_{lam_S}(X_S)", asked.reg_s, record, samples, real)
 
 

@@ -1,6 +1,6 @@
 """Constructions of others, so that the counts of Table 1 can be seen.
 
-Labels alone for fixed points (Maalouf et al. 2023, Theorem 4.2) are `closed_form.solved_labels`.
+Labels alone for fixed points (Maalouf et al. 2023, Theorem 4.2) are `labels_only.solved_labels`.
 """
 
 from collections.abc import Sequence

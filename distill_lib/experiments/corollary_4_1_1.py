@@ -19,6 +19,7 @@ from distill_lib.linalg.pseudoinverse import regularised_pinv
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets.distilled_set import DistilledSet
 from distill_lib.theory import closed_form
+from distill_lib.theory.realistic import realistic_matrix
 
 Row = dict[str, Any]
 Values = dict[str, tuple[Any, str]]
@@ -37,7 +38,7 @@ def label_distances(w: Float[Array, "k d"], x: Float[Array, "m d"]) -> list[floa
     e = jnp.linalg.svd(h @ p)[0][:, -k:]
     best = jnp.linalg.solve(e.T @ h @ jnp.linalg.pinv(w), e.T).T
     choices = (jax.nn.one_hot(jnp.arange(m) % k, k, dtype=w.dtype), x @ w.T, best)
-    return [float(jnp.linalg.norm(closed_form.realistic_matrix(w, y, x) - h)) for y in choices]
+    return [float(jnp.linalg.norm(realistic_matrix(w, y, x) - h)) for y in choices]
 
 
 class Samples(NamedTuple):

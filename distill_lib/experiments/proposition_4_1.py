@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from distill_lib.linalg.pseudoinverse import rank
 from distill_lib.theory import closed_form
+from distill_lib.theory.rank_of_points import support_rank
 
 
 class Ranks(NamedTuple):
@@ -36,7 +37,7 @@ def ranks(w: Float[Array, "k d"], labels: Float[Array, "m k"], z: Float[Array, "
     d = closed_form.recovery_matrix(w, labels, z)
     regs = (0.0, 0.5 * closed_form.max_reg(d))
     seen = {rank(closed_form.support_features(d, reg_s)) for reg_s in regs}
-    predicted = closed_form.support_rank(w, labels, z)
+    predicted = support_rank(w, labels, z)
     assert seen == {predicted}
     assert not holds or predicted == full
     return Ranks(holds, full, predicted)

@@ -14,7 +14,7 @@ from distill_lib.experiments.common import accuracy, relative_error
 from distill_lib.images.quantisation import Limits, quantise, restore
 from distill_lib.images.sampling import balanced_points
 from distill_lib.ridge import RidgeModel
-from distill_lib.theory.closed_form import solved_labels
+from distill_lib.theory.labels_only import solved_labels
 from distill_lib.theory.nearest import nearest_set, robust_set
 from distill_lib.theory.perturbation import error_bounds
 

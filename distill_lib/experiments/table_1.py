@@ -19,6 +19,7 @@ from distill_lib.experiments.common import relative_error
 from distill_lib.features import FeatureMap, RandomFourier
 from distill_lib.ridge import GRID
 from distill_lib.theory import closed_form
+from distill_lib.theory.labels_only import solved_labels
 
 Row = dict[str, Any]
 Weights = Float[np.ndarray, "k p"]
@@ -167,7 +168,7 @@ def through_deep(of: Task, w: Weights) -> Made:
 def by_labels(weights: Weights, features: Any) -> Made:
     """Theorem 4.2: the first m features with solved labels."""
     w, support = jnp.asarray(weights), jnp.asarray(features)
-    return lambda m: train(support[:m], closed_form.solved_labels(w, support[:m]))
+    return lambda m: train(support[:m], solved_labels(w, support[:m]))
 
 
 def by_moments(of: Task, turned: Moments) -> Made:

@@ -54,5 +54,6 @@ def samples_of(
 ) -> tuple[Float[Array, "b p"], Float[Array, "b k"], Int[Array, ""]]:
     """Features, one-hot targets and number of a padded batch: zero, where it is padding."""
     real = labels >= 0
-    f = feature_map(normalisation(images)) * real[:, None]
+    f = feature_map(normalisation(images))
+    f = f * real[:, None].astype(f.dtype)
     return f, jax.nn.one_hot(labels, classes, dtype=f.dtype), real.sum()

@@ -1,4 +1,4 @@
-r"""Distilled sets in closed form: Theorems 4.1, 4.2 and 5.1, Corollary 4.1.1.
+r"""Distilled sets in closed form: Theorems 4.1 and 5.1.
 
 Everything is about two equations. With W the original model, Y_S the labels and F the support
 features,
@@ -13,7 +13,6 @@ features (m, p).
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -22,8 +21,6 @@ from distill_lib.linalg.pseudoinverse import (
     Signs,
     Svd,
     largest_reg,
-    negligible,
-    regularised,
     regularised_pinv,
     roots,
     svd,
@@ -79,31 +76,6 @@ def recovery_matrix(
 def _with_free_part(y_pinv, weights, labels, z):
     # Y_S^+ W + Z - Y_S^+ Y_S Z with one product by Y_S^+.
     return z + y_pinv @ (weights - labels.T @ z)
-
-
-@door()
-def realistic_matrix(
-    weights: Float[Array, "k p"],
-    labels: Float[Array, "m k"],
-    real: Float[Array, "m p"],
-    reg_s: float = 0.0,
-) -> Float[Array, "m p"]:
-    """The D of Theorem 4.1 that is nearest to real data (Corollary 4.1.1).
-
-    Nearest to phi_{lam_S}(Xh)^+ of the real samples Xh, in the Frobenius norm.
-
-    Args:
-        weights, labels: as `recovery_matrix`.
-        real: (m, p) features of real samples.
-        reg_s: lam_S.
-    Raises: ValueError as `recovery_matrix`.
-
-    Example:
-        >>> d = dl.realistic_matrix(np.eye(2, 4), np.eye(3, 2), real=2 * np.eye(3, 4))
-        >>> np.allclose(d, np.diag([1, 1, 1 / 2]) @ np.eye(3, 4))  # what W leaves free is of Xh
-        True
-    """
-    return recovery_matrix(weights, labels, regularised_pinv(real, reg_s))
 
 
 @door()
@@ -185,38 +157,6 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     return Choices(f.with_values(1 / mu), branch)
 
 
-@door()
-def support_rank(
-    weights: Float[Array, "k p"], labels: Float[Array, "m k"], z: Float[Array, "m p"] | None = None
-) -> int:
-    """The rank of the support features, the same for every lam_S and every root.
-
-    rank phi(X_S) = rank W + rank(Q^T Z (I - W^+ W)), Q a basis of null(Y_S): the exact version of
-    Proposition 4.1. Full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of Q^T
-    Z that are independent of each other and of them.
-
-    Args: as `recovery_matrix`.
-    Raises: ValueError as `recovery_matrix`.
-
-    Example:
-        >>> from distill_lib.theory.closed_form import support_rank
-        >>> support_rank(np.eye(2, 4), np.eye(3, 2), z=np.eye(3, 4))
-        3
-    """
-    m, k = labels.shape
-    label_svd(labels)
-    w = svd(weights)
-    if z is None or m == k:
-        return len(w.s)
-    q = jnp.linalg.svd(labels)[0][:, k:]
-    free = q.T @ z
-    outside = free - (free @ w.ut.T) @ w.ut
-    # Rank relative to Q^T Z: what rounding leaves of rows inside range(W^T) is not rank.
-    s = np.linalg.svd(np.asarray(outside), compute_uv=False)
-    size = float(jnp.linalg.norm(free, 2))
-    return len(w.s) + int(np.sum(s > negligible(outside.shape, s.dtype) * size))
-
-
 @door(infinite=True)
 def max_reg(d: Float[Array, "m p"]) -> float:
     """The largest lam_S that Theorem 4.1 allows for a D: 1 / (4 s'_1^2); infinity for 0.
@@ -227,25 +167,6 @@ def max_reg(d: Float[Array, "m p"]) -> float:
         0.0625
     """
     return largest_reg(svd(d).inverse().s)
-
-
-@door()
-def solved_labels(
-    weights: Float[Array, "k p"], features: Float[Array, "m p"], reg_s: float = 0.0
-) -> Float[Array, "m k"]:
-    """The labels of least recovery error for given support features (Theorem 4.2).
-
-    Y_S = W phi_{lam_S}(X_S). They are exact iff the rows of W lie in the row space of
-    phi_{lam_S}(X_S)^+, so always when m >= p and the features have rank p.
-
-    Raises: ValueError if shapes do not fit or an entry is not finite.
-
-    Example:
-        >>> labels = dl.solved_labels(np.eye(2, 3), np.eye(3), reg_s=0.5)
-        >>> np.allclose(dl.recovered_weights(np.eye(3), labels, reg_s=0.5), np.eye(2, 3))
-        True
-    """
-    return regularised(features, reg_s) @ weights.T
 
 
 @door()

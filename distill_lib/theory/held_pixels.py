@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.linalg.pseudoinverse import negligible, regularised_pinv
-from distill_lib.theory.closed_form import solved_labels
 from distill_lib.theory.conditions import enough_points, independent_outputs
+from distill_lib.theory.labels_only import solved_labels
 from distill_lib.theory.nearest import Nearest
 
 STEPS = 400  # of `held_set`, at most

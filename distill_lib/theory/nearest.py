@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
 from distill_lib.linalg.pseudoinverse import regularised_pinv, svd
-from distill_lib.theory.closed_form import solved_labels
 from distill_lib.theory.conditions import enough_points, independent_outputs
+from distill_lib.theory.labels_only import solved_labels
 
 
 class Nearest(NamedTuple):

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.theory import closed_form
+from distill_lib.theory.rank_of_points import support_rank
 
 
 def all_d(w, y, z):
@@ -258,17 +259,17 @@ def test_the_rank_of_the_support_set_is_the_one_computed_beforehand(a, inside, f
     z = q @ free
     d = dl.recovery_matrix(a.w, a.y, z)
     if np.linalg.norm(d) == 0:
-        assert closed_form.support_rank(a.w, a.y, z) == 0
+        assert support_rank(a.w, a.y, z) == 0
         return
     features = dl.support_features(d, fraction * bound(np.asarray(d)))
-    assert closed_form.support_rank(a.w, a.y, z) == len(values(features))
-    assert closed_form.support_rank(a.w, a.y) == len(values(a.w))
+    assert support_rank(a.w, a.y, z) == len(values(features))
+    assert support_rank(a.w, a.y) == len(values(a.w))
 
 
 @given(instances())
 def test_a_generic_z_gives_full_rank_beyond_the_condition_of_the_proposition(a):
     # k + rank Z > p for m > p - k: the row spaces meet, and the rank is full all the same.
-    assert closed_form.support_rank(a.w, a.y, a.z) == min(a.m, a.p)
+    assert support_rank(a.w, a.y, a.z) == min(a.m, a.p)
 
 
 @given(seeds)
