@@ -2,7 +2,9 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
+import re
 import warnings
 
 import jax
@@ -42,3 +44,29 @@ def test_the_examples_of_a_module_are_true(name):
         for test in examples(name):
             runner.run(test, out=said.append)
     assert runner.failures == 0, "".join(said)
+
+
+def told(thing):
+    """Its docstring, and for a class those of its methods."""
+    parts = [thing, *(vars(thing).values() if inspect.isclass(thing) else ())]
+    return "".join(inspect.getdoc(part) or "" for part in parts if not isinstance(part, str))
+
+
+@pytest.mark.parametrize("name", sorted({*dl.__all__} - {"GRID"}))
+def test_what_the_package_offers_has_an_example_or_names_one_that_has(name):
+    def shown(other):
+        return ">>>" in told(getattr(dl, other))
+
+    said = told(getattr(dl, name))
+    assert shown(name) or any(shown(other) for other in dl.__all__ if f"`{other}`" in said)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_docstrings_begin_with_one_whole_sentence(name):
+    """On a line of its own, for somebody new: not cut, not hanging from a colon."""
+    module = importlib.import_module(name)
+    mine = [value for value in vars(module).values() if getattr(value, "__module__", "") == name]
+    for thing in [module, *(value for value in mine if not value.__name__.startswith("_"))]:
+        first, *rest = (inspect.getdoc(thing) or "").split("\n")
+        assert re.fullmatch(r".{10,94}[.?]", first), (name, first)
+        assert not rest or not rest[0], (name, first)

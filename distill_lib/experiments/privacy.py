@@ -1,6 +1,4 @@
-"""Privacy on images: records reconstructed from a distilled set, Theorem 6.2 as claimed, and what a
-private release costs.
-"""
+"""Records read from a distilled set, Theorem 6.2 as claimed, the cost of a private release."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -99,8 +97,9 @@ def norms(of: Problem) -> Float[np.ndarray, " n"]:
 
 
 def claimed(of: Problem, rng: np.random.Generator) -> dict[str, tuple[float, str]]:
-    """Theorem 6.2 on the images, the first training image exchanged for a test image of its class,
-    m = 2 k points: named numbers and their formats.
+    """Theorem 6.2 on the images: named numbers and their formats.
+
+    The first training image is exchanged for a test image of its class; m = 2 k points.
 
     sigma_0 is the smallest singular value of X that is not zero.
     """

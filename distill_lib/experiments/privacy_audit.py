@@ -84,8 +84,9 @@ def changes(
     p: int = 2,
     k: int = 2,
 ) -> Float[np.ndarray, " count"]:
-    """||(svec G, w C) - (svec G', w C')|| for random neighbours with features on the unit circle,
-    B = 1.
+    """How far the statistics of random neighbours are apart.
+
+    ||(svec G, w C) - (svec G', w C')||, with features on the unit circle, B = 1.
     """
     f, g = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in rng.normal(size=(2, count, p)))
     y, z = (np.eye(k)[c] for c in rng.integers(k, size=(2, count)))
@@ -128,8 +129,9 @@ def audit_ours(
     p: int = 3,
     k: int = 2,
 ) -> Audit:
-    """The private release with a share of its noise: an added record against its absence, five
-    others in the set.
+    """An audit of the private release with a share of its noise.
+
+    An added record against its absence, five others in the set.
 
     By the likelihood ratio of the statistics, or of what a distilled set shows, the weights.
     """
@@ -170,8 +172,9 @@ def audits(rng: np.random.Generator) -> dict[str, Audit]:
 
 
 def estimate(one: Audit) -> float:
-    """epsilon by the rates themselves, without confidence limits; infinite where no error was
-    seen.
+    """Estimate epsilon by the rates themselves, without confidence limits.
+
+    Infinite where no error was seen.
     """
     rates = one.false_positives / one.trials, one.false_negatives / one.trials
     pairs = [(max(1 - DELTA - q, 1e-300), p) for p, q in (rates, rates[::-1])]

@@ -116,8 +116,9 @@ def sets(of: Problem, ipc: int) -> Sets:
 
 
 def trained(points: Any, labels: Any, reg_s: float = 0.0) -> Float[np.ndarray, "k d"]:
-    """Ridge regression on points (m, d) with labels (m, k); without a ridge through X = Q R, so
-    that X^+ = R^{-1} Q^T.
+    """Ridge regression on points (m, d) with labels (m, k).
+
+    Without a ridge through X = Q R, so that X^+ = R^{-1} Q^T.
     """
     if reg_s:
         gram = points @ points.T + reg_s * np.eye(len(points))
@@ -129,8 +130,9 @@ def trained(points: Any, labels: Any, reg_s: float = 0.0) -> Float[np.ndarray, "
 
 
 def outcome(of: Problem, one: Support, seen: Any) -> Row:
-    """Errors and accuracies of training on the stored points, with labels kept and solved again;
-    ||E||_2.
+    """Errors and accuracies of training on the stored points, and ||E||_2.
+
+    With labels kept and with labels solved again.
     """
     moved = (seen - one.points) @ (seen - one.points).T
     out: Row = {"change": float(np.sqrt(np.linalg.eigvalsh(moved)[-1].clip(0)))}

@@ -1,6 +1,4 @@
-"""Theorem 5.1 and its four examples: when a feature map can be inverted, what that costs, and which
-preimage to take.
-"""
+"""Theorem 5.1 and its examples: which maps can be inverted, at what cost, and how."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,4 @@
-"""Section 5.2: which models a feature map that is not surjective can carry, and with how many
-points.
-"""
+"""Section 5.2: which models a map that is not surjective carries, with how many points."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,6 +1,4 @@
-"""Theorem 6.1: the loss of KIP on samples and on the reduced set, what a step costs, and what a
-descent finds.
-"""
+"""Theorem 6.1: KIP's loss on samples and on the reduced set, its cost, and its descent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -71,9 +69,7 @@ def solved(x: Float[Array, "m d"], phi: FeatureMap, target: Target) -> Float[Arr
 
 
 def compared(of: Problem, m: int) -> list[Row]:
-    """Loss and gradient in the points on the samples and on the reduced set, labels given and
-    solved.
-    """
+    """Loss and gradient on the samples and on the reduced set, labels given and solved."""
     x, rows = of.points(m), []
     for loss in (given, solved):
         step = jax.jit(jax.value_and_grad(loss))
@@ -108,8 +104,9 @@ class Precision(NamedTuple):
 
 
 def precision(rng: np.random.Generator, n: int = 48, p: int = 64) -> Precision:
-    """The forms against the residual in extended precision, for weights at a decreasing distance
-    from W and random features of condition number 10^3, n < p.
+    """The forms of the loss against the residual in extended precision.
+
+    For weights at a decreasing distance from W and random features of condition number 10^3, n < p.
     """
     left, right = (np.linalg.qr(rng.normal(size=(size, n)))[0] for size in (n, p))
     x: Any = (left * np.geomspace(1, 1e-3, n)) @ right.T

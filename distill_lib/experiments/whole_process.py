@@ -1,6 +1,7 @@
-"""What a process needs that starts from nothing: `python -m distill_lib.experiments.whole_process
-digits linear` prints the accuracies, as fractions, of the original model and of that of ten
-distilled images per class, and its peak memory in GiB.
+"""What a process needs that starts from nothing.
+
+`python -m distill_lib.experiments.whole_process digits linear` prints the accuracies, as fractions,
+of the original model and of that of ten distilled images per class, and its peak memory in GiB.
 """
 
 import json
