@@ -68,7 +68,7 @@ def _measured(dataset: str, kind: Any) -> list[float]:
     from distill_lib.algorithm import distill
     from distill_lib.data import load
 
-    assert jax.config.jax_compilation_cache_dir is None
+    assert jax.config.values["jax_compilation_cache_dir"] is None
     data = load(dataset)
     model = paper.original_model(data, kind, seed=0)
     small = distill(model, 10 * len(model.weights), key=jax.random.key(0)).model()

@@ -340,6 +340,8 @@ def test_the_librarys_digest_depends_on_its_code_and_of_the_companion_on_what_no
         digests.append(library_digest(tmp_path))
     assert len(set(digests)) == 2
     assert digests[1] == digests[2] == digests[3]
+    (package / "ridge.py").write_text('"""Mended."""\n\na  # a remark\n')
+    assert library_digest(tmp_path) == digests[3]
     (package / "ridge.py").write_text("changed")
     assert library_digest(tmp_path) not in digests
 

@@ -15,6 +15,7 @@ from distill_lib.companion.files import read_json, write_json
 from distill_lib.companion.numbers.provenance import versions
 from distill_lib.companion.profiles import strings
 from distill_lib.companion.run.notebook import Notebook, code, convert, source_path
+from distill_lib.companion.run.syntax import without_docstrings
 
 PACKAGE = Path(__file__).resolve().parents[2]
 USED_BY_NOTEBOOKS = "companion/numbers/"
@@ -63,17 +64,23 @@ def code_digest(notebook: Notebook) -> str:
 
 
 def library_digest(root: Path) -> str:
-    """A digest of the library's sources as a kernel in `root` imports it.
+    """A digest of the library's statements as a kernel in `root` imports it.
 
-    Of the companion it takes what notebooks use.
+    Of the companion it takes what notebooks use. Docstrings and comments change nothing.
     """
     package = root / "distill_lib" if (root / "distill_lib").is_dir() else PACKAGE
     digest = hashlib.sha256()
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
         name = path.relative_to(package).as_posix()
         if name.startswith(USED_BY_NOTEBOOKS) or not name.startswith("companion/"):
-            digest.update(f"{name} {_sha256(path.read_bytes())}\n".encode())
+            digest.update(f"{name} {_sha256(_content(path))}\n".encode())
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    if path.suffix != ".py":
+        return path.read_bytes()
+    return json.dumps(without_docstrings(path.read_text(encoding="utf-8"))).encode()
 
 
 def data_digests(words: list[str], cache: Path) -> dict[str, str]:

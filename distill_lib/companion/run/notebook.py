@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.errors import CompanionError, unknown
+from distill_lib.companion.run.syntax import without_imports
 
 Notebook = Any  # nbformat.NotebookNode
 KERNEL = "python3"
@@ -59,7 +60,7 @@ def code(notebook: Notebook) -> list[Any]:
     The injected parameters are left out. So are imports, so that a module can move, and comments
     and layout, so that they can be mended.
     """
-    return [_statements(cell.source) for cell in _code_cells(notebook.cells)]
+    return [without_imports(cell.source) for cell in _code_cells(notebook.cells)]
 
 
 def with_prose(executed: Notebook, source: Notebook, root: Path) -> Notebook:
@@ -154,26 +155,6 @@ def tidy(notebook: Notebook, root: Path) -> Notebook:
                 clean for output in cell.outputs if (clean := _clean(output, root)) is not None
             ]
     return notebook
-
-
-def _statements(source: str) -> Any:
-    try:
-        return _tree(ast.parse(source))
-    except SyntaxError:  # of IPython's own: compared as written
-        return source
-
-
-def _tree(node: Any) -> Any:
-    """A syntax tree as JSON values, the same for every Python: what is empty is left out."""
-    if isinstance(node, list):
-        return [_tree(part) for part in node if not isinstance(part, ast.Import | ast.ImportFrom)]
-    if isinstance(node, ast.AST):
-        fields = {name: _tree(value) for name, value in ast.iter_fields(node)}
-        return [
-            type(node).__name__,
-            {name: value for name, value in fields.items() if value not in ("None", [])},
-        ]
-    return repr(node)
 
 
 def _code_cells(cells: list[Any]) -> list[Any]:
