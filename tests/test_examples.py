@@ -70,3 +70,13 @@ def test_docstrings_begin_with_one_whole_sentence(name):
         first, *rest = (inspect.getdoc(thing) or "").split("\n")
         assert re.fullmatch(r".{10,94}[.?]", first), (name, first)
         assert not rest or not rest[0], (name, first)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_property_begins_without_a_colon(name):
+    """The reference would take what stands before it for a type."""
+    for kind in vars(importlib.import_module(name)).values():
+        if inspect.isclass(kind) and kind.__module__ == name:
+            for part in vars(kind).values():
+                if isinstance(part, property):
+                    assert ": " not in (inspect.getdoc(part) or "").split("\n")[0], kind

@@ -79,12 +79,12 @@ class InfiniteWidth(Kernel):
 
     @property
     def dim(self) -> int:
-        """How many numbers a point has: d = h w c."""
+        """The number d = h w c of a point's entries."""
         return math.prod(self.shape)
 
     @property
     def pair_size(self) -> int:
-        """How many numbers are held for a pair: 1 for FC, h w for Conv, (h w)^2 for ConvNet."""
+        """The numbers held for a pair, 1 for FC, h w for Conv, (h w)^2 for ConvNet."""
         pixels = self.shape[0] * self.shape[1]
         return {"fc": 1, "conv": pixels, "convnet": pixels**2}[self.architecture]
 

@@ -69,7 +69,7 @@ class Network(eqx.Module):
 
     @property
     def dim_in(self) -> int:
-        """How many numbers an image has: d = h w c."""
+        """The number d = h w c of an image's entries."""
         return math.prod(self.shape)
 
     @property
@@ -87,7 +87,7 @@ class Network(eqx.Module):
 
     @property
     def operations(self) -> int:
-        """FLOP of the products for one image: 2 fan_in width at each position of each layer."""
+        """FLOP of the products for one image, 2 fan_in width at each position of each layer."""
         h, w, _ = self.shape
         places = [1 if self.architecture == "fc" else h * w] * self.depth
         if self.architecture == "convnet":
@@ -264,7 +264,7 @@ class EmpiricalNNGP(Kernel):
 
     @property
     def pair_size(self) -> int:
-        """16: nothing is held for a pair, but blocks stay at 1024 points and their activations."""
+        """Nothing is held for a pair, but 16 keeps blocks to 1024 points and their activations."""
         return 16
 
 

@@ -133,7 +133,7 @@ class StatisticsMechanism:
 
     @cached_property
     def deviation(self) -> float:
-        """The noise's deviation sigma: the noise multiplier times the sensitivity."""
+        """The noise's deviation sigma, the noise multiplier times the sensitivity."""
         return noise_multiplier(self.epsilon, self.delta) * sensitivity(
             self.bound, self.adjacency, self.weight
         )
