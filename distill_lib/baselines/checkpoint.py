@@ -54,7 +54,7 @@ class Progress:
 
     @property
     def kept(self) -> str:
-        """The end of a sentence about what has failed: which file holds the state."""
+        """The end of a sentence about what has failed, naming the file that holds the state."""
         held = self.checkpoint and self.losses
         return f"; {self.checkpoint} holds the state after step {self.done}" if held else ""
 
