@@ -43,7 +43,7 @@ def timed(dataset: str, kind: str, timeout: float | None = None) -> Process:
     command = [sys.executable, "-m", __name__, dataset, kind]
     options: dict[str, Any] = {"env": without, "stdout": subprocess.PIPE, "timeout": timeout}
     started = time.perf_counter()
-    done = subprocess.run(command, text=True, check=True, **options)
+    done = subprocess.run(command, text=True, encoding="utf-8", check=True, **options)
     return Process(time.perf_counter() - started, *json.loads(done.stdout))
 
 
@@ -74,7 +74,7 @@ def _measured(dataset: str, kind: Any) -> list[float]:
     small = distill(model, 10 * len(model.weights), key=jax.random.key(0)).model()
     accuracies = [of.accuracy(data.x_test, data.y_test) for of in (model, small)]
     # Of this program; `resource.getrusage` knows its parent's too.
-    peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
+    peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text(encoding="utf-8"))
     assert peak
     return [*accuracies, int(peak[1]) / 2**20]
 

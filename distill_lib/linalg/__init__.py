@@ -1,1 +1,1 @@
-"""Linear algebra behind the theorems: pseudoinverses, numerical rank, least squares."""
+"""Linear algebra behind the theorems: pseudoinverse, rank, least squares."""
