@@ -443,3 +443,20 @@ def test_what_a_public_function_calls_takes_what_was_checked(monkeypatch):
     seen.clear()
     inner([[1, 2]], [[3], [4]])
     assert seen == ["a", "b"]
+
+
+def test_what_a_users_function_calls_is_checked_though_it_is_called_from_within():
+    """Such as a number to watch, or a report of progress."""
+
+    @door.door()
+    def calling(a: Float[Array, "n m"], watch):
+        inner(a, np.ones((2, 1)))  # from within: as it is
+        return watch(a)
+
+    def watch(a):
+        return inner(a.tolist(), [[1], [1]])
+
+    assert np.array_equal(calling(np.ones((3, 2)), watch), np.full((3, 1), 2.0))
+    with pytest.raises(ValueError, match=r"b has shape \(3, 1\)"):
+        calling(np.ones((3, 2)), watch=lambda a: inner(a, np.ones((3, 1))))
+    assert PASSES[-1][0] is not list
