@@ -21,6 +21,7 @@ from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
 from distill_lib.images.normalisation import Normalisation
+from distill_lib.linalg.least_squares import regular_solution
 from distill_lib.sets.distilled_set import DistilledSet
 from distill_lib.theory import closed_form, kip_loss
 
@@ -89,11 +90,7 @@ class Stochastic(Objective):
     batch: int = eqx.field(static=True, default=5000)
 
     def __check_init__(self):
-        if not 1 <= self.batch <= len(self.features):
-            raise ValueError(
-                f"a batch of {self.batch} cannot be drawn from {len(self.features)} samples; it "
-                "must be between 1 and n."
-            )
+        _check_batch(self.batch, self.features)
 
     def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
         support = self.feature_map(points)
@@ -106,6 +103,55 @@ class Stochastic(Objective):
         rows = jax.random.choice(key, len(self.features), (self.batch,), replace=False)
         residual = self.features[rows] @ (a.T @ solved) - self.labels[rows]
         return jnp.mean(residual**2)
+
+
+class OnBatches(Objective):
+    """The loss of `Stochastic` on the same batches, from the reduced training set.
+
+    The labels' lam_S cancels, as in `kip_loss.solved_loss`, and all samples enter through (R, T).
+    So a step has the same loss and gradient without a pseudoinverse of n columns: only that B = R
+    phi(X_S)^T has full column rank is needed, m <= p for one thing.
+
+    Attributes:
+        feature_map: phi.
+        target: `kip_loss.Target.reduced(stats)`.
+        features: (n, p) phi(X), computed once.
+        labels: (n, k) one-hot Y.
+        batch: samples per step, drawn without repetition.
+
+    Example:
+        >>> from distill_lib.baselines.kip_on_features import OnBatches, Stochastic, kip_loss
+        >>> x, y = np.array([[1.0, 0], [0, 1], [1, 1]]), np.eye(3, 2)
+        >>> target = kip_loss.Target.reduced(dl.RidgeStats.of(x, y))
+        >>> point, key = np.array([[1.0, 2.0]]), jax.random.key(0)
+        >>> loss = OnBatches(dl.Linear(2), target, x, y, batch=2)(point, key)
+        >>> np.allclose(loss, Stochastic(dl.Linear(2), x, y, batch=2)(point, key))
+        True
+    """
+
+    feature_map: FeatureMap
+    target: kip_loss.Target
+    features: Float[Array, "n p"]
+    labels: Float[Array, "n k"]
+    batch: int = eqx.field(static=True, default=5000)
+
+    def __check_init__(self):
+        _check_batch(self.batch, self.features)
+
+    def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
+        support = self.feature_map(points)
+        c = regular_solution(self.target.features @ support.T, self.target.labels)
+        rows = jax.random.choice(key, len(self.features), (self.batch,), replace=False)
+        return jnp.mean((self.features[rows] @ (support.T @ c) - self.labels[rows]) ** 2)
+
+
+def _check_batch(batch: int, samples) -> None:
+    """Raise ValueError unless the batch can be drawn from the samples."""
+    if not 1 <= batch <= len(samples):
+        raise ValueError(
+            f"a batch of {batch} cannot be drawn from {len(samples)} samples; it must be between "
+            "1 and n."
+        )
 
 
 @door()

@@ -4,15 +4,16 @@ A processor cannot make them in reasonable time.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from distill_lib.boundary.files import replacing
-from distill_lib.experiments import rfad_cell, rfad_step
+from distill_lib.experiments import exact_step, rfad_cell, rfad_step, table_4
 from distill_lib.experiments.rfad_cell import Settings
+from distill_lib.kernels.infinite_width import Kind
 from distill_lib.kernels.random_networks import Precision
 
 Row = dict[str, Any]
@@ -53,11 +54,17 @@ def pieces() -> list[Piece]:
         precision(colour, 1, "tf32"),
         precision(colour, 1, "bf16"),
         cell(published("fashion_mnist", 1), 4.5),
-        cell(published("cifar10", 1), 5),
-        cell(published("mnist", 1), 4.5),
+        step(colour, 1, "bf16", repeatable=True),
         step(colour, 10, "bf16"),
         step(colour, 50, "bf16"),
         step(grey, 1, "bf16"),
+        *(pair(kind, "float32") for kind in ("ntk", "nngp")),
+        pair("ntk", "float64"),
+        *(kip(of_table_4("mnist", ipc), 1.5) for ipc in (1, 10, 50)),
+        cell(published("cifar10", 1), 5),
+        *(kip(of_table_4("cifar10", ipc), 2.5) for ipc in (1, 10, 50)),
+        cell(published("mnist", 1), 4.5),
+        *(kip(of_table_4("cifar100", ipc), 4) for ipc in (1, 10, 50)),
         *(beside(published(dataset, 1), 1.5) for dataset in ("fashion_mnist", "cifar10", "mnist")),
         *(cell(published(dataset, 10), 6) for dataset in ("cifar10", "fashion_mnist", "mnist")),
     ]
@@ -74,6 +81,37 @@ def published(dataset: str, ipc: int) -> Settings:
         (256, 3000)
     """
     return Settings(dataset, ipc, steps=3000, precision="bf16", finite=(1024, 2000, 2))
+
+
+def pair(kind: Kind, dtype: exact_step.DType, **small: Any) -> Piece:
+    """What a pair of colour images costs under the exact kernel of a ConvNet."""
+    shape = 32, 32, 3
+    settings = {"kind": kind, "shape": shape, "dtype": dtype, **small}
+    return Piece(
+        f"exact-pair-{kind}-{dtype}",
+        f"the exact {kind.upper()} of a ConvNet, a pair of 32x32x3 images in {dtype}",
+        settings,
+        0.6,
+        lambda folder, say: exact_step.pair_rows(**settings),
+    )
+
+
+def kip(chosen: table_4.Settings, minutes: float) -> Piece:
+    """A cell of Table 4: whole runs of KIP, and the cost of its published step."""
+    return Piece(
+        f"kip-{chosen.dataset}-{chosen.ipc}" + (f"-{chosen.seed}" if chosen.seed else ""),
+        f"Table 4, {chosen.dataset}, {chosen.ipc} a class: whole runs of KIP, and its published "
+        "step",
+        chosen._asdict(),
+        minutes,
+        partial(_kip, chosen),
+        (chosen.dataset,),
+    )
+
+
+def of_table_4(dataset: str, ipc: int) -> table_4.Settings:
+    """A cell of Table 4; of the published step, whose cost grows as m^2, a few are timed."""
+    return table_4.Settings(dataset, ipc, timed=20 if ipc == 1 else 4)
 
 
 def step(shape: tuple[int, int, int], ipc: int, precision: Precision, **small: int) -> Piece:
@@ -101,8 +139,9 @@ def _of_a_step(
     """A piece that runs `rows` for one shape, size and precision."""
     size = "x".join(map(str, shape))
     return Piece(
-        f"rfad-{kind}-{size}-{ipc}-{precision}",
-        f"RFAD, {about}: {size}, {ipc} a class, {precision}",
+        f"rfad-{kind}-{size}-{ipc}-{precision}" + "-repeatable" * small.get("repeatable", False),
+        f"RFAD, {about}: {size}, {ipc} a class, {precision}"
+        + ", repeatable" * small.get("repeatable", False),
         {"shape": list(shape), "ipc": ipc, "precision": precision, **small},
         0.6,
         lambda folder, say: rows(shape, ipc, precision, **small),
@@ -181,6 +220,30 @@ def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
         | {"model": None, "quantity": "validation", "measured": made.descent.watched, "unit": ""}
     )
     return rows
+
+
+def _kip(chosen: table_4.Settings, folder: Path, say: Say) -> list[Row]:
+    """The rows of a cell of Table 4."""
+    data, made = _prepared(chosen.dataset, chosen.seed)
+    name = f"kip-{chosen.dataset}-{chosen.ipc}-{chosen.seed}"
+    folder = folder / f"{name}.checkpoints"
+    folder.mkdir(exist_ok=True)
+    return table_4.rows_of(
+        data,
+        made,
+        chosen,
+        folder,
+        lambda at: say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4g}, {at.seconds:.0f} s"),
+    )
+
+
+@lru_cache(maxsize=1)
+def _prepared(dataset: str, seed: int) -> tuple[Any, table_4.Prepared]:
+    """Shared by the pieces of one data set."""
+    from distill_lib.data import load
+
+    data = load(dataset)
+    return data, table_4.prepared(data, seed)
 
 
 def _beside(chosen: Settings, folder: Path, say: Say) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.lax import stop_gradient
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
@@ -36,14 +37,7 @@ def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array
         True
     """
     r, m = b.shape
-
-    def cholesky_round(a):
-        gram = a.T @ a
-        lower = jnp.linalg.cholesky(gram)
-        return gram, lower, solve_triangular(lower, a.T, lower=True).T
-
-    _, first, q = cholesky_round(b if m <= r else b.T)
-    gram, second, q = cholesky_round(q)
+    gram, first, second, q = _cholesky_qr(b if m <= r else b.T)
 
     def full_rank():
         if m <= r:  # B = Q (L_1 L_2)^T
@@ -59,3 +53,54 @@ def least_squares(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array
     # Not true for NaN, which a failed factorisation leaves.
     orthonormal = jnp.linalg.norm(gram - jnp.eye(len(gram), dtype=b.dtype)) < 0.1
     return jax.lax.cond(orthonormal, full_rank, any_rank)
+
+
+@door()
+def regular_solution(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Array, "m k"]:
+    """The solution B^+ T for B of full column rank, with its derivative in B and T.
+
+    The value is that of `least_squares`. With it held constant, X + (B^T B)^{-1} B^T (T - B X) has
+    the same value, and the derivative of B^+ T, since B^T (T - B X) = 0: no factorisation is
+    differentiated.
+
+    Args:
+        b: (r, m) the matrix B, of rank m.
+        t: (r, k) the right-hand sides T, as columns.
+    Returns: (m, k) the solution X; in a compiled program NaN where B has not full rank.
+    Raises: ValueError for a B that numerically has not full column rank.
+
+    Example:
+        >>> from distill_lib.linalg.least_squares import regular_solution
+        >>> b, t = np.array([[1.0], [1.0]]), np.array([[1.0], [3.0]])
+        >>> slope = jax.jacobian(regular_solution)(b, t)  # of (b_1 + 3 b_2) / (b_1^2 + b_2^2)
+        >>> slope.ravel().tolist()
+        [-1.5, -0.5]
+    """
+    _, first, second, q = stop_gradient(_cholesky_qr(b))
+
+    def back(y):
+        return solve_triangular(
+            first, solve_triangular(second, y, lower=True, trans=1), lower=True, trans=1
+        )
+
+    x = stop_gradient(back(q.T @ t))
+    slope = b.T @ (t - b @ x)
+    return x + back(
+        solve_triangular(second, solve_triangular(first, slope, lower=True), lower=True)
+    )
+
+
+def _cholesky_qr(a):
+    """A = Q (L_1 L_2)^T by two rounds of Cholesky QR, and the Gram matrix before the second.
+
+    Returns: that matrix, L_1, L_2, Q.
+    """
+
+    def once(a):
+        gram = a.T @ a
+        lower = jnp.linalg.cholesky(gram)
+        return gram, lower, solve_triangular(lower, a.T, lower=True).T
+
+    _, first, q = once(a)
+    gram, second, q = once(q)
+    return gram, first, second, q

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.baselines.descent import Diverged
-from distill_lib.baselines.kip_on_features import FullBatch, Stochastic, descend, support_set
+from distill_lib.baselines.kip_on_features import (
+    FullBatch,
+    OnBatches,
+    Stochastic,
+    descend,
+    support_set,
+)
 from distill_lib.theory import kip_loss
 
 KEY = jax.random.key(3)
@@ -32,6 +38,26 @@ def objectives(seed, n=40, d=6, k=3, m=4, batch=None, widths=None):
 @jax.jit
 def loss_and_slope(objective, points):
     return jax.value_and_grad(objective)(points, KEY)
+
+
+@settings(max_examples=20)
+@given(seeds, st.sampled_from((1, 4, 7, 8)), st.sampled_from((5, 40)))
+def test_labels_from_statistics_leave_the_published_loss_and_gradient_on_every_batch(seed, m, b):
+    """Up to m = p = 8; lam_S cancels, so another one changes nothing."""
+    full, stochastic, points = objectives(seed, m=m, batch=b)
+    same = OnBatches(full.feature_map, full.target, stochastic.features, stochastic.labels, b)
+    ours, slope = loss_and_slope(same, points)
+    theirs, other = loss_and_slope(stochastic, points)
+    assert np.isclose(ours, theirs, rtol=1e-7)
+    rounding = 1e-9 if m < full.feature_map.dim_out else 1e-6
+    assert np.allclose(slope, other, rtol=1e-4, atol=1e-6 * np.abs(slope).max() + rounding)
+
+
+def test_with_more_points_than_features_the_labels_are_no_regular_solution():
+    full, stochastic, points = objectives(0, m=9)
+    same = OnBatches(full.feature_map, full.target, stochastic.features, stochastic.labels, 40)
+    with pytest.raises(Diverged):
+        descend(same, points, 1, key=KEY, every=1)
 
 
 @settings(max_examples=20)

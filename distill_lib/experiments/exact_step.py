@@ -1,0 +1,96 @@
+"""What a step of KIP with the exact kernel of an infinitely wide ConvNet costs.
+
+Its time is that of its kernel values and of their gradients: b m pairs of a target and a support
+image and m (m + 1) / 2 of two support images. A pair is measured, a step is composed.
+"""
+
+import time
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from distill_lib.kernels.infinite_width import InfiniteWidth, Kind
+
+Row = dict[str, Any]
+DType = Literal["float32", "float64"]
+BATCH = 5120  # targets of a step, as many as RFAD takes
+
+
+def pairs(m: int, batch: int = BATCH) -> int:
+    """Kernel values of a step on m support points.
+
+    Example:
+        >>> from distill_lib.experiments.exact_step import pairs
+        >>> pairs(10, batch=100)
+        1055
+    """
+    return batch * m + m * (m + 1) // 2
+
+
+def pair_rows(
+    kind: Kind,
+    shape: tuple[int, int, int],
+    dtype: DType,
+    targets: int = 16,
+    support: int = 10,
+    repeats: int = 5,
+    depth: int = 3,
+) -> list[Row]:
+    """Seconds, operations and memory of a pair, its value alone and with its gradient.
+
+    Of a compiled block of `targets` x `support` pairs, the gradient in the support images; the
+    seconds are the least of `repeats` times. The products inside are of full precision.
+    """
+    # neural-tangents computes in the widest type that JAX has enabled, whatever comes in
+    with jax.enable_x64(dtype == "float64"), jax.default_matmul_precision("highest"):
+        return _pair_rows(kind, shape, dtype, targets, support, repeats, depth)
+
+
+def _pair_rows(kind, shape, dtype, targets, support, repeats, depth) -> list[Row]:
+    kernel = InfiniteWidth(kind, "convnet", depth, shape)
+    rng = np.random.default_rng(0)
+    x, y, slope = (
+        jnp.asarray(rng.normal(size=size), dtype)
+        for size in ((targets, kernel.dim), (support, kernel.dim), (targets, support))
+    )
+
+    def value(x, y):
+        return kernel(x, y)
+
+    def gradient(x, y):
+        found, pull = jax.vjp(lambda y: kernel(x, y), y)
+        return found, pull(slope)
+
+    cell = {
+        "table": "exact kernel",
+        "dataset": "x".join(map(str, shape)),
+        "ipc": None,
+        "method": f"{kind}, {dtype}",
+    }
+    rows = []
+    for part, compute in (("value", value), ("value and gradient", gradient)):
+        compiled = jax.jit(compute).lower(x, y).compile()
+        jax.block_until_ready(compiled(x, y))
+        taken = []
+        for _ in range(repeats):
+            began = time.perf_counter()
+            jax.block_until_ready(compiled(x, y))
+            taken.append(time.perf_counter() - began)
+        count, cost = x.shape[0] * y.shape[0], _flops(compiled)
+        memory: Any = compiled.memory_analysis()
+        of = cell | {"model": part, "pairs": count}
+        rows += [
+            of | {"quantity": "seconds a pair", "measured": min(taken) / count, "unit": "s"},
+            of | {"quantity": "operations a pair", "measured": cost / count, "unit": "FLOP"},
+            of
+            | {"quantity": "memory a pair", "unit": "MiB"}
+            | {"measured": memory.temp_size_in_bytes / count / 2**20},
+        ]
+    return rows
+
+
+def _flops(compiled) -> float:
+    """Operations that XLA counts in a compiled program."""
+    return float(compiled.cost_analysis().get("flops", 0.0))
