@@ -1,7 +1,7 @@
-"""What a step of KIP with the exact kernel of an infinitely wide ConvNet costs.
+"""What a pair of images costs under the exact kernel of an infinitely wide ConvNet.
 
-Its time is that of its kernel values and of their gradients: b m pairs of a target and a support
-image and m (m + 1) / 2 of two support images. A pair is measured, a step is composed.
+The time of a step of KIP is that of its kernel values and of their gradients: b m pairs of a target
+and a support image, and m (m + 1) / 2 of two support images.
 """
 
 import time
@@ -15,18 +15,6 @@ from distill_lib.kernels.infinite_width import InfiniteWidth, Kind
 
 Row = dict[str, Any]
 DType = Literal["float32", "float64"]
-BATCH = 5120  # targets of a step, as many as RFAD takes
-
-
-def pairs(m: int, batch: int = BATCH) -> int:
-    """Kernel values of a step on m support points.
-
-    Example:
-        >>> from distill_lib.experiments.exact_step import pairs
-        >>> pairs(10, batch=100)
-        1055
-    """
-    return batch * m + m * (m + 1) // 2
 
 
 def pair_rows(

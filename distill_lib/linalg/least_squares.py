@@ -73,7 +73,7 @@ def regular_solution(b: Float[Array, "r m"], t: Float[Array, "r k"]) -> Float[Ar
         >>> from distill_lib.linalg.least_squares import regular_solution
         >>> b, t = np.array([[1.0], [1.0]]), np.array([[1.0], [3.0]])
         >>> slope = jax.jacobian(regular_solution)(b, t)  # of (b_1 + 3 b_2) / (b_1^2 + b_2^2)
-        >>> slope.ravel().tolist()
+        >>> slope.ravel().round(6).tolist()
         [-1.5, -0.5]
     """
     _, first, second, q = stop_gradient(_cholesky_qr(b))

@@ -116,6 +116,7 @@ CASES = {
     "theory.kip_loss.solved_labels": lambda a: (a(X), TARGET),
     "theory.kip_loss.coefficients": lambda a: (a(X), TARGET),
     "linalg.least_squares.least_squares": lambda a: (a(TALL), a(ONE_HOT)),
+    "linalg.least_squares.regular_solution": lambda a: (a(TALL), a(ONE_HOT)),
     "theory.nearest.nearest_set": lambda a: (a(W), a(X)),
     "theory.nearest.robust_set": lambda a: (a(W), a(X), 0.5),
     "theory.non_surjective.preimage": lambda a: (PHI, a(X)),
@@ -160,7 +161,7 @@ WITHOUT = {
     ),
     *(
         f"baselines.kip_on_features.{name}.__call__"
-        for name in ("Objective", "FullBatch", "Stochastic")
+        for name in ("Objective", "FullBatch", "Stochastic", "OnBatches")
     ),
     "baselines.kip.KernelObjective.__call__",
     "algorithm.distill",

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from projects import make_project
 from rich.console import Console
 
-from distill_lib.companion.judge.report import origin, published, reason, report, verdict
+from distill_lib.companion.judge.report import (
+    _as_ours,
+    _finished,
+    origin,
+    published,
+    reason,
+    report,
+    verdict,
+)
 from distill_lib.companion.judge.report_tables import markdown, render
 from distill_lib.companion.numbers.results import CELL, Results
 from distill_lib.companion.root import build_folder, project_root, reference_folder
@@ -71,8 +79,28 @@ def test_the_published_numbers_are_complete():
     table_1 = [each for each in cells if each["table"] == "1"]
     assert len(table_1) + len(table_3) + len(table_4) == len(cells)
     baselines = published("baselines")
-    assert Counter(each["model"] for each in baselines) == {"fc-1 ntk": 6, "finite ConvNet": 14}
-    assert all(each["table"] == "baselines" and each["tolerance"] is None for each in baselines)
+    assert all(each["table"] == "baselines" for each in baselines)
+    keys = Counter(tuple(each[key] for key in CELL) for each in baselines)
+    assert max(keys.values()) == 1
+    counts = Counter((each["method"], each["model"]) for each in baselines)
+    assert counts == {
+        ("kip", "fc-1 ntk"): 6,
+        ("rfad", "finite ConvNet"): 14,
+        ("rfad, kernel regression", "convnet-3 nngp"): 5,
+        ("rfad", "convnet-3 ntk"): 1,  # how much faster than its exact kernel
+        **{
+            (method, model): 8
+            for method in ("kip convnet", "label solve")
+            for model in ("convnet-3 ntk", "finite ConvNet")
+        },
+    }
+    for each in baselines:
+        if each["quantity"] == "speedup":
+            assert each["tolerance"] is None
+        elif each["uncertainty"] is None:
+            assert each["tolerance"] == 1
+        else:
+            assert each["tolerance"] == pytest.approx(max(3 * each["uncertainty"], 0.5))
 
 
 def test_the_counts_of_table_1_are_those_of_the_data():
@@ -309,6 +337,39 @@ def test_reasons_quote_the_other_cells():
     assert "+0.47" in reason(shifted, original)
 
 
+def test_of_a_cell_the_finished_runs_are_shown():
+    short, guess, whole = ({"how": how} for how in ("after 4 of 9 steps", "estimated from 4", None))
+    assert _finished([short, whole, guess]) == [whole]
+    assert _finished([short, guess]) == [short, guess]
+    assert _finished([]) == [{}]
+
+
+def test_every_published_cell_of_the_baselines_is_judged_with_a_reason_on_the_profile_paper():
+    cells = report(project_root(), "paper")
+    own = [cell for cell in cells if cell["table"] == "baselines" and cell["status"]]
+    assert len(own) >= len(published("baselines"))
+    assert all(cell["reason"] for cell in own)
+    told = {cell["reason"] for cell in own if cell["verdict"] == "not run"}
+    assert any("steps would take" in why for why in told)
+    assert any("pairs would take at most" in why for why in told)
+    found = next(cell for cell in own if cell["quantity"] == "speedup")
+    assert found["verdict"] == "not compared"
+    assert found["measured"] > 100  # RFAD's claim, at its published settings
+    other = {cell["table"] for cell in report(project_root(), "mnist") if cell["status"]}
+    assert "baselines" not in other
+
+
+def test_devices_are_told_apart_where_a_table_has_several():
+    where = {"unit": "%", "uncertainty": None, "spread": None, "published": 1.0, "measured": 2.0}
+    two = [
+        judged(reason="", difference=1.0, device=device) | where
+        for device in ("cpu, 2 cores", "NVIDIA H200")
+    ]
+    assert "| on |" in markdown(two).splitlines()[0]
+    assert [line.split(" | ")[1] for line in markdown(two).splitlines()[2:4]] == ["cpu", "H200"]
+    assert "| on |" not in markdown(two[:1])
+
+
 def test_reasons_belong_to_published_cells():
     import json
     from pathlib import Path
@@ -320,7 +381,8 @@ def test_reasons_belong_to_published_cells():
         if entry["verdict"] == "no published number":
             assert entry["cells"]["table"] in ("1", "baselines")
         else:
-            assert any(entry["cells"].items() <= each.items() for each in published()), entry
+            cells = published() + [_as_ours(each) for each in published("baselines")]
+            assert any(entry["cells"].items() <= each.items() for each in cells), entry
 
 
 def test_the_book_shows_the_same_cells(project, monkeypatch):

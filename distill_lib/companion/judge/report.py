@@ -6,14 +6,17 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from distill_lib.companion.judge.costs import exact_steps, forecast
 from distill_lib.companion.numbers.published import published
 from distill_lib.companion.numbers.results import CELL
 from distill_lib.companion.numbers.stored import load_results
 from distill_lib.companion.profiles import load_profile
+from distill_lib.companion.run.ledger import records
 from distill_lib.data.catalogue import content_of
 from distill_lib.data.facts import OFFICIAL
 
 Cell = dict[str, Any]
+FULL = "paper"  # the profile of the published sizes
 
 
 def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -> str:
@@ -42,17 +45,22 @@ def verdict(paper: Cell | None, measured: float | None, how: str = "measured") -
     )
 
 
-def reason(cell: Cell, others: dict[tuple[Any, ...], Cell] | None = None) -> str:
+def reason(
+    cell: Cell,
+    others: dict[tuple[Any, ...], Cell] | None = None,
+    measured: dict[str, Cell] | None = None,
+) -> str:
     """Why a cell has its verdict: from `reasons.json`, or what the verdict says by itself.
 
     A reason there may quote facts: {notebook}; {after}, how far an unfinished run came; {hours} and
-    {how}, of the cell's seconds; {original}, the difference of the original model. It counts only
-    where they are known.
+    {how}, of the cell's seconds; {original}, the difference of the original model; {steps} of a
+    descent; {forecast} of a baseline that was not run. It counts only where they are known.
 
     Args:
         others: the cells of the report that these are taken from, by their keys.
+        measured: the records that forecasts are taken from.
     """
-    facts = _facts(cell, others or {})
+    facts = _facts(cell, others or {}, measured or {})
     for entry in _reasons():
         named = all(cell[key] == value for key, value in entry["cells"].items())
         quoted = {field for _, field, *_ in Formatter().parse(entry["reason"]) if field}
@@ -76,13 +84,14 @@ def report(root: Path, profile: str) -> list[Cell]:
     """Every published cell of the profile's data sets, and every measured cell.
 
     Each notebook's results are those in `_build` (source "fresh"), else the committed ones
-    ("reference").
+    ("reference"). The profile `paper`, which has the published sizes, is judged on the baselines'
+    own papers too, and has the measurements in `book/measured` (source "record").
     """
     sets = load_profile(root, profile).datasets({cell["dataset"] for cell in published()})
-    papers = {_key(cell): cell for cell in published()}
-    rows: dict[tuple[Any, ...], list[Cell]] = {
-        key: [] for key in papers if papers[key]["dataset"] in sets
-    }
+    papers = {_key(cell): cell for cell in published() if cell["dataset"] in sets}
+    if profile == FULL:
+        papers |= {_key(_as_ours(cell)): _as_ours(cell) for cell in published("baselines")}
+    rows: dict[tuple[Any, ...], list[Cell]] = {key: [] for key in papers}
     for notebook, (source, content) in _sources(root, profile).items():
         copies = _copies(content["provenance"])
         for row in content["rows"]:
@@ -93,11 +102,20 @@ def report(root: Path, profile: str) -> list[Cell]:
                 "content": copies.get(row["dataset"]),
             }
             rows.setdefault(_key(row), []).append(row | origin)
-    cells = [_cell(papers.get(key), row) for key, found in rows.items() for row in found or [{}]]
-    others = {_key(cell): cell for cell in cells}
-    cells = [cell | {"reason": reason(cell, others)} for cell in cells]
+    for row in _recorded(root) if profile == FULL else ():
+        rows.setdefault(_key(row), []).append(row)
+    cells = [_cell(papers.get(key), row) for key, found in rows.items() for row in _finished(found)]
+    others, known = {_key(cell): cell for cell in cells}, records(root)
+    cells = [cell | {"reason": reason(cell, others, known)} for cell in cells]
     tables = list(dict.fromkeys(cell["table"] for cell in cells))
-    return sorted(cells, key=lambda cell: tables.index(cell["table"]))
+    return sorted(cells, key=lambda cell: (tables.index(cell["table"]), *_place(cell)))
+
+
+def _place(cell: Cell) -> tuple[Any, ...]:
+    """Where a cell of the baselines stands, whose published numbers are of several papers."""
+    if cell["table"] != "baselines":
+        return ()
+    return cell["dataset"] or "", cell["ipc"] or 0
 
 
 def origin(cells: list[Cell], profile: str) -> str:
@@ -108,7 +126,7 @@ def origin(cells: list[Cell], profile: str) -> str:
     found = {(cell["notebook"], cell["source"]) for cell in cells if cell["source"]}
     named = {
         source: sorted(notebook for notebook, of in found if of == source)
-        for source in ("fresh", "reference")
+        for source in ("fresh", "reference", "record")
     }
     parts = [f"fresh results of {', '.join(named['fresh'])}"] if named["fresh"] else []
     parts += (
@@ -116,12 +134,57 @@ def origin(cells: list[Cell], profile: str) -> str:
         if named["reference"]
         else []
     )
+    parts += ["the records of book/measured"] if named["record"] else []
     if not parts:
         return f"profile {profile}: nothing has been run; 'distill run --profile {profile}' does it"
     copies = {f"{cell['dataset']}: {cell['content']}" for cell in cells if cell.get("content")}
-    return "; ".join(
-        [f"profile {profile}: {' and '.join(parts)}", _devices(cells), *sorted(copies)]
-    )
+    return "; ".join([f"profile {profile}: {_listed(parts)}", _devices(cells), *sorted(copies)])
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def _as_ours(cell: Cell) -> Cell:
+    """A published cell under the name of our method that it is compared with."""
+    return cell | {"method": cell.get("ours", cell["method"])}
+
+
+def _recorded(root: Path) -> list[Cell]:
+    """The rows of the committed measurements that belong to a published table.
+
+    The published speed-up of RFAD is held against the least that was composed here.
+    """
+    known = records(root)
+    rows = [
+        row
+        | {
+            "notebook": "gpu",
+            "source": "record",
+            "device": _device(record["provenance"]["device"]),
+            "content": None,
+        }
+        for record in known.values()
+        for row in record["rows"]
+        if row["table"] in ("4", "baselines") and not isinstance(row["measured"], list)
+    ]
+    ratios = [(row["exact"] / row["rfad"], row) for row in exact_steps(known)]
+    if ratios:
+        ratio, row = min(ratios, key=lambda pair: pair[0])
+        cell = next(cell for cell in published("baselines") if cell["quantity"] == "speedup")
+        how = f"composed: {row['kernel']}, {row['ipc']} a class"
+        rows.append(
+            {key: cell[key] for key in (*CELL, "unit")}
+            | {"measured": ratio, "how": how, "device": row["card"], "notebook": "gpu"}
+            | {"source": "record", "content": None}
+        )
+    return rows
+
+
+def _finished(rows: list[Cell]) -> list[Cell]:
+    """The rows of a cell, less those of unfinished runs where another run was finished."""
+    whole = [row for row in rows if not str(row.get("how")).startswith(("after", "estimated"))]
+    return whole or rows or [{}]
 
 
 @cache
@@ -132,8 +195,15 @@ def _reasons() -> list[dict[str, Any]]:
     return entries
 
 
-def _facts(cell: Cell, others: dict[tuple[Any, ...], Cell]) -> dict[str, Any]:
+def _facts(
+    cell: Cell, others: dict[tuple[Any, ...], Cell], measured: dict[str, Cell]
+) -> dict[str, Any]:
     facts = {"notebook": cell["notebook"]}
+    if cell.get("steps"):
+        facts["steps"] = f"{cell['steps']:,}"
+    if cell["table"] == "baselines" and cell["verdict"] == "not run":
+        expected = forecast(cell, measured)
+        facts |= {"forecast": expected} if expected else {}
     if str(cell["how"]).startswith("after"):
         facts["after"] = cell["how"]
     timed, original = (
@@ -168,7 +238,9 @@ def _cell(paper: Cell | None, row: Cell) -> Cell:
         "measured": measured,
         **{
             key: row.get(key)
-            for key in ("spread", "seeds", "how", "device", "notebook", "source", "content")
+            for key in (
+                *("spread", "seeds", "steps", "how", "device", "notebook", "source", "content"),
+            )
         },
         "difference": None if value is None or measured is None else measured - value,
         "verdict": verdict(paper, measured, row.get("how") or "measured"),

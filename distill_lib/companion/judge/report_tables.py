@@ -94,6 +94,7 @@ def _heads(lines: list[dict[str, str]]) -> list[str]:
     return [
         "data set",
         *[head for head in ("IPC", "model", "method") if len(told[head]) > 1],
+        *(["on"] if len(told["on"] - {""}) > 1 else []),
         *[head for head in NUMBERS if head != "difference" or told[head] != {""}],
         "verdict",
     ]
@@ -116,14 +117,16 @@ def _texts(cell: Cell) -> dict[str, str]:
         else "",
         "verdict": cell["verdict"],
         "because": cell["reason"],
+        "on": (cell.get("device") or "").removeprefix("NVIDIA ").replace(",", " ").split(" ")[0],
     }
 
 
 def _number(cell: Cell, key: str, spread: str) -> str:
     if cell[key] is None:
         return "-"
+    one = spread == "spread" and cell.get("seeds") == 1
     return _text(cell, cell[key]) + (
-        f" ± {_text(cell, cell[spread])}" if cell[spread] is not None else ""
+        f" ± {_text(cell, cell[spread])}" if cell[spread] is not None and not one else ""
     )
 
 

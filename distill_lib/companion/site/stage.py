@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.judge.measured import tables
 from distill_lib.companion.judge.report import origin, report
 from distill_lib.companion.judge.report_tables import markdown
 from distill_lib.companion.judge.verdicts import pasted as verdicts
 from distill_lib.companion.numbers.stored import load_profile_results, load_results
 from distill_lib.companion.profiles import load_profile, load_profiles
 from distill_lib.companion.root import build_folder, reference_folder
-from distill_lib.companion.run.ledger import tables
 from distill_lib.companion.run.notebook import convert, with_prose
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
@@ -105,7 +105,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     - {{ report.table_3_accuracy }}: one quantity of a published table beside ours, from the paper's
       profile;
     - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
-    - {{ measured.steps }}: a table of `ledger.tables`;
+    - {{ measured.steps }}: a table of `judge.measured.tables`;
     - {{ field.accuracies }}: one of `field.tables`.
     """
     numbers: dict[str, Any] = {}
@@ -136,7 +136,10 @@ def _report(root: Path) -> dict[str, str]:
     cells = [cell for cell in report(root, "paper") if cell["status"]]  # those of the paper
     tables: dict[str, list[Any]] = {}
     for cell in cells:
-        tables.setdefault(f"table_{cell['table']}_{cell['quantity']}", []).append(cell)
+        name = f"table_{cell['table']}_{cell['quantity']}"
+        if cell["table"] == "baselines":  # a table for each method: their verdicts stay in sight
+            name = "_".join(["baselines", cell["quantity"], *cell["method"].split()])
+        tables.setdefault(name, []).append(cell)
     verdicts = Counter(cell["verdict"] for cell in cells)
     return {name: markdown(rows) for name, rows in tables.items()} | {
         "cells": str(len(cells)),

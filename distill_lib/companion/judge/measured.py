@@ -1,0 +1,203 @@
+"""The committed measurements as tables for the book."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from distill_lib.companion.judge.costs import card, exact_steps, kernel_name
+from distill_lib.companion.numbers.published import published
+from distill_lib.companion.run.ledger import records
+
+Row = dict[str, Any]
+
+
+def tables(root: Path) -> dict[str, str]:
+    """What the book pastes of the records, as tables by name.
+
+    {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }}, {{ measured.kip }},
+    {{ measured.exact }}, {{ measured.pairs }}, {{ measured.bounds }} and {{ measured.made }}, with
+    four numbers about {{ measured.exact }}: least_ratio, most_ratio, one_point, printed_ratio.
+    """
+    known = records(root)
+    rows = [row | {"card": card(record)} for record in known.values() for row in record["rows"]]
+    return {
+        "steps": _steps([row for row in rows if row["table"] == "rfad step"]),
+        "precision": _precision([row for row in rows if row["table"] == "rfad precision"]),
+        "sets": _sets([row for row in rows if row["table"] == "baselines"]),
+        "kip": _kip([row for row in rows if row["table"] == "4"]),
+        "pairs": _pairs([row for row in rows if row["table"] == "exact kernel"]),
+        **_exact(exact_steps(known)),
+        "bounds": _bounds(known),
+        "made": _made(known),
+    }
+
+
+def _steps(rows: list[Row]) -> str:
+    cells: dict[tuple[Any, ...], dict[str, float]] = {}
+    for row in rows:
+        key = row["dataset"], row["ipc"], row["method"], row["card"]
+        cells.setdefault(key, {})[row["quantity"]] = row["measured"]
+    lines = []
+    for (size, ipc, name, on), cell in sorted(
+        cells.items(), key=lambda item: (item[0][:2], item[1]["seconds"])
+    ):
+        numbers = cell["seconds"], cell["operations"] / 1e12, cell["rate"], cell["memory"]
+        shown = [
+            form.format(number)
+            for form, number in zip(("{:.3f}", "{:.1f}", "{:.0f}", "{:.1f}"), numbers, strict=True)
+        ]
+        lines.append([_size(size), str(ipc), name, *shown, on])
+    heads = [
+        "images",
+        "per class",
+        "precision",
+        "s a step",
+        "TFLOP a step",
+        "TFLOP/s",
+        "GiB",
+        "card",
+    ]
+    return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6))
+
+
+def _precision(rows: list[Row]) -> str:
+    cells: dict[tuple[Any, ...], dict[str, float]] = {}
+    for row in rows:
+        cells.setdefault((row["dataset"], row["method"], row["card"]), {})[row["model"]] = row[
+            "measured"
+        ]
+    lines = [
+        [_size(size), name, *(f"{cell[part]:.0e}" for part in ("kernel", "loss", "gradient")), card]
+        for (size, name, card), cell in sorted(cells.items(), reverse=True)
+    ]
+    return markdown_table(
+        ["images", "precision", "kernel", "loss", "gradient", "card"], lines, numbers=(2, 3, 4)
+    )
+
+
+def _sets(rows: list[Row]) -> str:
+    printed = {
+        (c["dataset"], c["ipc"], c["model"]): c
+        for c in published("baselines")
+        if c["method"] == "rfad"
+    }
+    lines = []
+    for row in rows:
+        if row["quantity"] == "accuracy":
+            key = row["dataset"], row["ipc"], row["model"]
+            paper = printed.get(key, {}) if row["method"] != "random subset" else {}
+            ours, theirs = (
+                _spread(row["measured"], row.get("spread")),
+                _spread(paper.get("value"), paper.get("uncertainty")),
+            )
+            names = [row["dataset"], str(row["ipc"]), row["method"], row["model"]]
+            lines.append([*names, ours, theirs, row["card"]])
+    heads = ["data", "per class", "method", "judged by", "accuracy, %", "published, %", "card"]
+    return markdown_table(heads, lines, numbers=(1, 4, 5))
+
+
+def _cells(rows: Iterable[Row], keys: tuple[str, ...]) -> dict[tuple[Any, ...], Row]:
+    """The rows of each cell by their quantities."""
+    cells: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        cells.setdefault(tuple(row[key] for key in keys), {})[row["quantity"]] = row
+    return cells
+
+
+def _kip(rows: list[Row]) -> str:
+    """A line for each method of a cell of Table 4; accuracies of "kip" are by other steps' runs."""
+    printed = {
+        (c["dataset"], c["ipc"], c["method"]): c["value"]
+        for c in published()
+        if c["table"] == "4" and c["quantity"] == "accuracy"
+    }
+    cells = _cells(rows, ("dataset", "ipc", "method", "card"))
+    lines = []
+    for (dataset, ipc, method, on), cell in sorted(cells.items(), key=lambda item: item[0][:2]):
+        right, spent = cell.get("accuracy"), cell["seconds"]
+        if right is None:  # the same steps were taken without the published cost
+            right = cells.get((dataset, ipc, "kip", on), {}).get("accuracy")
+        estimated = str(spent["how"]).startswith("estimated")
+        shown = {
+            "accuracy": "" if right is None else f"{right['measured']:.2f}",
+            "printed": _spread(printed.get((dataset, ipc, method)), None),
+            "step": f"{cell['step']['measured']:.2f}" if "step" in cell else "",
+            "seconds": ("~" if estimated else "") + f"{spent['measured']:.3g}",
+            "ratio": f"{cell['time ratio']['measured']:,.0f}" if "time ratio" in cell else "",
+        }
+        lines.append([dataset, str(ipc), method, *shown.values(), on])
+    heads = ["data", "per class", "method", "accuracy, %", "printed, %", "ms a step"]
+    heads += ["s in all", "times the closed form", "card"]
+    return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6, 7))
+
+
+def _pairs(rows: list[Row]) -> str:
+    lines = []
+    for (method, part, on), cell in _cells(rows, ("method", "model", "card")).items():
+        spent, count, memory = (
+            cell[f"{name} a pair"]["measured"] for name in ("seconds", "operations", "memory")
+        )
+        shown = [f"{1e3 * spent:.3f}", f"{count / 1e6:.0f}", f"{memory:.0f}"]
+        lines.append([kernel_name(method), part, *shown, on])
+    heads = ["kernel", "of a pair", "ms", "MFLOP", "MiB", "card"]
+    return markdown_table(heads, lines, numbers=(2, 3, 4))
+
+
+def _exact(rows: list[Row]) -> dict[str, str]:
+    lines = [
+        [
+            *(row["kernel"], str(row["ipc"]), f"{row['pairs']:,}", f"{row['exact']:.1f}"),
+            *(f"{row['rfad']:.3f}", f"{row['exact'] / row['rfad']:,.0f}", row["card"]),
+        ]
+        for row in rows
+    ]
+    heads = ["exact kernel", "per class", "pairs", "its step, s (composed)"]
+    heads += ["RFAD's step, s", "times RFAD's", "card"]
+    ratios = [row["exact"] / row["rfad"] for row in rows]
+    if not rows:
+        return {}
+    known = published("baselines")
+    printed = next(cell["value"] for cell in known if cell["quantity"] == "speedup")
+    return {
+        "exact": markdown_table(heads, lines, numbers=(1, 2, 3, 4, 5)),
+        "least_ratio": f"{min(ratios):,.0f}",
+        "most_ratio": f"{max(ratios):,.0f}",
+        "one_point": f"{min(row['one_point'] for row in rows):,.0f}",
+        "printed_ratio": f"{printed:g}",
+    }
+
+
+def _size(shape: str) -> str:
+    return shape.replace("x", "&nbsp;×&nbsp;")
+
+
+def _spread(value: float | None, spread: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" + (f" ± {spread:.1f}" if spread else "")
+
+
+def _bounds(known: dict[str, Row]) -> str:
+    """How far the descents and trainings of the records may go, in words, once for each choice."""
+    chosen = [record["settings"] for record in known.values() if "finite" in record["settings"]]
+    said = [
+        f"at most {one['steps']:,} steps; and {one['finite'][2]} ConvNets of width "
+        f"{one['finite'][0]:,} "
+        f"are trained, for at most {one['finite'][1]:,} steps"
+        for one in chosen
+    ]
+    return "; or ".join(dict.fromkeys(said))
+
+
+def _made(known: dict[str, dict[str, Any]]) -> str:
+    """Where and when the records were made, in one sentence."""
+    sources = [record["provenance"] for record in known.values()]
+    cards = sorted({source["device"]["kind"] for source in sources})
+    days = sorted({source["date"][:10] for source in sources})
+    when = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+    jax = sorted({source["versions"]["jax"] for source in sources})
+    return f"{len(known)} records, made on {', '.join(cards)} with JAX {', '.join(jax)}, {when}"
+
+
+def markdown_table(heads: list[str], lines: list[list[str]], numbers: tuple[int, ...]) -> str:
+    """Columns with numbers, by their positions, stand to the right."""
+    rules = ["---:" if i in numbers else "---" for i in range(len(heads))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [heads, rules, *lines])
