@@ -3,7 +3,7 @@
 from functools import partial
 
 from distill_lib.data.facts import OFFICIAL, DatasetInfo, Entry, File
-from distill_lib.data.formats import read_cifar, read_digits, read_idx, read_svhn
+from distill_lib.data.formats import read_celeba, read_cifar, read_digits, read_idx, read_svhn
 
 
 def _files(table: str) -> tuple[File, ...]:
@@ -213,6 +213,28 @@ _ENTRIES = (
         """),
         mirrors=SVHN_MIRRORS,
     ),
+    Entry(
+        DatasetInfo(
+            name="celeba",
+            title="CelebA, male or not",
+            classes=("not male", "male"),
+            shape=(64, 64, 3),
+            pixel_max=255,
+            mean=(0.5063, 0.4258, 0.3832),
+            std=(0.3107, 0.2904, 0.2897),
+            licence="for non-commercial research only, as its authors state",
+            citation="liu2015deep",
+            n_train=162_770,
+            n_test=19_962,
+        ),
+        home="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        read=read_celeba,
+        files=_files("""
+            list_attr_celeba.txt 26,721,026 f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0
+            list_eval_partition.txt 2,836,386 fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee291a5c1449a1549e7e073fe7
+            img_align_celeba.zip 1,443,490,838 46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74
+        """),
+    ),
 )
 
 CATALOGUE: dict[str, Entry] = {entry.info.name: entry for entry in _ENTRIES}
@@ -224,7 +246,7 @@ def names() -> tuple[str, ...]:
     Example:
         >>> from distill_lib.data import names
         >>> names()
-        ('digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'svhn')
+        ('digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'svhn', 'celeba')
     """
     return tuple(CATALOGUE)
 

@@ -21,8 +21,8 @@ def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
     another library) is used as it is. The others are downloaded to `scratch`, with an announcement
     and a progress bar on standard error.
 
-    Raises: DataError if a file in `folder` has the wrong checksum, or no mirror gives one with the
-        right one.
+    Raises: DataError if a file in `folder` has the wrong checksum, no mirror gives one with the
+        right one, or there is no mirror.
     """
     here = folder / entry.folder
     missing = [file for file in entry.files if not (here / file.name).is_file()]
@@ -33,6 +33,12 @@ def official_files(entry: Entry, folder: Path, scratch: Path) -> list[Path]:
                 "run "
                 f"`distill data {entry.info.name}` to fetch it again."
             )
+    if missing and not entry.mirrors:
+        named = ", ".join(file.name for file in missing)
+        raise DataError(
+            f"{entry.info.title} cannot be downloaded by a program: fetch {named} from "
+            f"{entry.home} into {here}, and run `distill data {entry.info.name}`."
+        )
     if missing:
         _download(entry, missing, folder, scratch)
     return [(scratch if file in missing else here) / file.name for file in entry.files]

@@ -1,15 +1,17 @@
 """Readers of the formats in which the data sets are published.
 
-These are idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's cropped digits and
-scikit-learn's digits. Each reader takes the downloaded files and returns the four arrays `x_train,
-y_train, x_test, y_test` as unsigned bytes, images channel-last (grey: no channel axis). No pickle
-is opened and no archive is unpacked to disk; the images are views of the bytes read.
+These are idx (MNIST, Fashion-MNIST), CIFAR's binary version, SVHN's cropped digits, CelebA's
+aligned faces and scikit-learn's digits. Each reader takes the downloaded files and returns the four
+arrays `x_train, y_train, x_test, y_test` as unsigned bytes, images channel-last (grey: no channel
+axis). No pickle is opened and no archive is unpacked to disk; where pixels are stored as they are,
+the images are views of the bytes read.
 """
 
 import gzip
 import math
 import struct
 import tarfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -146,6 +148,67 @@ def read_svhn(files: Sequence[Path]) -> Arrays:
         arrays[f"x_{part}"] = np.ascontiguousarray(x.transpose(3, 0, 1, 2))
         arrays[f"y_{part}"] = y.reshape(-1) % 10
     return arrays
+
+
+def read_celeba(files: Sequence[Path], side: int = 64, crop: int = 178) -> Arrays:
+    """The four arrays from CelebA's attributes, partition and archive of aligned faces.
+
+    Liu et al. 2015. The label is the attribute "Male"; the validation part is left out. A face is
+    the central square of `crop` pixels, resized to `side` pixels with an antialiasing filter. One
+    picture is open at a time.
+
+    Args:
+        files: `list_attr_celeba.txt`, `list_eval_partition.txt`, `img_align_celeba.zip`.
+
+    Raises: ValueError if a file is not what its name says, or a picture is missing or unreadable.
+    """
+    attributes, partition, archive = files
+    male, part = _column(attributes, "Male"), _column(partition)
+    arrays: Arrays = {}
+    with zipfile.ZipFile(archive) as pictures:
+        for name, number in (("train", "0"), ("test", "2")):
+            members = [member for member, of in part.items() if of == number]
+            if missing := [member for member in members if member not in male]:
+                raise ValueError(f"{attributes.name} has no line for {missing[0]}.")
+            faces = np.empty((len(members), side, side, 3), np.uint8)
+            for row, member in enumerate(members):
+                faces[row] = _face(pictures, f"img_align_celeba/{member}", side, crop)
+            arrays[f"x_{name}"] = faces
+            arrays[f"y_{name}"] = np.array([male[m] == "1" for m in members], np.uint8)
+    return arrays
+
+
+def _column(file: Path, name: str | None = None) -> dict[str, str]:
+    """The entries of a column by the first entry of their line; the last where none is named."""
+    lines = file.read_text("ascii", errors="replace").splitlines()
+    at = -1
+    if name is not None:  # two lines come first: how many follow, and the names of the columns
+        heads = lines[1].split() if len(lines) > 1 else []
+        if name not in heads:
+            raise ValueError(f"the second line of {file.name} names no column {name}.")
+        at, lines = 1 + heads.index(name), lines[2:]
+    found = {}
+    for line in lines:
+        entries = line.split()
+        if len(entries) <= max(at, 1):
+            raise ValueError(f"a line of {file.name} is too short: '{line[:60]}'.")
+        found[entries[0]] = entries[at]
+    return found
+
+
+def _face(pictures: zipfile.ZipFile, member: str, side: int, crop: int) -> np.ndarray:
+    """The central square of a picture in an archive, resized."""
+    from PIL import Image  # only here, and not everywhere installed
+
+    try:
+        with pictures.open(member) as file, Image.open(file) as image:
+            left, top = (image.width - crop) // 2, (image.height - crop) // 2
+            square = image.convert("RGB").crop((left, top, left + crop, top + crop))
+            return np.asarray(square.resize((side, side), Image.Resampling.BILINEAR))
+    except KeyError:
+        raise ValueError(f"the archive {pictures.filename} has no {member}.") from None
+    except OSError as problem:
+        raise ValueError(f"{member} cannot be read as a picture.") from problem
 
 
 def read_digits(files: Sequence[Path] = ()) -> Arrays:

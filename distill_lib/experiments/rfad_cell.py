@@ -35,11 +35,14 @@ class Settings(NamedTuple):
     Attributes:
         dataset, ipc, loss, learn_labels: the cell.
         steps: at most; a multiple of `every`, after which a validation follows.
+        rate: the learning rate of points and labels.
         patience: steps without a better validation after which the descent ends.
         depth, width, networks: of the ConvNets of a step.
         batches, batch: targets of a step.
         precision: of the products inside the networks.
         finite: trained ConvNets: width, steps at most, how many.
+        finite_rates: their learning rates; the largest that does not diverge is taken.
+        label_scale: of the labels that they are trained on.
         exact: test images for the exact kernels; None takes all.
         seed: of everything that is drawn.
 
@@ -54,6 +57,7 @@ class Settings(NamedTuple):
     loss: str = "platt"
     learn_labels: bool = True
     steps: int = 100_000
+    rate: float = 1e-3
     every: int = 40
     patience: int | None = 1000
     depth: int = 3
@@ -63,6 +67,8 @@ class Settings(NamedTuple):
     batch: int = 1280
     precision: Precision = "highest"
     finite: tuple[int, int, int] = (1024, 5000, 4)
+    finite_rates: tuple[float, ...] = (1e-3, 1e-4)
+    label_scale: float = 8.0
     exact: int | None = None
     seed: int = 0
 
@@ -112,6 +118,7 @@ def distilled(
         steps=chosen.steps,
         every=chosen.every,
         patience=chosen.patience,
+        rates={"points": chosen.rate, "labels": chosen.rate},
         learn_labels=chosen.learn_labels,
         settings={
             "loss": chosen.loss,
@@ -192,8 +199,8 @@ def trained(
 ) -> tuple[list[float], float]:
     """Test accuracies of ConvNets trained on a set, one a start, and the learning rate.
 
-    Centred outputs, label scale 8, the largest of two learning rates that does not diverge;
-    validated on 500 training images.
+    Centred outputs, the largest learning rate that does not diverge; validated on 500 training
+    images.
     """
     width, steps, count = chosen.finite
     k, inputs = len(data.info.classes), made.normalisation
@@ -209,13 +216,13 @@ def trained(
         made.points,
         made.labels,
         count,
-        rates=(1e-3, 1e-4),
+        rates=chosen.finite_rates,
         key=jax.random.key(5),
         steps=steps,
         every=100,
         patience=500,
         validation=(inputs(data.x_train[keep]), data.y_train[keep]),
-        label_scale=8.0,
+        label_scale=chosen.label_scale,
         **options,
     )
     return found.accuracies(data.x_test, data.y_test, inputs).tolist(), rate

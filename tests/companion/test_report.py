@@ -87,6 +87,7 @@ def test_the_published_numbers_are_complete():
         ("kip", "fc-1 ntk"): 6,
         ("rfad", "finite ConvNet"): 14,
         ("rfad, kernel regression", "convnet-3 nngp"): 5,
+        ("rfad, corrupted", None): 1,
         ("rfad", "convnet-3 ntk"): 1,  # how much faster than its exact kernel
         **{
             (method, model): 8
