@@ -118,7 +118,7 @@ def measure(
     todo = wanted(pieces(), names or [], [kept, folder], force)
     if show:
         for piece in todo:
-            print(f"{piece.name}: {piece.about}, about {piece.minutes:g} min on an H100")
+            print(f"{piece.name}: {piece.about}, about {piece.minutes:g} min on {piece.on}")
         return
     seconds = None if budget is None else budget_seconds(budget)
     left = measure(root, todo, folder, lambda text: print(text, flush=True), seconds)

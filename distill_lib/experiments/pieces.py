@@ -27,9 +27,10 @@ class Piece(NamedTuple):
         name: of its record.
         about: what it measures, in a few words.
         settings: what its numbers depend on.
-        minutes: what it takes on an H100, for a forecast.
+        minutes: what it takes, for a forecast.
         run: run(folder, say) -> rows; it may keep a checkpoint and leave files in the folder.
         datasets: what it reads.
+        on: the machine that the forecast is for.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Piece(NamedTuple):
     minutes: float
     run: Callable[[Path, Say], list[Row]]
     datasets: tuple[str, ...] = ()
+    on: str = "an H100"
 
 
 def pieces() -> list[Piece]:
@@ -72,6 +74,7 @@ def pieces() -> list[Piece]:
         *(kip(of_table_4("cifar100", ipc), 2) for ipc in (1, 10, 50)),
         *(beside(published(dataset, 1), 1.5) for dataset in ("fashion_mnist", "cifar10", "mnist")),
         *(cell(published(dataset, 10), 6) for dataset in ("cifar10", "fashion_mnist", "mnist")),
+        *(small("fashion_mnist", 1, seed) for seed in range(3)),
     ]
 
 
@@ -195,6 +198,49 @@ def beside(chosen: Settings, minutes: float) -> Piece:
         partial(_beside, chosen),
         (chosen.dataset,),
     )
+
+
+def small(dataset: str, ipc: int, seed: int) -> Piece:
+    """RFAD and a random subset under the same judges, on a budget for two processor cores."""
+    chosen = Settings(
+        dataset,
+        ipc,
+        steps=400,
+        rate=0.01,
+        patience=None,
+        width=32,
+        networks=4,
+        batches=1,
+        batch=200,
+        finite=(64, 400, 2),
+        finite_rates=(1e-2, 1e-3),
+        label_scale=1.0,
+        exact=0,
+        seed=seed,
+    )
+    return Piece(
+        f"small-{dataset}-{ipc}-{seed}",
+        f"RFAD on {dataset}, {ipc} a class, on a budget of {chosen.steps} steps of "
+        f"{chosen.networks} ConvNets of width {chosen.width}, beside a random subset; seed {seed}",
+        chosen._asdict(),
+        5,
+        partial(_small, chosen),
+        (dataset,),
+        "two cores",
+    )
+
+
+def _small(chosen: Settings, folder: Path, say: Say) -> list[Row]:
+    """The rows of a small budget, under a table of their own."""
+    from distill_lib.data import load
+
+    data = load(chosen.dataset)
+    inputs = rfad_cell.inputs_of(data)
+    made = rfad_cell.distilled(data, inputs, chosen)
+    other = rfad_cell.subset(data, inputs, chosen.ipc, chosen.seed)
+    rows = rfad_cell.judged(data, made.set, chosen, chosen.method)
+    rows += rfad_cell.judged(data, other, chosen, "random subset")
+    return [row | {"table": "small budget"} for row in rows]
 
 
 def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:

@@ -15,7 +15,7 @@ from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import locked
 from distill_lib.companion.root import reference_folder
 from distill_lib.companion.run.fingerprint import code_digest
-from distill_lib.companion.run.notebook import with_prose
+from distill_lib.companion.run.notebook import with_one_setup, with_prose
 from distill_lib.companion.run.reference import committed_records
 from distill_lib.companion.site import book, downloads, stage
 from distill_lib.companion.site.book import book_is_current, build_book
@@ -234,6 +234,31 @@ def test_the_injected_parameters_stay_with_their_cell(tmp_path, parameters):
         len(declared) + 1,
         len(declared) + 2,
     ]
+
+
+def test_a_page_opens_with_one_folded_cell_that_still_runs():
+    new = nbformat.v4
+
+    def tagged(source, *tags):
+        return new.new_code_cell(source, metadata={"tags": list(tags)})
+
+    def opening(*cells):
+        notebook = new.new_notebook(cells=[new.new_markdown_cell("# Page"), *cells])
+        return [cell.source for cell in with_one_setup(notebook).cells]
+
+    given = tagged("# Parameters\nn = 7\n", "injected-parameters", "hide-input")
+    setup = tagged("import math\n\nm = n + 1", "hide-input")
+    _, one = opening(tagged("n = 1", "parameters", "remove-cell"), given, setup)[1:]
+    assert one == "# The parameters of this run\nn = 7\n\nimport math\n\nm = n + 1"
+    scope = {}
+    exec(one, scope)
+    assert scope["m"] == 8
+    # Not where something is shown, or stands between.
+    shown = tagged("n + 1", "hide-input")
+    shown.outputs = [new.new_output("stream", text="8")]
+    assert len(opening(given, shown)) == 3
+    assert len(opening(given, new.new_markdown_cell("Why"), setup)) == 4
+    assert len(opening(given, tagged("n + 1"))) == 3
 
 
 def test_an_execution_without_injected_parameters_keeps_its_outputs(tmp_path):

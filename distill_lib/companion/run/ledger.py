@@ -60,7 +60,7 @@ def measure(
         if budget is not None and spent + 60 * piece.minutes > budget:
             left.append(piece.name)
             continue
-        say(f"{piece.name}: {piece.about}; about {duration(60 * piece.minutes)} on an H100")
+        say(f"{piece.name}: {piece.about}; about {duration(60 * piece.minutes)} on {piece.on}")
         record(root, piece, folder, say)
     return left
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,25 @@ def tidy(notebook: Notebook, root: Path) -> Notebook:
             cell.outputs = [
                 clean for output in cell.outputs if (clean := _clean(output, root)) is not None
             ]
+    return notebook
+
+
+def with_one_setup(notebook: Notebook) -> Notebook:
+    """A page opens with one folded cell: the parameters of its run, then its imports.
+
+    In place, where the two follow each other and show nothing.
+    """
+    for parameters, setup in pairwise(notebook.cells):
+        if (
+            _tagged(parameters, INJECTED)
+            and setup.cell_type == "code"
+            and _tagged(setup, "hide-input")
+            and not parameters.outputs + setup.outputs
+        ):
+            given = parameters.source.removeprefix("# Parameters\n").strip()
+            setup.source = f"# The parameters of this run\n{given}\n\n{setup.source}"
+            notebook.cells.remove(parameters)
+            break
     return notebook
 
 

@@ -22,7 +22,7 @@ from distill_lib.companion.judge.verdicts import pasted as verdicts
 from distill_lib.companion.numbers.stored import load_profile_results, load_results
 from distill_lib.companion.profiles import load_profile, load_profiles
 from distill_lib.companion.root import build_folder, reference_folder
-from distill_lib.companion.run.notebook import convert, with_prose
+from distill_lib.companion.run.notebook import convert, with_one_setup, with_prose
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.site.field import tables as published_tables
@@ -199,7 +199,7 @@ def _page(root: Path, name: str, path: Path, staged: set[str], numbers: dict[str
         return finished(path.read_text(encoding="utf-8")).encode()
     import nbformat
 
-    notebook = _execution(root, path)
+    notebook = with_one_setup(_execution(root, path))
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = finished(cell.source)
