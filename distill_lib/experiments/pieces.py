@@ -4,14 +4,11 @@ A processor cannot make them in reasonable time.
 """
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from distill_lib.boundary.files import replacing
-from distill_lib.experiments import exact_step, label_solve, rfad_cell, rfad_step, table_4
+from distill_lib.experiments import exact_step, measurements, rfad_step, table_4
 from distill_lib.experiments.rfad_cell import Settings
 from distill_lib.kernels.infinite_width import Kind
 from distill_lib.kernels.random_networks import Precision
@@ -113,7 +110,7 @@ def kip(chosen: table_4.Settings, minutes: float, published: bool = False) -> Pi
         f"Table 4, {chosen.dataset}, {chosen.ipc} a class: {what}",
         chosen._asdict(),
         minutes,
-        partial(_kip, name, chosen),
+        partial(measurements.kip, name, chosen),
         (chosen.dataset,),
     )
 
@@ -125,7 +122,7 @@ def solved(dataset: str, ipc: int, minutes: float) -> Piece:
         f"label solve on {dataset}, {ipc} a class, with the exact NTK of a ConvNet",
         {"dataset": dataset, "ipc": ipc, "block": 32},
         minutes,
-        partial(_solved, dataset, ipc),
+        partial(measurements.solved, dataset, ipc),
         (dataset,),
     )
 
@@ -182,7 +179,7 @@ def cell(chosen: Settings, minutes: float) -> Piece:
         f"{chosen.method} on {chosen.dataset}, {chosen.ipc} a class, at the published settings",
         chosen._asdict(),
         minutes,
-        partial(_cell, name, chosen),
+        partial(measurements.cell, name, chosen),
         (chosen.dataset,),
     )
 
@@ -195,7 +192,7 @@ def beside(chosen: Settings, minutes: float) -> Piece:
         "sets",
         chosen._asdict(),
         minutes,
-        partial(_beside, chosen),
+        partial(measurements.beside, chosen),
         (chosen.dataset,),
     )
 
@@ -224,106 +221,7 @@ def small(dataset: str, ipc: int, seed: int) -> Piece:
         f"{chosen.networks} ConvNets of width {chosen.width}, beside a random subset; seed {seed}",
         chosen._asdict(),
         5,
-        partial(_small, chosen),
+        partial(measurements.small, chosen),
         (dataset,),
         "two cores",
     )
-
-
-def _small(chosen: Settings, folder: Path, say: Say) -> list[Row]:
-    """The rows of a small budget, under a table of their own."""
-    from distill_lib.data import load
-
-    data = load(chosen.dataset)
-    inputs = rfad_cell.inputs_of(data)
-    made = rfad_cell.distilled(data, inputs, chosen)
-    other = rfad_cell.subset(data, inputs, chosen.ipc, chosen.seed)
-    rows = rfad_cell.judged(data, made.set, chosen, chosen.method)
-    rows += rfad_cell.judged(data, other, chosen, "random subset")
-    return [row | {"table": "small budget"} for row in rows]
-
-
-def _cell(name: str, chosen: Settings, folder: Path, say: Say) -> list[Row]:
-    """The rows of a cell: the set's accuracies, then how its descent went."""
-    from distill_lib.data import load
-
-    data = load(chosen.dataset)
-    inputs = rfad_cell.inputs_of(data)
-    made = rfad_cell.distilled(
-        data,
-        inputs,
-        chosen,
-        checkpoint=folder / f"{name}.checkpoint.npz",
-        report=lambda at: say(
-            f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}, {at.seconds:.0f} s"
-        ),
-    )
-    points, labels = (np.asarray(part, np.float32) for part in (made.set.points, made.set.labels))
-    with replacing(folder / f"{name}.npz") as file:
-        np.savez_compressed(file, points=points, labels=labels, reg_s=made.set.reg_s)
-    say("judging the set")
-    rows = rfad_cell.judged(data, made.set, chosen, chosen.method)
-    cell = {key: rows[0][key] for key in ("table", "dataset", "ipc", "method")}
-    done = len(made.descent.losses)
-    rows.append(cell | {"model": None, "quantity": "steps", "measured": done, "unit": "steps"})
-    rows.append(
-        cell | {"model": None, "quantity": "best step", "unit": "steps"}
-        | {"measured": int(np.argmax(made.descent.watched)) * chosen.every}
-    )  # fmt: skip
-    rows.append(
-        cell
-        | {
-            "model": None,
-            "quantity": "seconds a step",
-            "measured": made.descent.seconds[-1] / done,
-            "unit": "s",
-        }
-    )
-    rows.append(
-        cell
-        | {"model": None, "quantity": "validation", "measured": made.descent.watched, "unit": ""}
-    )
-    return rows
-
-
-def _kip(name: str, chosen: table_4.Settings, folder: Path, say: Say) -> list[Row]:
-    """The rows of a cell of Table 4."""
-    data, made = _prepared(chosen.dataset, chosen.seed)
-    folder = folder / f"{name}-{chosen.dataset}-{chosen.ipc}-{chosen.seed}.checkpoints"
-    folder.mkdir(exist_ok=True)
-
-    def report(at):
-        say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4g}, {at.seconds:.0f} s")
-
-    if name == "kip":
-        return table_4.rows_of(data, made, chosen, folder, report)
-    of = table_4.begun(data, made, chosen)
-    return of.rows + table_4.published_rows(data, made, chosen, of, folder, report)
-
-
-def _solved(dataset: str, ipc: int, folder: Path, say: Say) -> list[Row]:
-    """The rows of label solve."""
-    from distill_lib.data import load
-
-    def report(seen, count):
-        say(f"{seen:,} of {count:,} samples")
-
-    return label_solve.rows(load(dataset), ipc, block=32, report=report)
-
-
-@lru_cache(maxsize=1)
-def _prepared(dataset: str, seed: int) -> tuple[Any, table_4.Prepared]:
-    """Shared by the pieces of one data set."""
-    from distill_lib.data import load
-
-    data = load(dataset)
-    return data, table_4.prepared(data, seed)
-
-
-def _beside(chosen: Settings, folder: Path, say: Say) -> list[Row]:
-    """The rows of a random subset under the judges of a cell."""
-    from distill_lib.data import load
-
-    data = load(chosen.dataset)
-    made = rfad_cell.subset(data, rfad_cell.inputs_of(data), chosen.ipc, chosen.seed)
-    return rfad_cell.judged(data, made, chosen, "random subset")
