@@ -48,6 +48,20 @@ def features_of(
     return feature_map(normalisation(images))
 
 
+def host_features(
+    feature_map: FeatureMap, normalisation: Preprocessing, images, labels
+) -> tuple[Float[np.ndarray, "n p"], Int[np.ndarray, " n"]]:
+    """Features and labels of a padded batch in main memory, without the padding."""
+    features = feature_map.on_host(np.asarray(_inputs(normalisation, images)))
+    real = labels >= 0
+    return (features, labels) if real.all() else (features[real], labels[real])
+
+
+@eqx.filter_jit
+def _inputs(normalisation, images):
+    return normalisation(images)
+
+
 @eqx.filter_jit
 def samples_of(
     feature_map: FeatureMap, normalisation: Preprocessing, images, labels, classes: int

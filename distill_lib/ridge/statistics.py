@@ -1,21 +1,18 @@
 """Sufficient statistics: all that ridge regression needs of a training set, added up."""
 
-from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door, finished
 from distill_lib.features import FeatureMap
 from distill_lib.images.whitening import Preprocessing
-from distill_lib.ridge.batches import padded, samples_of
-
-STRIP = 512  # columns of the Gram matrix made at a time
+from distill_lib.ridge.batches import padded
+from distill_lib.ridge.sums import sums_of
 
 
 class RidgeStats(eqx.Module):
@@ -47,7 +44,7 @@ class RidgeStats(eqx.Module):
 
         Raises: ValueError for shapes that do not fit or entries that are not finite.
         """
-        sums = _sums(features.shape[1], targets.shape[1], features.dtype)
+        sums = sums_of(features.shape[1], targets.shape[1], features.dtype)
         sums.add(features, targets, len(features))
         return cls(*sums.whole())
 
@@ -89,9 +86,9 @@ class RidgeStats(eqx.Module):
 
         There is a label for each of the rows.
         """
-        sums = _sums(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
+        sums = sums_of(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
         for batch, truth in padded(images, labels, normalisation, rows):
-            sums.add(*samples_of(feature_map, normalisation, batch, truth, classes))
+            sums.add_images(feature_map, normalisation, batch, truth)
         stats = cls(*sums.whole())
         finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
         return stats
@@ -140,63 +137,3 @@ class RidgeStats(eqx.Module):
                 "RidgePath."
             )
         return weights
-
-
-class HostSums:
-    """The sums G, C, ||Y||^2 and n in main memory.
-
-    BLAS multiplies in double precision about twice as fast as XLA on a CPU. Of G the lower triangle
-    only, in strips, which costs half the products; `whole` mirrors it.
-    """
-
-    def __init__(self, p: int, k: int, dtype) -> None:
-        self.gram, self.cross = np.zeros((p, p), dtype), np.zeros((k, p), dtype)
-        self.label_sq, self.count = np.zeros((), dtype), np.zeros((), np.int64)
-
-    def add(self, f, y, count) -> None:
-        """Add a chunk of samples."""
-        f, y = np.asarray(f), np.asarray(y)
-        for j in range(0, f.shape[1], STRIP):
-            self.gram[j:, j : j + STRIP] += f[:, j:].T @ f[:, j : j + STRIP]
-        self.cross += y.T @ f
-        self.label_sq += np.vdot(y, y)
-        self.count += np.asarray(count)
-
-    def whole(self) -> tuple[Any, ...]:
-        """The arguments of `RidgeStats`, on the device."""
-        for j in range(0, len(self.gram), STRIP):
-            strip = self.gram[j:, j : j + STRIP]
-            square = strip[: strip.shape[1]]
-            square[...] = np.tril(square) + np.tril(square, -1).T
-            self.gram[j : j + STRIP, j:] = strip.T
-        return jax.device_put((self.gram, self.cross, self.label_sq, self.count))
-
-
-class DeviceSums:
-    """The sums G, C, ||Y||^2 and n on an accelerator."""
-
-    def __init__(self, p: int, k: int, dtype) -> None:
-        zeros = partial(jnp.zeros, dtype=dtype)
-        self.sums = zeros((p, p)), zeros((k, p)), zeros(()), jnp.zeros((), np.int64)
-
-    def add(self, f, y, count) -> None:
-        """Add a chunk of samples."""
-        self.sums = _added(self.sums, f, y, count)
-
-    def whole(self) -> tuple[Any, ...]:
-        """The arguments of `RidgeStats`."""
-        gram, *rest = self.sums
-        lower = jnp.tril(gram)
-        return lower + jnp.tril(lower, -1).T, *rest
-
-
-@partial(jax.jit, donate_argnums=0)
-def _added(sums, f, y, count):
-    gram, cross, label_sq, n = sums
-    for j in range(0, f.shape[1], STRIP):
-        gram = gram.at[j:, j : j + STRIP].add(f[:, j:].T @ f[:, j : j + STRIP])
-    return gram, cross + y.T @ f, label_sq + jnp.vdot(y, y), n + count
-
-
-def _sums(p: int, k: int, dtype) -> HostSums | DeviceSums:
-    return (HostSums if jax.default_backend() == "cpu" else DeviceSums)(p, k, dtype)
