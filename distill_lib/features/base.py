@@ -43,12 +43,12 @@ class FeatureMap(eqx.Module):
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         """The features phi of each row."""
 
-    def on_host(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n p"]:
-        """The features phi of each row, in main memory; those of a call, up to rounding.
+    def on_host(self, x: np.ndarray) -> np.ndarray:
+        """The features (n, p) of rows (n, d) in main memory: those of a call, up to rounding.
 
-        By default that is the call as one compiled program. A map whose work is a product
-        overrides it with NumPy's, which is BLAS: on a processor with wide vectors XLA's product of
-        float64 takes up to twice its time.
+        The rows have been checked. By default that is the call as one compiled program. A map whose
+        work is a product overrides it with NumPy's, which is BLAS: on a processor with wide vectors
+        XLA's product of float64 takes up to twice its time.
         """
         return np.asarray(_compiled(self, x))
 

@@ -70,7 +70,7 @@ class DeepLinear(FeatureMap):
             x = x @ w.T
         return x
 
-    def on_host(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n p"]:
+    def on_host(self, x: np.ndarray) -> np.ndarray:
         for w in self.weights:
             x = x @ np.asarray(w).T
         return x

@@ -78,7 +78,7 @@ class RandomFourier(FeatureMap):
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return jnp.sqrt(2 / self.dim_out) * jnp.cos(x @ self.frequencies.T + self.phases)
 
-    def on_host(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n p"]:
+    def on_host(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(_waves(x @ np.asarray(self.frequencies).T, self.phases))
 
     @door()

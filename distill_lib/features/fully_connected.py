@@ -75,7 +75,7 @@ class FullyConnected(FeatureMap):
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return self._activations(x)[-1]
 
-    def on_host(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n p"]:
+    def on_host(self, x: np.ndarray) -> np.ndarray:
         for w in self.weights:
             x = x @ np.asarray(w).T
             for start in range(0, len(x), _ROWS):

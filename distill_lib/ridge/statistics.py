@@ -1,17 +1,20 @@
 """Sufficient statistics: all that ridge regression needs of a training set, added up."""
 
+from collections.abc import Iterable
 from typing import Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door, finished
 from distill_lib.features import FeatureMap
+from distill_lib.images.streams import Pair, given, rechunked
 from distill_lib.images.whitening import Preprocessing
-from distill_lib.ridge.batches import padded
+from distill_lib.ridge import batches
 from distill_lib.ridge.sums import sums_of
 
 
@@ -53,7 +56,7 @@ class RidgeStats(eqx.Module):
     def of_images(
         cls,
         images,
-        labels: Int[ArrayLike, " n"],
+        labels: Int[ArrayLike, " n"] | None,
         classes: int,
         feature_map: FeatureMap,
         normalisation: Preprocessing,
@@ -61,34 +64,36 @@ class RidgeStats(eqx.Module):
         """The statistics of labelled images, read once in batches.
 
         Args:
-            images: (n, h, w, c).
-            labels: (n,) class indices; the targets are one-hot.
+            images: (n, h, w, c); or a `Stream`, which may be of any length.
+            labels: (n,) class indices; the targets are one-hot. None for a stream.
             classes: k.
             feature_map, normalisation: from images to features.
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape
             or not finite.
         """
-        images = normalisation.opened(images)
-        checks.labels("labels", labels, classes, count=len(images), every=False)
-        return cls.of_rows(images, None, labels, classes, feature_map, normalisation)
+        if stream := given(images, labels):
+            pairs = rechunked(stream.checked(normalisation, classes), batches.BATCH)
+            pairs = batches.filled_up(pairs, batches.BATCH)
+        else:
+            images = normalisation.opened(images)
+            count = images.shape[0]
+            checks.labels("labels", np.asarray(labels), classes, count, every=False)
+            pairs = batches.padded(images, labels, normalisation)
+        return cls.of_batches(pairs, classes, feature_map, normalisation)
 
     @classmethod
-    def of_rows(
+    def of_batches(
         cls,
-        images,
-        rows,
-        labels,
+        pairs: Iterable[Pair],
         classes: int,
         feature_map: FeatureMap,
         normalisation: Preprocessing,
     ) -> Self:
-        """As `of_images`, of the images of some ascending rows (None: all), checked before.
-
-        There is a label for each of the rows.
-        """
+        """As `of_images`, of checked batches of images and labels, where -1 is no sample."""
         sums = sums_of(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
-        for batch, truth in padded(images, labels, normalisation, rows):
-            sums.add_images(feature_map, normalisation, batch, truth)
+        for images, labels in pairs:
+            sums.add_images(feature_map, normalisation, images, labels)
+            del images
         stats = cls(*sums.whole())
         finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
         return stats

@@ -42,8 +42,11 @@ class HostSums:
         self, feature_map: FeatureMap, normalisation: Preprocessing, images, labels
     ) -> None:
         """Add a batch of images; those of label -1 are padding."""
-        f, truth = host_features(feature_map, normalisation, images, labels)
-        self.add(f, np.eye(len(self.cross), dtype=f.dtype)[truth], len(truth))
+        self.add_features(*host_features(feature_map, normalisation, images, labels))
+
+    def add_features(self, f, labels) -> None:
+        """Add samples by their features and classes."""
+        self.add(f, np.eye(len(self.cross), dtype=self.cross.dtype)[labels], len(labels))
 
     def whole(self) -> tuple[Any, ...]:
         """The arguments of `RidgeStats`, on the device."""
@@ -72,6 +75,11 @@ class DeviceSums:
         """Add a batch of images; those of label -1 are padding."""
         classes = len(self.sums[1])
         self.add(*samples_of(feature_map, normalisation, images, labels, classes))
+
+    def add_features(self, f, labels) -> None:
+        """Add samples by their features and classes."""
+        y = np.eye(len(self.sums[1]), dtype=self.sums[1].dtype)[labels]
+        self.add(f, y, len(labels))
 
     def whole(self) -> tuple[Any, ...]:
         """The arguments of `RidgeStats`."""

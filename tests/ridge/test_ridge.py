@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.ridge import batches, selection, sums
-from distill_lib.ridge import model as ridge
 
 K, P, N = 3, 5, 24
 SHAPE = (2, 3, 2)
@@ -260,20 +259,17 @@ def test_precision_is_that_of_the_normalisation(dtype):
 
 def spied_fit(images, labels, **options):
     """fit, with the parts it trained and validated on."""
-    parts, of_rows, features = {}, dl.RidgeStats.of_rows.__func__, ridge.features_of
+    parts, padded = [], batches.padded
 
-    def of(cls, images, rows, truth, *rest):
-        parts["train"] = images[rows], truth
-        return of_rows(cls, images, rows, truth, *rest)
-
-    def validated(phi, normalisation, chunk):
-        parts["val"] = np.asarray(chunk)
-        return features(phi, normalisation, chunk)
+    def of(images, truth, normalisation, rows):
+        parts.append((images[rows], truth))
+        return padded(images, truth, normalisation, rows)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dl.RidgeStats, "of_rows", classmethod(of))
-        patch.setattr(ridge, "features_of", validated)
-        return dl.fit(images, labels, FEATURES, NORMALISATION, **options), parts
+        patch.setattr(batches, "padded", of)
+        model = dl.fit(images, labels, FEATURES, NORMALISATION, **options)
+    train, (val, _) = parts
+    return model, {"train": train, "val": val}
 
 
 QUIET = pytest.mark.filterwarnings("ignore:.*lam:UserWarning")
