@@ -183,6 +183,8 @@ MUTANTS = (
     Mutant("stream-changes-unseen", "ridge/sources.py", "elif (seen != self.seen).any():", "elif False:", "large"),
     Mutant("judged-by-the-last-batch", "ridge/selection.py", "right[i] += np.sum(np.argmax(scores, axis=1) == truth)", "right[i] = np.sum(np.argmax(scores, axis=1) == truth)", "large"),
     Mutant("loss-of-the-last-batch", "ridge/selection.py", "loss[i] += np.sum((scores - y) ** 2)", "loss[i] = np.sum((scores - y) ** 2)", "large"),
+    Mutant("device-left-out", "ridge/devices.py", "in shards[1:]:", "in shards[2:]:", "devices"),
+    Mutant("device-padding-counted", "ridge/devices.py", "np.full(missing, -1", "np.full(missing, 0", "devices"),
     Mutant("loss-sign", "ridge/statistics.py", "- 2 * jnp.vdot(weights, self.cross)", "+ 2 * jnp.vdot(weights, self.cross)", "ridge"),
     Mutant("loss-without-reg", "ridge/statistics.py", "return fit + reg * jnp.vdot(weights, weights)", "return fit", "ridge"),
     Mutant("solve-without-reg", "ridge/statistics.py", "self.gram + reg *", "self.gram + 0 *", "ridge"),

@@ -1,7 +1,7 @@
 """The ridge model of a training set, and how its lam is chosen."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
@@ -108,6 +108,7 @@ def fit(
     refit: bool = False,
     validation: Validation = "random",
     ties: Ties = "auto",
+    devices: Sequence[Any] | None = None,
 ) -> RidgeModel:
     """Train a ridge model on images with one-hot labels, lam chosen by validation accuracy.
 
@@ -130,21 +131,21 @@ def fit(
             model of all others, exactly. A stream cannot be "stratified".
         ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that
             of the least squared error; "auto", the largest, unless it is the end of the grid.
+        devices: those that share each batch of the statistics, as `RidgeStats.of_images`.
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not
         finite, an empty or negative grid, a validation part that is empty or takes everything, or
         a stream that does not begin again at the same rows.
     """
     source = source_of(images, labels, classes, normalisation)
     regs = _grid(regs, validation, ties)
-    _of_one_kind(feature_map, normalisation)
+    _of_one_kind(*(both := (feature_map, normalisation)))
     source.divide(key, val_fraction, validation, len(regs))
-    both = feature_map, normalisation
-    stats = RidgeStats.of_batches(source.trained(), source.classes, *both)
+    stats = RidgeStats.of_batches(source.trained(), source.classes, *both, devices)
     path = RidgePath.of(stats)
     best, accuracies = regs[0], tuple[float, ...]()
     if validation == "leave-one-out":
-        rows = judged_rows(source.every(), *both)
-        best, accuracies = selection.by_leaving_out(path, rows, regs, ties)
+        every = judged_rows(source.every(), *both)
+        best, accuracies = selection.by_leaving_out(path, every, regs, ties)
     elif val_fraction > 0:
         more = sums_of(feature_map.dim_out, source.classes, jnp.dtype(normalisation.dtype))
         rows = _added_to(more, judged_rows(source.held_out(), *both), refit)

@@ -1,7 +1,7 @@
 """Sufficient statistics: all that ridge regression needs of a training set, added up."""
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -15,6 +15,7 @@ from distill_lib.features import FeatureMap
 from distill_lib.images.streams import Pair, given, rechunked
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.ridge import batches
+from distill_lib.ridge.devices import ShardedSums
 from distill_lib.ridge.sums import sums_of
 
 
@@ -60,6 +61,8 @@ class RidgeStats(eqx.Module):
         classes: int,
         feature_map: FeatureMap,
         normalisation: Preprocessing,
+        *,
+        devices: Sequence[Any] | None = None,
     ) -> Self:
         """The statistics of labelled images, read once in batches.
 
@@ -68,6 +71,8 @@ class RidgeStats(eqx.Module):
             labels: (n,) class indices; the targets are one-hot. None for a stream.
             classes: k.
             feature_map, normalisation: from images to features.
+            devices: those that share each batch, for instance jax.devices(); None for the first
+                one of an accelerator, or for all cores of a processor.
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape
             or not finite.
         """
@@ -79,7 +84,7 @@ class RidgeStats(eqx.Module):
             count = images.shape[0]
             checks.labels("labels", np.asarray(labels), classes, count, every=False)
             pairs = batches.padded(images, labels, normalisation)
-        return cls.of_batches(pairs, classes, feature_map, normalisation)
+        return cls.of_batches(pairs, classes, feature_map, normalisation, devices)
 
     @classmethod
     def of_batches(
@@ -88,9 +93,11 @@ class RidgeStats(eqx.Module):
         classes: int,
         feature_map: FeatureMap,
         normalisation: Preprocessing,
+        devices: Sequence[Any] | None = None,
     ) -> Self:
         """As `of_images`, of checked batches of images and labels, where -1 is no sample."""
-        sums = sums_of(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
+        form = feature_map.dim_out, classes, jnp.dtype(normalisation.dtype)
+        sums = sums_of(*form) if devices is None else ShardedSums(*form, devices)
         for images, labels in pairs:
             sums.add_images(feature_map, normalisation, images, labels)
             del images

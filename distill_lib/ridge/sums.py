@@ -83,13 +83,23 @@ class DeviceSums:
 
     def whole(self) -> tuple[Any, ...]:
         """The arguments of `RidgeStats`."""
-        gram, *rest = self.sums
-        lower = jnp.tril(gram)
-        return lower + jnp.tril(lower, -1).T, *rest
+        return mirrored(self.sums)
+
+
+def mirrored(sums) -> tuple[Any, ...]:
+    """The sums with the upper triangle of G too."""
+    gram, *rest = sums
+    lower = jnp.tril(gram)
+    return lower + jnp.tril(lower, -1).T, *rest
 
 
 @partial(jax.jit, donate_argnums=0)
 def _added(sums, f, y, count):
+    return added(sums, f, y, count)
+
+
+def added(sums, f, y, count) -> tuple[Any, ...]:
+    """The sums and those of a chunk of samples; of G the lower triangle, in strips."""
     gram, cross, label_sq, n = sums
     for j in range(0, f.shape[1], STRIP):
         gram = gram.at[j:, j : j + STRIP].add(f[:, j:].T @ f[:, j : j + STRIP])
@@ -97,5 +107,5 @@ def _added(sums, f, y, count):
 
 
 def sums_of(p: int, k: int, dtype) -> HostSums | DeviceSums:
-    """Empty sums where they are added fastest."""
+    """Empty sums where they are added fastest by one device."""
     return (HostSums if jax.default_backend() == "cpu" else DeviceSums)(p, k, dtype)
