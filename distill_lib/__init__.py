@@ -57,6 +57,7 @@ __all__ = [
     "RidgePath",
     "RidgeStats",
     "StatisticsMechanism",
+    "Stream",
     "balanced_sample",
     "cosine",
     "distill",

@@ -17,6 +17,7 @@ from distill_lib.images.normalisation import Normalisation
 from distill_lib.images.pictures import picture_grid, save_picture
 from distill_lib.images.quantisation import quantise, restore
 from distill_lib.images.sampling import balanced_sample
+from distill_lib.images.streams import Stream
 from distill_lib.linalg.pseudoinverse import regularised, regularised_pinv, unregularised
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit

@@ -13,8 +13,10 @@ from companion.projects import children_answer_ctrl_c_by
 
 TESTS = Path(__file__).parent
 FILES = sorted(
-    path for path in TESTS.rglob("*.py") if path.name != "mutation.py"
-)  # which runs by itself
+    path
+    for path in TESTS.rglob("*.py")
+    if path.name != "mutation.py" and path.parent.name != "benchmarks"  # which run by themselves
+)
 WAITS = {"run", "call", "check_call", "check_output", "communicate", "wait"}
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "thread_time"}
 

@@ -3,6 +3,7 @@
 import abc
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib.boundary import checks
@@ -22,6 +23,12 @@ class FeatureMap(eqx.Module):
         (True, 4, 3)
     """
 
+    def __init_subclass__(cls, **options) -> None:
+        """A map of its own is its own in main memory too: `on_host` is of the same class."""
+        super().__init_subclass__(**options)
+        if "__call__" in vars(cls) and "on_host" not in vars(cls):
+            cls.on_host = FeatureMap.on_host  # type: ignore[method-assign]
+
     @property
     @abc.abstractmethod
     def dim_in(self) -> int:
@@ -35,6 +42,15 @@ class FeatureMap(eqx.Module):
     @abc.abstractmethod
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         """The features phi of each row."""
+
+    def on_host(self, x: np.ndarray) -> np.ndarray:
+        """The features (n, p) of rows (n, d) in main memory: those of a call, up to rounding.
+
+        The rows have been checked. By default that is the call as one compiled program. A map whose
+        work is a product overrides it with NumPy's, which is BLAS: on a processor with wide vectors
+        XLA's product of float64 takes up to twice its time.
+        """
+        return np.asarray(_compiled(self, x))
 
     @abc.abstractmethod
     def inverse(
@@ -67,6 +83,11 @@ class FeatureMap(eqx.Module):
         checks.matrix("features", features, cols=self.dim_out)
         if near is not None:
             checks.matrix("near", near, rows=len(features), cols=self.dim_in)
+
+
+@eqx.filter_jit
+def _compiled(feature_map, x):
+    return feature_map(x)
 
 
 @door()

@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -77,6 +78,9 @@ class RandomFourier(FeatureMap):
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
         return jnp.sqrt(2 / self.dim_out) * jnp.cos(x @ self.frequencies.T + self.phases)
 
+    def on_host(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(_waves(x @ np.asarray(self.frequencies).T, self.phases))
+
     @door()
     def range_scale(self, features: Float[Array, "n p"]) -> float:
         """What brings the largest feature to the side of the cube; 1 where all lie inside."""
@@ -114,6 +118,11 @@ class RandomFourier(FeatureMap):
         if near is not None:
             angles = _on_branch(angles, near @ self.frequencies.T + self.phases)
         return nearest_solution(self.frequencies, angles - self.phases, near, "the frequencies A")
+
+
+@jax.jit
+def _waves(product, phases):
+    return jnp.sqrt(2 / len(phases)) * jnp.cos(product + phases)
 
 
 @jax.jit

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -134,20 +135,83 @@ class Normalisation(eqx.Module):
         ) * self.pixel_max
 
 
+def taken(images, index: Int[np.ndarray, " b"]) -> np.ndarray:
+    """Images by ascending numbers; of what lies in a file, slices that are no longer than those.
+
+    Files are read by slices because single rows of them are slow, and some know nothing else.
+    """
+    if isinstance(images, np.ndarray | jax.Array):
+        return np.asarray(real("images", images[index]))
+    parts, i = [], 0
+    while i < len(index):
+        first = int(index[i])
+        j = int(np.searchsorted(index, first + len(index)))
+        part = np.asarray(real("images", images[first : int(index[j - 1]) + 1]))
+        parts.append(part[index[i:j] - first])
+        i = j
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+class Pixels:
+    """The range of the pixels of images that are seen batch by batch.
+
+    The ranges in use, 0..1, 0..16, 0..255 and 0..65535, differ by a factor above 15, so images lie
+    in another one than 0..white if their largest pixel is that far from white:
+
+    - Below, for floats: bytes of dark images are bytes of dark images, and no pixel at all is black
+      in every range.
+    - Above, for whole numbers that are not negative: distilled images leave their range freely, but
+      not in whole numbers.
+
+    Example:
+        >>> from distill_lib.images.normalisation import Pixels
+        >>> pixels = Pixels(white=255)
+        >>> pixels.see(np.ones((1, 2, 2, 1)))
+        >>> pixels.other_range
+        True
+    """
+
+    def __init__(self, white: float) -> None:
+        self.white, self.largest, self.whole, self.counts = white, 0.0, True, True
+
+    def see(self, batch: np.ndarray) -> None:
+        """Look at a batch."""
+        self.whole = batch.dtype.kind in "biu"
+        far = _APART * self.white
+        if self.whole and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < far:
+            return
+        top, bottom = float(batch.max()), float(batch.min())
+        self.largest = max(self.largest, top, -bottom)
+        if self.counts and self.largest >= far:
+            self.counts = bottom >= 0 and (self.whole or bool((batch == np.rint(batch)).all()))
+
+    @property
+    def other_range(self) -> bool:
+        """Whether the images seem to lie in another range than 0..white."""
+        dark = not self.whole and 0 < self.largest * _APART <= self.white
+        return dark or (self.counts and self.largest >= _APART * self.white)
+
+    def warn(self, stacklevel: int) -> None:
+        """Warn where they do."""
+        if self.other_range:
+            white = self.white
+            warnings.warn(
+                f"the largest of the images' pixels is {self.largest:g}, but white is {white:g}, "
+                f"a range of 0..{white:g}: they seem to lie in "
+                f"another one. Multiply them by white / (their own white), or state their range: "
+                "normalisation.for_white(1.0) for images in [0, 1], or white=1.0 when a model "
+                "predicts.",
+                stacklevel=stacklevel + 1,
+            )
+
+
 def batches(
     images, size: int, white: float | None, rows: Int[np.ndarray, " n"] | None = None
 ) -> Iterator[np.ndarray]:
     """Images a batch at a time, as NumPy arrays of the type they have, checked on the way.
 
     Each batch is read once, and checked while it is there. After the last one it warns if the
-    images seem to lie in another range than 0..white. The ranges in use, 0..1, 0..16, 0..255 and
-    0..65535, differ by a factor above 15, so it is another one if the largest pixel is that far
-    from white:
-
-    - Below, for floats: bytes of dark images are bytes of dark images, and no pixel at all is black
-      in every range.
-    - Above, for whole numbers that are not negative: distilled images leave their range freely, but
-      not in whole numbers.
+    images seem to lie in another range than 0..white, see `Pixels`.
 
     Args:
         images: from `Normalisation.opened`.
@@ -161,32 +225,19 @@ def batches(
         >>> [batch.shape for batch in batches(np.ones((3, 8, 8, 1)), size=2, white=1.0)]
         [(2, 8, 8, 1), (1, 8, 8, 1)]
     """
-    largest, whole, counts = 0.0, True, True
-    n = len(images) if rows is None else len(rows)
+    pixels = None if white is None else Pixels(white)
+    n = images.shape[0] if rows is None else len(rows)
     for start in range(0, n, size):
         stop = min(start + size, n)
         index = np.arange(start, stop) if rows is None else rows[start:stop]
-        batch = np.asarray(real("images", images[start:stop] if rows is None else images[index]))
+        if rows is None:
+            batch = np.asarray(real("images", images[start:stop]))
+        else:
+            batch = taken(images, index)
         checks.finite("images", batch, index)
-        whole = batch.dtype.kind in "biu"
-        if white is not None and not (
-            whole
-            and np.iinfo(batch.dtype if batch.dtype != bool else np.uint8).max < _APART * white
-        ):
-            top, bottom = float(batch.max()), float(batch.min())
-            largest = max(largest, top, -bottom)
-            if counts and largest >= _APART * white:
-                counts = bottom >= 0 and (whole or bool((batch == np.rint(batch)).all()))
+        if pixels:
+            pixels.see(batch)
         yield batch
-    if white is None:
-        return
-    dark = not whole and 0 < largest * _APART <= white
-    if dark or (counts and largest >= _APART * white):
-        warnings.warn(
-            f"the largest of the images' pixels is {largest:g}, but white is {white:g}, a range of "
-            f"0..{white:g}: they seem to lie in "
-            f"another one. Multiply them by white / (their own white), or state their range: "
-            "normalisation.for_white(1.0) for images in [0, 1], or white=1.0 when a model "
-            "predicts.",
-            stacklevel=3,
-        )
+        del batch
+    if pixels:
+        pixels.warn(stacklevel=3)

@@ -6,6 +6,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
+from distill_lib.images.normalisation import taken
 from distill_lib.images.whitening import Preprocessing
 
 
@@ -70,9 +71,9 @@ def balanced_points(
         True
     """
     images = normalisation.opened(images)
-    checks.labels("the pool's labels", labels, classes, count=len(images))
+    checks.labels("the pool's labels", labels, classes, count=images.shape[0])
     index = balanced_sample(key, labels, m, classes)
     order = np.argsort(index)  # files are read in ascending order
-    chosen = np.asarray(images[index[order]])[np.argsort(order)]
+    chosen = taken(images, index[order])[np.argsort(order)]
     normalisation.check(chosen)
     return normalisation(chosen), index

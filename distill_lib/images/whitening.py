@@ -70,12 +70,12 @@ class Whitening(eqx.Module):
         )
         for batch in batches(images, _BATCH, normalisation.pixel_max):
             total, squares = _plus(total, squares, normalisation(batch), shift)
-        mean = total / len(images)
-        values, vectors = jnp.linalg.eigh(squares / len(images) - jnp.outer(mean, mean))
+        mean = total / images.shape[0]
+        values, vectors = jnp.linalg.eigh(squares / images.shape[0] - jnp.outer(mean, mean))
         values = jnp.clip(values, 0)
-        if len(images) < 2 or values[-1] <= 1e-12 * max(1, float(np.abs(shift).max()) ** 2):
+        if images.shape[0] < 2 or values[-1] <= 1e-12 * max(1, float(np.abs(shift).max()) ** 2):
             raise ValueError(
-                f"{len(images)} images without any difference have no covariance to whiten by; "
+                f"{images.shape[0]} images without any difference have no covariance to whiten by; "
                 "give the training set."
             )
         root = jnp.sqrt(values + reg * values.sum() / len(values))

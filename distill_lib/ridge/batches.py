@@ -1,6 +1,7 @@
 """Images as batches of one size, so that one shape is compiled, and their features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from distill_lib.features import FeatureMap
 from distill_lib.images.normalisation import batches
+from distill_lib.images.streams import Pair
 from distill_lib.images.whitening import Preprocessing
 
 BATCH = 2048
@@ -32,12 +34,34 @@ def padded(
     size = -(-n // -(-n // BATCH))
     parts = batches(images, size, normalisation.pixel_max, rows)
     # Strict: to the end, where they speak of their range.
-    for start, batch in zip(range(0, n, size), parts, strict=True):
-        truth = labels[start : start + size]
-        if (missing := size - len(batch)) > 0:
+    starts = zip(range(0, n, size), parts, strict=True)
+    yield from filled_up(((batch, labels[i : i + size]) for i, batch in starts), size)
+
+
+def filled_up(pairs: Iterable[Pair], size: int) -> Iterator[Pair]:
+    """The batches of images and labels, all of one size.
+
+    The last one is filled up with black images of label -1, unless it is the only one.
+    """
+    for number, (batch, truth) in enumerate(pairs):
+        missing = size - len(batch) if number else 0
+        if missing > 0:
             batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
             truth = np.concatenate([truth, np.full(missing, -1, truth.dtype)])
         yield batch, truth
+        del batch
+
+
+def judged_rows(
+    pairs: Iterable[Pair], feature_map: FeatureMap, normalisation: Preprocessing
+) -> Iterator[tuple[Any, Int[np.ndarray, " b"]]]:
+    """Features and labels of padded batches, without the padding, where they are computed."""
+    for images, labels in pairs:
+        if jax.default_backend() == "cpu":
+            yield host_features(feature_map, normalisation, images, labels)
+        else:
+            real = labels >= 0
+            yield features_of(feature_map, normalisation, images)[real], labels[real]
 
 
 @eqx.filter_jit
@@ -46,6 +70,20 @@ def features_of(
 ) -> Float[Array, "n p"]:
     """The features phi of images (n, h, w, c), as one compiled program."""
     return feature_map(normalisation(images))
+
+
+def host_features(
+    feature_map: FeatureMap, normalisation: Preprocessing, images, labels
+) -> tuple[Float[np.ndarray, "n p"], Int[np.ndarray, " n"]]:
+    """Features and labels of a padded batch in main memory, without the padding."""
+    features = feature_map.on_host(np.asarray(_inputs(normalisation, images)))
+    real = labels >= 0
+    return (features, labels) if real.all() else (features[real], labels[real])
+
+
+@eqx.filter_jit
+def _inputs(normalisation, images):
+    return normalisation(images)
 
 
 @eqx.filter_jit

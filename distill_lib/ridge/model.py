@@ -1,7 +1,7 @@
 """The ridge model of a training set, and how its lam is chosen."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
@@ -12,14 +12,16 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
-from distill_lib.images.normalisation import batches
+from distill_lib.images.streams import given
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.ridge import selection
 from distill_lib.ridge.batches import BATCH as _BATCH  # noqa: F401  (read by the page on costs)
-from distill_lib.ridge.batches import features_of, padded
+from distill_lib.ridge.batches import judged_rows, padded
 from distill_lib.ridge.path import RidgePath
 from distill_lib.ridge.selection import Ties, Validation
+from distill_lib.ridge.sources import source_of
 from distill_lib.ridge.statistics import RidgeStats
+from distill_lib.ridge.sums import sums_of
 
 # 10^-6, 10^-5.5, ..., 10^5.5: the grid of the paper's released code.
 GRID = tuple(float(10 ** (e / 2)) for e in range(-12, 12))
@@ -73,21 +75,29 @@ class RidgeModel(eqx.Module):
         return np.argmax(np.asarray(self.scores(images, white)), axis=1)
 
     @door()
-    def accuracy(self, images, labels: Int[ArrayLike, " n"], white: float | None = None) -> float:
+    def accuracy(
+        self, images, labels: Int[ArrayLike, " n"] | None, white: float | None = None
+    ) -> float:
         """The fraction of images that are classified as labelled.
 
-        Args: as `scores`, and labels: (n,) class indices.
+        Args: as `scores`, and labels: (n,) class indices. Of a `Stream`, which brings its labels,
+            only counts are kept; then None.
         Raises: ValueError for labels that do not fit.
         """
+        if stream := given(images, labels):
+            pairs = stream.checked(self.normalisation, len(self.weights))
+            hits = [(np.sum(self.predict(x, white) == y), len(y)) for x, y in pairs]
+            return float(np.divide(*np.sum(hits, axis=0)))
         images = self.normalisation.opened(images)
-        checks.labels("labels", labels, len(self.weights), len(images), every=False)
+        count = images.shape[0]
+        checks.labels("labels", np.asarray(labels), len(self.weights), count, every=False)
         return float(np.mean(self.predict(images, white) == np.asarray(labels)))
 
 
 @door()
 def fit(
     images,
-    labels: Int[ArrayLike, " n"],
+    labels: Int[ArrayLike, " n"] | None,
     feature_map: FeatureMap,
     normalisation: Preprocessing,
     *,
@@ -98,57 +108,53 @@ def fit(
     refit: bool = False,
     validation: Validation = "random",
     ties: Ties = "auto",
+    devices: Sequence[Any] | None = None,
 ) -> RidgeModel:
     """Train a ridge model on images with one-hot labels, lam chosen by validation accuracy.
 
-    The images are read once, in batches, and never copied as a whole. The cost is O(n p^2 + p^3)
-    for all lam together. It warns if the chosen lam is an end of the grid, so that a better one may
-    lie beyond; not for ties="largest". `RidgeModel` has an example.
+    The images are read in batches and never held as a whole: once for the statistics, and once more
+    for the choice of lam, of which only counts are kept. The cost is O(n p^2 + p^3) for all lam
+    together, the memory O(p^2) and a batch. It warns if the chosen lam is an end of the grid, so
+    that a better one may lie beyond; not for ties="largest". `RidgeModel` has an example.
 
     Args:
-        images: (n, h, w, c) bytes or floats: a list, an array, a tensor or a file to be sliced.
-        labels: (n,) class indices.
+        images: (n, h, w, c) bytes or floats: a list, an array, a tensor or a file to be sliced; or
+            a `Stream`, of which each row is held out by a draw of its own.
+        labels: (n,) class indices; None for a stream.
         key: JAX random key of the split.
-        classes: k; by default the largest label + 1.
+        classes: k; by default the largest label + 1, or what the stream says.
         regs: candidate lam; 0 is the minimum-norm solution, one value skips the choice.
         val_fraction: share held out, 0.05 in the paper; 0 (with one reg) trains on everything.
         refit: train again on all samples with the chosen lam. The paper does not.
         validation: "random", samples held out as in the paper, never the only one of a class;
             "stratified", the same share of every class; "leave-one-out", each sample judged by the
-            model of all others, exactly, for a second reading of the images.
+            model of all others, exactly. A stream cannot be "stratified".
         ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that
             of the least squared error; "auto", the largest, unless it is the end of the grid.
+        devices: those that share each batch of the statistics, as `RidgeStats.of_images`.
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not
-        finite, an empty or negative grid, or a validation part that is empty or takes everything.
+        finite, an empty or negative grid, a validation part that is empty or takes everything, or
+        a stream that does not begin again at the same rows.
     """
-    images = normalisation.opened(images)
-    labels, k = _classes_of(labels, classes, len(images))
+    source = source_of(images, labels, classes, normalisation)
     regs = _grid(regs, validation, ties)
-    _of_one_kind(feature_map, normalisation)
-    train, val = selection.parts(labels, key, val_fraction, validation, len(regs))
-    held = _held_out(images, val, feature_map, normalisation)
-    stats = RidgeStats.of_rows(images, train, labels[train], k, feature_map, normalisation)
+    _of_one_kind(*(both := (feature_map, normalisation)))
+    source.divide(key, val_fraction, validation, len(regs))
+    stats = RidgeStats.of_batches(source.trained(), source.classes, *both, devices)
     path = RidgePath.of(stats)
-    best = regs[0]
-    accuracies: tuple[float, ...] = ()
-    one_hot = np.eye(k, dtype=normalisation.dtype)[labels[val]]
+    best, accuracies = regs[0], tuple[float, ...]()
     if validation == "leave-one-out":
-        rows = _rows(images, labels, feature_map, normalisation)
-        best, accuracies = selection.by_leaving_out(path, rows, regs, ties)
-    elif held is not None:
-        best, accuracies = selection.by_held_out(path, held, one_hot, regs, ties)
+        every = judged_rows(source.every(), *both)
+        best, accuracies = selection.by_leaving_out(path, every, regs, ties)
+    elif val_fraction > 0:
+        more = sums_of(feature_map.dim_out, source.classes, jnp.dtype(normalisation.dtype))
+        rows = _added_to(more, judged_rows(source.held_out(), *both), refit)
+        best, accuracies = selection.by_held_out(path, rows, regs, ties)
         if refit:
-            path = RidgePath.of(stats + RidgeStats.of(held, jnp.asarray(one_hot)))
+            path = RidgePath.of(stats + RidgeStats(*more.whole()))
     # The minimiser's rows lie in the span of the features; G's rounding lets more through.
     weights = feature_map.onto_span(path.weights(best))
     return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
-
-
-def _classes_of(labels, classes, count) -> tuple[Int[np.ndarray, " n"], int]:
-    labels = checks.indices("labels", labels, count=count)
-    k = int(labels.max(initial=-1)) + 1 if classes is None else classes
-    checks.labels("labels", labels, k)
-    return labels, k
 
 
 def _grid(regs, validation, ties) -> tuple[float, ...]:
@@ -193,19 +199,12 @@ def _of_one_kind(feature_map, normalisation) -> None:
             )
 
 
-def _held_out(images, rows, feature_map, normalisation):
-    """Features of the validation part, whole; None where it is empty."""
-    if not len(rows):
-        return None
-    parts = list(batches(images, len(rows), None, rows))
-    return features_of(feature_map, normalisation, parts[0])
-
-
-def _rows(images, labels, feature_map, normalisation):
-    """Features and labels of all images, batch by batch."""
-    for batch, truth in padded(images, labels, normalisation):
-        real = truth >= 0
-        yield np.asarray(features_of(feature_map, normalisation, batch))[real], truth[real]
+def _added_to(sums, rows, wished: bool):
+    """The rows as they are, added to the sums on the way if that is wished."""
+    for features, truth in rows:
+        if wished:
+            sums.add_features(features, truth)
+        yield features, truth
 
 
 @door()
@@ -217,12 +216,12 @@ def scores(
     Raises: ValueError for images of the wrong shape or not finite.
     """
     images = normalisation.opened(images)
-    labels = np.zeros(len(images), np.int32)
+    labels = np.zeros(images.shape[0], np.int32)
     parts = [
         _scores(weights, feature_map, normalisation, batch)
         for batch, _ in padded(images, labels, normalisation)
     ]
-    return jnp.asarray(np.concatenate(parts)[: len(images)])
+    return jnp.asarray(np.concatenate(parts)[: len(labels)])
 
 
 @eqx.filter_jit

@@ -35,10 +35,7 @@ def split(
         >>> len(train), len(held_out), np.intersect1d(train, held_out).tolist()
         (15, 5, [])
     """
-    if not 0 <= val_fraction < 1:
-        raise ValueError(
-            f"val_fraction = {val_fraction} is no share of the samples; it must be in [0, 1)."
-        )
+    share("val_fraction", val_fraction)
     if (n_val := round(n * val_fraction)) == n:
         raise ValueError(
             f"val_fraction = {val_fraction} of {n} samples leaves 0 to train on; that part needs "
@@ -46,6 +43,12 @@ def split(
         )
     order = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(n)
     return np.sort(order[n_val:]), np.sort(order[:n_val])
+
+
+def share(name: str, value: float) -> None:
+    """Raise ValueError unless a value is a share of the samples that leaves some: in [0, 1)."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} = {value} is no share of the samples; it must be in [0, 1).")
 
 
 def chosen(regs, accuracies, ties, losses) -> float:
@@ -80,7 +83,7 @@ def chosen(regs, accuracies, ties, losses) -> float:
                 else ""
             )
             + ".",
-            stacklevel=5,
+            stacklevel=6,
         )
     elif ties == "auto" and undecided:
         warnings.warn(
@@ -88,7 +91,7 @@ def chosen(regs, accuracies, ties, losses) -> float:
             f"validation accuracy, {max(accuracies):.4g}: "
             f"the least loss has chosen lam = {best:g}; hold out more samples, or take "
             "validation='leave-one-out'.",
-            stacklevel=5,
+            stacklevel=6,
         )
     return best
 
@@ -129,17 +132,55 @@ def _stratified(labels, key, count):
     return np.setdiff1d(order, val), np.sort(val)
 
 
-def by_held_out(path, features, one_hot, regs, ties) -> tuple[float, tuple[float, ...]]:
+def by_held_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
     """The chosen lam, and the accuracy at each, on samples held out.
 
-    Args: as `chosen`.
+    Without any, the one lam that there is.
+
+    Args: as `judged` and `chosen`.
+    Raises: ValueError where none was held out but there are several lam.
     """
-    accuracies = tuple(path.accuracies(features, np.argmax(one_hot, axis=1), regs).tolist())
+    if results := judged(path, rows, regs):
+        return _best(results, regs, ties)
+    if len(regs) > 1:
+        raise ValueError("no sample was held out to choose lam by; hold out a larger share.")
+    return regs[0], ()
 
-    def losses(tied):
-        return path.losses(features, one_hot, tied).tolist()
 
-    return chosen(regs, accuracies, ties, losses), accuracies
+def judged(path, rows, regs) -> list[tuple[float, float]]:
+    """Accuracy and mean squared error of W(lam) on samples held out, for each lam.
+
+    Batch by batch; nothing is kept but counts and sums.
+
+    Args:
+        path: the `RidgePath` of the other samples.
+        rows: features and classes of those held out, in batches.
+        regs: the grid.
+    Returns: a pair for each lam; none without any sample.
+    """
+    c, k = np.asarray(path.rotated), len(path.rotated)
+    scaled = [c * path.filter(reg) for reg in regs]
+    n, right, loss = 0, np.zeros(len(regs)), np.zeros(len(regs))
+    for features, truth in rows:
+        rotated, n = _rotated(features, path), n + len(truth)
+        y = np.eye(k, dtype=rotated.dtype)[truth]
+        for i, weights in enumerate(scaled):
+            scores = rotated @ weights.T
+            right[i] += np.sum(np.argmax(scores, axis=1) == truth)
+            loss[i] += np.sum((scores - y) ** 2)
+    return list(zip((right / n).tolist(), (loss / n).tolist(), strict=True)) if n else []
+
+
+def _rotated(features, path) -> np.ndarray:
+    """Features in the eigenbasis of G, computed where they are, on the host."""
+    on_host = isinstance(features, np.ndarray)
+    return np.asarray(features @ (np.asarray(path.vectors) if on_host else path.vectors))
+
+
+def _best(results, regs, ties) -> tuple[float, tuple[float, ...]]:
+    accuracies = tuple(accuracy for accuracy, _ in results)
+    losses = dict(zip(regs, (loss for _, loss in results), strict=True))
+    return chosen(regs, accuracies, ties, lambda tied: [losses[reg] for reg in tied]), accuracies
 
 
 def by_leaving_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
@@ -148,10 +189,7 @@ def by_leaving_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
     Args: as `left_out` and `chosen`.
     Raises: ValueError as `left_out`.
     """
-    judged = left_out(path, rows, regs)
-    accuracies = tuple(accuracy for accuracy, _ in judged)
-    losses = dict(zip(regs, (loss for _, loss in judged), strict=True))
-    return chosen(regs, accuracies, ties, lambda tied: [losses[reg] for reg in tied]), accuracies
+    return _best(left_out(path, rows, regs), regs, ties)
 
 
 def left_out(path, rows, regs) -> list[tuple[float, float]]:
@@ -169,12 +207,12 @@ def left_out(path, rows, regs) -> list[tuple[float, float]]:
     Raises: ValueError where 1 - h_i is lost in rounding.
     """
     filters = np.stack([path.filter(reg) for reg in regs])
-    c, vectors, k = np.asarray(path.rotated), np.asarray(path.vectors), len(path.rotated)
+    c, k = np.asarray(path.rotated), len(path.rotated)
     n, right, loss = 0, np.zeros(len(regs)), np.zeros(len(regs))
     for features, truth in rows:
-        rotated, n = features @ vectors, n + len(truth)
+        rotated, n = _rotated(features, path), n + len(truth)
         y, rest = np.eye(k, dtype=rotated.dtype)[truth], 1 - (rotated**2) @ filters.T
-        if (lost := (rest <= negligible(vectors.shape, rest.dtype)).any(axis=0)).any():
+        if (lost := (rest <= negligible(path.vectors.shape, rest.dtype)).any(axis=0)).any():
             raise ValueError(
                 f"leave-one-out has no digits left at reg = {max(np.array(regs)[lost]):g}, where "
                 "the model goes through single samples "

@@ -1,6 +1,6 @@
 """Sufficient statistics: all that ridge regression needs of a training set, added up."""
 
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import equinox as eqx
@@ -12,10 +12,11 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door, finished
 from distill_lib.features import FeatureMap
+from distill_lib.images.streams import Pair, given, rechunked
 from distill_lib.images.whitening import Preprocessing
-from distill_lib.ridge.batches import padded, samples_of
-
-STRIP = 512  # columns of the Gram matrix made at a time
+from distill_lib.ridge import batches
+from distill_lib.ridge.devices import ShardedSums
+from distill_lib.ridge.sums import sums_of
 
 
 class RidgeStats(eqx.Module):
@@ -47,7 +48,7 @@ class RidgeStats(eqx.Module):
 
         Raises: ValueError for shapes that do not fit or entries that are not finite.
         """
-        sums = _sums(features.shape[1], targets.shape[1], features.dtype)
+        sums = sums_of(features.shape[1], targets.shape[1], features.dtype)
         sums.add(features, targets, len(features))
         return cls(*sums.whole())
 
@@ -56,42 +57,50 @@ class RidgeStats(eqx.Module):
     def of_images(
         cls,
         images,
-        labels: Int[ArrayLike, " n"],
+        labels: Int[ArrayLike, " n"] | None,
         classes: int,
         feature_map: FeatureMap,
         normalisation: Preprocessing,
+        *,
+        devices: Sequence[Any] | None = None,
     ) -> Self:
         """The statistics of labelled images, read once in batches.
 
         Args:
-            images: (n, h, w, c).
-            labels: (n,) class indices; the targets are one-hot.
+            images: (n, h, w, c); or a `Stream`, which may be of any length.
+            labels: (n,) class indices; the targets are one-hot. None for a stream.
             classes: k.
             feature_map, normalisation: from images to features.
+            devices: those that share each batch, for instance jax.devices(); None for the first
+                one of an accelerator, or for all cores of a processor.
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape
             or not finite.
         """
-        images = normalisation.opened(images)
-        checks.labels("labels", labels, classes, count=len(images), every=False)
-        return cls.of_rows(images, None, labels, classes, feature_map, normalisation)
+        if stream := given(images, labels):
+            pairs = rechunked(stream.checked(normalisation, classes), batches.BATCH)
+            pairs = batches.filled_up(pairs, batches.BATCH)
+        else:
+            images = normalisation.opened(images)
+            count = images.shape[0]
+            checks.labels("labels", np.asarray(labels), classes, count, every=False)
+            pairs = batches.padded(images, labels, normalisation)
+        return cls.of_batches(pairs, classes, feature_map, normalisation, devices)
 
     @classmethod
-    def of_rows(
+    def of_batches(
         cls,
-        images,
-        rows,
-        labels,
+        pairs: Iterable[Pair],
         classes: int,
         feature_map: FeatureMap,
         normalisation: Preprocessing,
+        devices: Sequence[Any] | None = None,
     ) -> Self:
-        """As `of_images`, of the images of some ascending rows (None: all), checked before.
-
-        There is a label for each of the rows.
-        """
-        sums = _sums(feature_map.dim_out, classes, jnp.dtype(normalisation.dtype))
-        for batch, truth in padded(images, labels, normalisation, rows):
-            sums.add(*samples_of(feature_map, normalisation, batch, truth, classes))
+        """As `of_images`, of checked batches of images and labels, where -1 is no sample."""
+        form = feature_map.dim_out, classes, jnp.dtype(normalisation.dtype)
+        sums = sums_of(*form) if devices is None else ShardedSums(*form, devices)
+        for images, labels in pairs:
+            sums.add_images(feature_map, normalisation, images, labels)
+            del images
         stats = cls(*sums.whole())
         finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
         return stats
@@ -140,63 +149,3 @@ class RidgeStats(eqx.Module):
                 "RidgePath."
             )
         return weights
-
-
-class HostSums:
-    """The sums G, C, ||Y||^2 and n in main memory.
-
-    BLAS multiplies in double precision about twice as fast as XLA on a CPU. Of G the lower triangle
-    only, in strips, which costs half the products; `whole` mirrors it.
-    """
-
-    def __init__(self, p: int, k: int, dtype) -> None:
-        self.gram, self.cross = np.zeros((p, p), dtype), np.zeros((k, p), dtype)
-        self.label_sq, self.count = np.zeros((), dtype), np.zeros((), np.int64)
-
-    def add(self, f, y, count) -> None:
-        """Add a chunk of samples."""
-        f, y = np.asarray(f), np.asarray(y)
-        for j in range(0, f.shape[1], STRIP):
-            self.gram[j:, j : j + STRIP] += f[:, j:].T @ f[:, j : j + STRIP]
-        self.cross += y.T @ f
-        self.label_sq += np.vdot(y, y)
-        self.count += np.asarray(count)
-
-    def whole(self) -> tuple[Any, ...]:
-        """The arguments of `RidgeStats`, on the device."""
-        for j in range(0, len(self.gram), STRIP):
-            strip = self.gram[j:, j : j + STRIP]
-            square = strip[: strip.shape[1]]
-            square[...] = np.tril(square) + np.tril(square, -1).T
-            self.gram[j : j + STRIP, j:] = strip.T
-        return jax.device_put((self.gram, self.cross, self.label_sq, self.count))
-
-
-class DeviceSums:
-    """The sums G, C, ||Y||^2 and n on an accelerator."""
-
-    def __init__(self, p: int, k: int, dtype) -> None:
-        zeros = partial(jnp.zeros, dtype=dtype)
-        self.sums = zeros((p, p)), zeros((k, p)), zeros(()), jnp.zeros((), np.int64)
-
-    def add(self, f, y, count) -> None:
-        """Add a chunk of samples."""
-        self.sums = _added(self.sums, f, y, count)
-
-    def whole(self) -> tuple[Any, ...]:
-        """The arguments of `RidgeStats`."""
-        gram, *rest = self.sums
-        lower = jnp.tril(gram)
-        return lower + jnp.tril(lower, -1).T, *rest
-
-
-@partial(jax.jit, donate_argnums=0)
-def _added(sums, f, y, count):
-    gram, cross, label_sq, n = sums
-    for j in range(0, f.shape[1], STRIP):
-        gram = gram.at[j:, j : j + STRIP].add(f[:, j:].T @ f[:, j : j + STRIP])
-    return gram, cross + y.T @ f, label_sq + jnp.vdot(y, y), n + count
-
-
-def _sums(p: int, k: int, dtype) -> HostSums | DeviceSums:
-    return (HostSums if jax.default_backend() == "cpu" else DeviceSums)(p, k, dtype)

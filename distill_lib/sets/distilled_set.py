@@ -15,6 +15,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, UInt8
 from distill_lib.boundary import checks, npz
 from distill_lib.boundary.plain import plain
 from distill_lib.features import FeatureMap
+from distill_lib.images.normalisation import batches
 from distill_lib.images.pictures import picture_grid
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
@@ -23,6 +24,8 @@ from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets import packing, released
 from distill_lib.theory.closed_form import recovered_weights
+
+_BATCH = 4096  # images at a time against a kernel
 
 
 def _record(provenance: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +129,11 @@ class DistilledSet(eqx.Module):
         k_ss = gram(self.kernel, self.points)
         relative = self.reg_s / float(regression.relative_reg(k_ss, 1.0))
         c = regression.coefficients(k_ss, self.labels, relative)
-        return _within("the scores", cross(self.kernel, normalisation(images), self.points) @ c)
+        parts = [
+            np.asarray(cross(self.kernel, normalisation(batch), self.points) @ c)
+            for batch in batches(normalisation.opened(images), _BATCH, None)
+        ]
+        return _within("the scores", jnp.asarray(np.concatenate(parts)))
 
     def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
         """The classes of images (n, h, w, c), as indices of the largest scores.
@@ -140,7 +147,8 @@ class DistilledSet(eqx.Module):
 
         Args and Raises: as `scores`.
         """
-        truth = checks.indices("labels", labels, count=len(images))
+        count = self.normalisation.opened(images).shape[0]
+        truth = checks.indices("labels", labels, count=count)
         return float(np.mean(self.predict(images, white) == truth))
 
     def images(self) -> Float[Array, "m h w c"]:

@@ -66,6 +66,45 @@ def test_random_fourier_is_its_definition(features):
     assert np.allclose(phi(x), wanted, rtol=0, atol=1e-13)
 
 
+MAPS = {
+    "linear": Linear(6),
+    "network": FullyConnected.random(jax.random.key(0), (6, 5, 4)),
+    "steep": FullyConnected.random(jax.random.key(0), (6, 5), slope=3.0),
+    "deep linear": KINDS["DeepLinear"].random(jax.random.key(1), (6, 4, 5)),
+    "fourier": RandomFourier.random(jax.random.key(2), 6, 4, variance=1.0),
+    "coupling": AffineCoupling.random(jax.random.key(3), 6),
+    "float32": FullyConnected.random(jax.random.key(0), (6, 5), dtype=jnp.float32),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+@given(seeds, scales)
+def test_features_in_main_memory_are_those_of_a_call(name, seed, scale):
+    phi = MAPS[name]
+    x = scale * np.random.default_rng(seed).normal(size=(70, 6))
+    x = x.astype("float32" if name == "float32" else "float64")
+    before, made, called = x.copy(), phi.on_host(x), np.asarray(phi(x))
+    assert isinstance(made, np.ndarray)
+    assert made.dtype == called.dtype == x.dtype
+    assert np.linalg.norm(made - called) <= 100 * max(1, scale) * np.finfo(
+        x.dtype
+    ).eps * np.linalg.norm(called)
+    assert np.array_equal(x, before)
+
+
+class Doubled(FullyConnected):
+    """A map made from another one."""
+
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+def test_a_map_made_from_another_is_itself_in_main_memory_too():
+    phi, x = Doubled.random(jax.random.key(0), (6, 5)), np.eye(6)
+    assert np.allclose(phi.on_host(x), phi(x), rtol=1e-14)
+    assert not np.allclose(phi.on_host(x), FullyConnected(phi.weights).on_host(x))
+
+
 def test_linear_is_the_identity():
     x = np.arange(6.0).reshape(2, 3)
     phi = Linear(3)

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import distill_lib as dl
-from distill_lib.ridge import batches, selection, statistics
-from distill_lib.ridge import model as ridge
+from distill_lib.ridge import batches, selection, sums
 
 K, P, N = 3, 5, 24
 SHAPE = (2, 3, 2)
@@ -87,19 +86,19 @@ def test_statistics_add_up_over_any_partition(seed, sizes):
     assert whole.count == 16
 
 
-@pytest.mark.parametrize("kind", [statistics.HostSums, statistics.DeviceSums])
+@pytest.mark.parametrize("kind", [sums.HostSums, sums.DeviceSums])
 @pytest.mark.parametrize("strip", [1, 2, 3, 4, 100])
 def test_the_strips_make_the_whole_gram_matrix(strip, kind, monkeypatch):
     f, y, _ = rows(0, n=7)
-    monkeypatch.setattr(statistics, "STRIP", strip)
-    statistics._added.clear_cache()
+    monkeypatch.setattr(sums, "STRIP", strip)
+    sums._added.clear_cache()
     try:
-        sums = kind(f.shape[1], y.shape[1], f.dtype)
-        sums.add(f[:4], y[:4], 4)
-        sums.add(f[4:], y[4:], 3)
-        made = dl.RidgeStats(*sums.whole())
+        both = kind(f.shape[1], y.shape[1], f.dtype)
+        both.add(f[:4], y[:4], 4)
+        both.add(f[4:], y[4:], 3)
+        made = dl.RidgeStats(*both.whole())
     finally:
-        statistics._added.clear_cache()
+        sums._added.clear_cache()
     assert close(made.gram, f.T @ f)
     assert close(made.cross, y.T @ f)
     assert np.isclose(made.label_sq, np.sum(np.square(y)))
@@ -117,6 +116,21 @@ def test_statistics_of_images_are_those_of_their_features(batch, dtype, monkeypa
     stats = dl.RidgeStats.of_images(images.astype(dtype), labels, K, FEATURES, NORMALISATION)
     f, y = leaky(inputs(images)), np.eye(K)[labels]
     assert equal(stats, dl.RidgeStats(f.T @ f, y.T @ f, np.asarray(41.0), np.asarray(41)))
+
+
+@pytest.mark.parametrize("kind", [sums.HostSums, sums.DeviceSums])
+@pytest.mark.parametrize(
+    "phi", [FEATURES, dl.Linear(12), dl.RandomFourier.random(jax.random.key(1), 12, 8)]
+)
+def test_a_padded_batch_adds_its_real_images(kind, phi):
+    images, labels = pictures(0, n=7)
+    both = kind(phi.dim_out, K, np.float64)
+    both.add_images(phi, NORMALISATION, images, np.where(np.arange(7) < 5, labels, -1))
+    both.add_images(phi, NORMALISATION, images, labels)
+    seen = np.r_[:5, :7]
+    f, y = np.asarray(phi(inputs(images)))[seen], np.eye(K)[labels[seen]]
+    made = dl.RidgeStats(*both.whole())
+    assert equal(made, dl.RidgeStats(f.T @ f, y.T @ f, np.asarray(12.0), np.asarray(12)))
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int32", "uint32", "int64", "uint64"])
@@ -245,20 +259,17 @@ def test_precision_is_that_of_the_normalisation(dtype):
 
 def spied_fit(images, labels, **options):
     """fit, with the parts it trained and validated on."""
-    parts, of_rows, features = {}, dl.RidgeStats.of_rows.__func__, ridge.features_of
+    parts, padded = [], batches.padded
 
-    def of(cls, images, rows, truth, *rest):
-        parts["train"] = images[rows], truth
-        return of_rows(cls, images, rows, truth, *rest)
-
-    def validated(phi, normalisation, chunk):
-        parts["val"] = np.asarray(chunk)
-        return features(phi, normalisation, chunk)
+    def of(images, truth, normalisation, rows):
+        parts.append((images[rows], truth))
+        return padded(images, truth, normalisation, rows)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dl.RidgeStats, "of_rows", classmethod(of))
-        patch.setattr(ridge, "features_of", validated)
-        return dl.fit(images, labels, FEATURES, NORMALISATION, **options), parts
+        patch.setattr(batches, "padded", of)
+        model = dl.fit(images, labels, FEATURES, NORMALISATION, **options)
+    train, (val, _) = parts
+    return model, {"train": train, "val": val}
 
 
 QUIET = pytest.mark.filterwarnings("ignore:.*lam:UserWarning")

@@ -1,0 +1,165 @@
+"""The training set of a fit, in passes: an array of images, or a stream of unknown length.
+
+A source is divided once into a part to train on and a part held out. Either part is then read in
+padded batches, as often as asked, and nothing of it is kept but counts.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import jax
+import numpy as np
+
+from distill_lib.boundary import checks
+from distill_lib.images.streams import Pair, Stream, given, rechunked
+from distill_lib.images.whitening import Preprocessing
+from distill_lib.ridge import batches, selection
+
+
+class Source(Protocol):
+    """What `fit` reads: batches (images, labels) of one size, padded by black images of label -1.
+
+    Attributes:
+        classes: k.
+    """
+
+    classes: int
+
+    def trained(self) -> Iterator[Pair]:
+        """The rows to train on."""
+
+    def held_out(self) -> Iterator[Pair]:
+        """The rows held out."""
+
+    def every(self) -> Iterator[Pair]:
+        """All rows."""
+
+
+class InArray:
+    """Images in an array or a file to be sliced, and all their labels."""
+
+    def __init__(self, images, labels, classes: int | None, normalisation: Preprocessing) -> None:
+        self.images = normalisation.opened(images)
+        labels = checks.indices("labels", labels, count=self.images.shape[0])
+        self.classes = int(labels.max(initial=-1)) + 1 if classes is None else classes
+        checks.labels("labels", labels, self.classes)
+        self.labels, self.normalisation = labels, normalisation
+
+    def divide(self, key, share: float, validation: str, candidates: int) -> None:
+        """Choose the rows held out, as `selection.parts`."""
+        self.train, self.val = selection.parts(self.labels, key, share, validation, candidates)
+
+    def trained(self) -> Iterator[Pair]:
+        return batches.padded(self.images, self.labels[self.train], self.normalisation, self.train)
+
+    def held_out(self) -> Iterator[Pair]:
+        if not len(self.val):
+            return iter(())
+        return batches.padded(self.images, self.labels[self.val], self.normalisation, self.val)
+
+    def every(self) -> Iterator[Pair]:
+        return batches.padded(self.images, self.labels, self.normalisation)
+
+
+class InStream:
+    """A stream, whose rows are held out one by one: each by a draw that its number decides.
+
+    The first row of a class that is met is trained on, so that no class is held out as a whole. The
+    draws, the batches and so every bit of the sums are the same however the stream is cut.
+    """
+
+    def __init__(self, stream: Stream, classes: int | None, normalisation: Preprocessing) -> None:
+        known = stream.classes if classes is None else classes
+        if known is None:
+            raise ValueError(
+                "how many classes a stream has is not known before it ends; give classes=k."
+            )
+        self.stream, self.classes, self.normalisation = stream, known, normalisation
+        self.share, self.seed, self.seen = 0.0, [0], np.zeros(0, np.int64)
+
+    def divide(self, key, share: float, validation: str, candidates: int) -> None:
+        """Remember by which draws rows are held out.
+
+        Raises: ValueError for a share outside [0, 1), none where lam is to be chosen, or for
+            "stratified", which has to know how many samples a class has.
+        """
+        if validation == "stratified":
+            raise ValueError(
+                "validation='stratified' needs the number of samples of each class, which a "
+                "stream does not tell before it ends; take 'random' or 'leave-one-out'."
+            )
+        selection.share("val_fraction", share)
+        self.share = 0.0 if validation == "leave-one-out" else share
+        if not self.share and candidates > 1 and validation != "leave-one-out":
+            raise ValueError(
+                f"val_fraction = {share} holds out nothing to choose lam by; give a share, or one "
+                "lam."
+            )
+        self.seed = np.asarray(jax.random.key_data(key)).tolist()
+
+    def trained(self) -> Iterator[Pair]:
+        return self._part(held=False)
+
+    def held_out(self) -> Iterator[Pair]:
+        return self._part(held=True) if self.share else iter(())
+
+    def every(self) -> Iterator[Pair]:
+        return batches.filled_up(self._rows(), batches.BATCH)
+
+    def _part(self, held: bool) -> Iterator[Pair]:
+        def chosen():
+            for images, labels, out in self._drawn():
+                yield images[out == held], labels[out == held]
+
+        return batches.filled_up(rechunked(chosen(), batches.BATCH), batches.BATCH)
+
+    def _drawn(self):
+        """Chunks of rows, and which of them are held out."""
+        met = np.zeros(self.classes, bool)
+        for number, (images, labels) in enumerate(self._rows()):
+            rng = np.random.default_rng([*self.seed, number])
+            out = rng.random(len(labels)) < self.share
+            for c, first in zip(*np.unique(labels, return_index=True), strict=True):
+                out[first] &= met[c]
+                met[c] = True
+            yield images, labels, out
+            del images
+
+    def _rows(self) -> Iterator[Pair]:
+        """One reading, from the first row to the last, in chunks of one size.
+
+        Raises: ValueError if it is not the same as the first one, as far as counts tell, or if the
+            first one lacks a class.
+        """
+        seen = np.zeros(self.classes, np.int64)
+        pairs = self.stream.checked(self.normalisation, self.classes)
+        for images, labels in rechunked(pairs, batches.BATCH):
+            seen += np.bincount(labels, minlength=self.classes)
+            yield images, labels
+            del images
+        if not len(self.seen):
+            if not seen.all():
+                missing = ", ".join(map(str, np.flatnonzero(seen == 0)[:5]))
+                raise ValueError(
+                    f"the stream has no sample of class {missing}; every one of the "
+                    f"{self.classes} classes needs at least one."
+                )
+            self.seen = seen
+        elif (seen != self.seen).any():
+            c = int(np.argmax(seen != self.seen))
+            raise ValueError(
+                f"the stream gave {self.seen.sum()} rows when it was read first and {seen.sum()} "
+                f"now, of class {c} {self.seen[c]} and {seen[c]}; it has to begin again at the "
+                "same rows."
+            )
+
+
+def source_of(images, labels, classes: int | None, normalisation: Preprocessing):
+    """The source of a fit: a stream, or an array with its labels.
+
+    Raises: ValueError for labels out of range or an empty class, images of the wrong shape, a
+        stream with labels beside it, or an array without.
+    """
+    if stream := given(images, labels):
+        return InStream(stream, classes, normalisation)
+    return InArray(images, labels, classes, normalisation)

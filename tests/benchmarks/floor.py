@@ -1,0 +1,84 @@
+"""The statistics of a training set against their floor: the same products at BLAS's best rate.
+
+Run by hand: `python tests/benchmarks/floor.py [--json FILE]`. It is no test, since a time is none.
+
+n images with d = p cost 2 n d p operations for the features of a one-layer network and n p^2 for
+the lower half of G. The floor is what a large square product needs for as many. Both are timed in
+turns, and the least of each is taken, so that what else the machine does falls out of the ratio.
+The images are random bytes: a product does not look at its numbers.
+"""
+
+import argparse
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import distill_lib as dl
+from distill_lib.companion.numbers import provenance
+
+SHAPE, CLASSES, SQUARE = (32, 32, 3), 10, 3072
+
+
+def seconds(work) -> float:
+    """What one run takes, to the end."""
+    start = time.perf_counter()
+    jax.block_until_ready(work())
+    return time.perf_counter() - start
+
+
+def measured(n: int, rounds: int) -> dict[str, float]:
+    """Seconds of the floor and of the statistics of n images, and their ratio."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (n, *SHAPE), np.uint8), rng.integers(0, CLASSES, n)
+    norm = dl.Normalisation(SHAPE, 255, (0.5,) * 3, (0.25,) * 3)
+    d = norm.dim
+    phi = dl.FullyConnected.random(jax.random.key(0), (d, d))
+    a = rng.normal(size=(SQUARE, SQUARE))
+
+    def statistics():
+        return dl.RidgeStats.of_images(images, labels, CLASSES, phi, norm)
+
+    seconds(statistics)  # compiled
+    product, ours = [], []
+    for _ in range(rounds):
+        product.append(seconds(lambda: a @ a))
+        ours.append(seconds(statistics))
+    operations = n * d * d * 3
+    floor = min(product) * operations / (2 * SQUARE**3)
+    return {
+        "images": n,
+        "inputs and features": d,
+        "operations (TFLOP)": operations / 1e12,
+        "floor (s)": floor,
+        "ours (s)": min(ours),
+        "ratio": min(ours) / floor,
+    }
+
+
+def main() -> None:
+    """Measure, print, and keep a record if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-n", type=int, default=16 * 2048, help="number of images")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="where to keep the numbers")
+    asked = parser.parse_args()
+    found = measured(asked.n, asked.rounds)
+    for name, value in found.items():
+        print(f"{name:20s} {value:.4g}")
+    if asked.json:
+        record = {"settings": {"rounds": asked.rounds}, "measured": found}
+        record["provenance"] = {
+            **provenance.commit(Path(__file__).resolve().parents[2]),
+            "versions": provenance.versions(),
+            "device": provenance.device(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
