@@ -5,8 +5,8 @@ Let X_S carry W with labels Y_S = W X_{lam_S}, let alpha = W X_S^{+T}, move the 
 
 .. math:: (W_q - W)(X_q X_q^\top + \lambda_S I) = \lambda_S \alpha E^\top - W E X_q^\top ,
 
-and with the labels solved again on X_q (Theorem 4.2) what is left is :math:`W(\Pi_q - I) = \alpha E^\top
-(I - \Pi_q)`, for every lam_S.
+and with the labels solved again on X_q (Theorem 4.2) what is left is
+:math:`W(\Pi_q - I) = \alpha E^\top (I - \Pi_q)`, for every lam_S.
 """
 
 from typing import NamedTuple
