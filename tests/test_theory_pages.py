@@ -1,10 +1,13 @@
 """How a page of the theory is laid out: in short, motivated, proved, and where it stops."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from test_theory_index import chapters
+
+from distill_lib.companion.site.drawings import drawings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [page for page in chapters("The theory") if page.startswith("notebooks/")]
@@ -59,3 +62,11 @@ def test_what_recovery_does_not_mean_is_said_early_and_with_the_measured_transfe
     first_page = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
     before_table = first_page.split("## The result in one table")[0]
     assert "theorem_4_1.md#what-recovery-does-not-mean" in before_table
+
+
+def test_each_drawing_stands_on_one_page_so_that_its_names_are_there_once():
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.md"))
+    used = Counter(
+        name for source in sources for name in re.findall(r"\{\{ drawn\.(\w+) \}\}", source)
+    )
+    assert used == dict.fromkeys(drawings(), 1)

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from distill_lib.companion.site.drawings import drawings, pen, spaces
 
 DRAWN = drawings()
-PAGES = Path(__file__).parents[2] / "notebooks"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -62,15 +60,6 @@ def test_a_drawing_is_told_and_takes_its_colours_from_the_page(name):
     assert painted == set()
     outside = re.sub(r"var\(--sketch-\w+,#\w+\)", "", DRAWN[name])
     assert not re.findall(r"#[0-9a-f]{3,6}\b", outside)
-
-
-def test_each_drawing_stands_on_one_page_so_that_its_names_are_there_once():
-    used = Counter(
-        name
-        for path in PAGES.glob("*.md")
-        for name in re.findall(r"\{\{ drawn\.(\w+) \}\}", path.read_text(encoding="utf-8"))
-    )
-    assert used == dict.fromkeys(DRAWN, 1)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from distill_lib.theory.closed_form import recovered_weights
+from distill_lib.theory.rank_of_points import support_rank
+
 few = settings(max_examples=20, deadline=None)
 
 
@@ -55,6 +58,7 @@ def test_labels_of_lower_rank_carry_a_model_just_when_its_columns_lie_in_their_r
         x = set_of(full, reg, rng.choice([-1.0, 1.0], size=m))
         error = np.linalg.norm(trained(x, y, reg) - w) / np.linalg.norm(w)
         assert (error < 1e-7) == carried
+        assert np.allclose(recovered_weights(x.T, y.T, reg), trained(x, y, reg), atol=1e-7)
         # And no points at all do better than the part of W in the range of the labels.
         other = trained(rng.normal(size=(d, m)), y, 0.1)
         missing = w - y @ pinv(y) @ w
@@ -73,8 +77,9 @@ def test_a_model_of_lower_rank_has_points_of_full_rank_from_d_plus_k_less_its_ra
     k, d = 4, 6
     m = k + more
     w, y = matrix(rng, k, d, rank=r), rng.normal(size=(k, m))
-    found = rank(recovery(w, y, rng.normal(size=(m, d))))
-    assert found == min(r + m - k, d)
+    z = rng.normal(size=(m, d))
+    found = rank(recovery(w, y, z))
+    assert found == support_rank(w, y.T, z) == min(r + m - k, d)
     assert found < m
     assert (found == min(m, d)) == (m >= d + k - r)
 
