@@ -473,6 +473,11 @@ MUTANTS = (
     Mutant("subset-twice", "baselines/moments.py", "len(np.unique(kept)) < len(kept) or ", "", "moments"),
     # __init__.py
     Mutant("32-bit", "__init__.py", '"jax_enable_x64", True', '"jax_enable_x64", False', "ridge"),
+    # companion/site/drawings
+    Mutant("drawn-plane-not-nearest", "companion/site/drawings/spaces.py", "given_up = np.linalg.svd(outside)[2][-1]", "given_up = np.linalg.svd(outside)[2][0]", "drawings"),
+    Mutant("drawn-plane-without-projector", "companion/site/drawings/spaces.py", "outside = samples - np.outer(row, row @ samples)", "outside = samples", "drawings"),
+    Mutant("drawn-roots-without-4", "companion/site/drawings/curves.py", "1 - 4 * level**2", "1 - level**2", "drawings"),
+    Mutant("drawn-masks-hold-one-more", "companion/site/drawings/schemes.py", "i < m or (j + i) % m < m - k", "i < m or (j + i) % m <= m - k", "drawings"),
 )
 # fmt: on
 

@@ -96,20 +96,20 @@ def robust_set(
 ) -> Nearest:
     """Features near real ones that carry W, chosen so that rounding them changes it little.
 
-    They carry it with small coefficients C, and those are what amplifies rounding.
+    They carry it with small coefficients Gamma, and those are what amplifies rounding.
 
-    With orthonormal rows Q^T of W's row space, C = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the
-    samples combine to the model's rows, by ridge regression. X_S = Xh - (Xh C - Q) C^+ is the
-    nearest set for which they do it exactly, X_S C = Q.
+    With orthonormal rows Q^T of W's row space, Gamma = (Xh^T Xh + penalty I)^{-1} Xh^T Q is how the
+    samples combine to the model's rows, by ridge regression. X_S = Xh - (Xh Gamma - Q) Gamma^+ is
+    the nearest set for which they do it exactly, X_S Gamma = Q.
 
     When the points are rounded by E and the labels solved again, the relative recovery error is at
-    most ||E||_2 ||C||_2 <= ||E||_2 / (2 sqrt(penalty)). The set of penalty 0 is the limit of
+    most ||E||_2 ||Gamma||_2 <= ||E||_2 / (2 sqrt(penalty)). The set of penalty 0 is the limit of
     Corollary 4.1.1 with Y_S = W Xh_{lam_S} as lam_S grows.
 
     Args:
         weights: (k, p) original model W of rank k.
         real: (m, p) real features with W Xh of rank k; they may repeat.
-        penalty: at least 0; more of it, smaller C and a larger distance.
+        penalty: at least 0; more of it, smaller Gamma and a larger distance.
         reg_s: lam_S of the labels.
     Raises: ValueError if m < k, rank(W) < k or rank(W Xh) < k.
 

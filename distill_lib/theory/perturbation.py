@@ -1,12 +1,12 @@
 r"""What moving the points of a distilled set does to the model they train.
 
-Let X_S carry W with labels Y_S = W X_{lam_S}, let T = W X_S^{+T}, and move the points to X_q = X_S
+Let X_S carry W with labels Y_S = W X_{lam_S}, let alpha = W X_S^{+T}, move the points to X_q = X_S
 + E. Training gives W_q with
 
-.. math:: (W_q - W)(X_q X_q^\top + \lambda_S I) = \lambda_S T E^\top - W E X_q^\top ,
+.. math:: (W_q - W)(X_q X_q^\top + \lambda_S I) = \lambda_S \alpha E^\top - W E X_q^\top ,
 
-and with the labels solved again on X_q (Theorem 4.2) what is left is :math:`W(\Pi_q - I) = T E^\top
-(I - \Pi_q)`, for every lam_S.
+and with the labels solved again on X_q (Theorem 4.2) what is left is
+:math:`W(\Pi_q - I) = \alpha E^\top (I - \Pi_q)`, for every lam_S.
 """
 
 from typing import NamedTuple
@@ -41,8 +41,8 @@ def error_bounds(
 ) -> Bounds:
     """How much the model can change at most when the features move by a given size.
 
-    The bounds hold for every change E with ||E||_2 <= size. They are solved = size ||T||_F /
-    ||W||_F with T = W phi(X_S)^{+T}, and kept = solved + size max{s / (s^2 + lam_S) : s >= s_min -
+    The bounds hold for every change E with ||E||_2 <= size. They are solved = size ||alpha||_F /
+    ||W||_F with alpha = W phi(X_S)^{+T}; kept = solved + size max{s / (s^2 + lam_S) : s >= s_min -
     size}, where s_min is the smallest of the min(m, p) singular values of the features. The cost is
     one SVD.
 
@@ -67,7 +67,7 @@ def error_bounds(
             f"sizes = {size.tolist()!r} are no sizes of a change; they must be at least 0."
         )
     f = svd(features)
-    # ||T||_F = ||W U diag(1 / s)||_F
+    # ||alpha||_F = ||W U diag(1 / s)||_F
     solved = size * float(jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))
     smallest = float(f.s[-1]) if len(f.s) == min(features.shape) else 0.0
     # h(s) = s / (s^2 + lam_S) rises until s = sqrt(lam_S) and falls after it.

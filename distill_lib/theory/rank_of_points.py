@@ -15,8 +15,8 @@ def support_rank(
 ) -> int:
     """The rank of the support features, the same for every lam_S and every root.
 
-    rank phi(X_S) = rank W + rank(Q^T Z (I - W^+ W)), Q a basis of null(Y_S): the exact version of
-    Proposition 4.1. Full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of Q^T
+    rank phi(X_S) = rank W + rank(N^T Z (I - W^+ W)), N a basis of null(Y_S): the exact version of
+    Proposition 4.1. Full rank min(m, p) takes k independent rows of W and min(m, p) - k rows of N^T
     Z that are independent of each other and of them.
 
     Args: as `recovery_matrix`.
@@ -35,7 +35,7 @@ def support_rank(
     q = jnp.linalg.svd(labels)[0][:, k:]
     free = q.T @ z
     outside = free - (free @ w.ut.T) @ w.ut
-    # Rank relative to Q^T Z: what rounding leaves of rows inside range(W^T) is not rank.
+    # Rank relative to N^T Z: what rounding leaves of rows inside range(W^T) is not rank.
     s = np.linalg.svd(np.asarray(outside), compute_uv=False)
     size = float(jnp.linalg.norm(free, 2))
     return len(w.s) + int(np.sum(s > negligible(outside.shape, s.dtype) * size))

@@ -25,6 +25,7 @@ from distill_lib.companion.root import build_folder, reference_folder
 from distill_lib.companion.run.notebook import convert, with_one_setup, with_prose
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
+from distill_lib.companion.site.drawings import drawings
 from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.rooms import pictures
@@ -106,7 +107,8 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
       profile;
     - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
     - {{ measured.steps }}: a table of `judge.measured.tables`;
-    - {{ field.accuracies }}: one of `field.tables`.
+    - {{ field.accuracies }}: one of `field.tables`;
+    - {{ drawn.plane }}: one of `drawings.drawings`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -128,6 +130,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "verify": verdicts(root),
         "field": published_tables(root),
         "design": pictures(),
+        "drawn": drawings(),
     }
     return {**numbers, "this": this, **published, **pasted}
 

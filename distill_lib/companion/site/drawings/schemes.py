@@ -1,0 +1,194 @@
+"""Drawings of blocks and steps: sums, ranks, masks, floors, and what is released."""
+
+from distill_lib.companion.site.drawings.pen import arrow, box, path, sign, sketch, word
+
+
+def sums(batches: int = 3) -> str:
+    """Batches of data, their statistics, one sum, and a model for every ridge parameter."""
+    parts = []
+    for i in range(batches):
+        y = 12 + 46 * i
+        parts += [
+            box(8, y, 84, 32),
+            sign((50, y + 21), f"X_{i + 1}, Y_{i + 1}"),
+            arrow((94, y + 16), (122, y + 16)),
+            box(124, y, 74, 32, "one"),
+            sign((161, y + 21), f"G_{i + 1}, C_{i + 1}"),
+            arrow((200, y + 16), (226, 74)),
+        ]
+    parts += [
+        box(228, 58, 58, 32, "one"),
+        sign((257, 79), "G, C"),
+        arrow((288, 74), (310, 74), "two"),
+        sign((333, 79), "W(λ)"),
+        word((257, 106), "the sum", "small"),
+        word((333, 106), "for all λ", "small"),
+        word((180, 164), "data are read once; statistics add up", "small"),
+    ]
+    told = (
+        "Three batches of data lead to three pairs of statistics, G and C. These are added to one "
+        "pair, from which the model follows for every ridge parameter."
+    )
+    return sketch("sums", "All that ridge regression needs are sums", told, parts, 172)
+
+
+def ranks(k: int = 2, m: int = 5) -> str:
+    """The rows of D in a basis of the labels' row and null space: k of the model, m - k free."""
+    parts = []
+    for i in range(m):
+        y = 16 + 24 * i + 8 * (i >= k)
+        parts.append(box(104, y, 170, 18, "one" if i < k else "two"))
+    top, low = 16 + 24 * k - 6, 24 + 24 * m - 6
+    parts += [
+        path([(92, 16), (86, 16), (86, top), (92, top)]),
+        sign((78, (16 + top) / 2 + 5), "k", "end"),
+        path([(92, 24 + 24 * k), (86, 24 + 24 * k), (86, low), (92, low)]),
+        sign((78, (24 + 24 * k + low) / 2 + 5), "m − k", "end"),
+        sign((284, (16 + top) / 2 + 5), "W", "start"),
+        sign((284, (24 + 24 * k + low) / 2 + 5), "N^T Z", "start"),
+        word((180, low + 24), "rank of the set: rank W, and what N", "small", "end"),
+    ]
+    parts[-1] = word(
+        (180, low + 24), "the lower rows count as far as they leave those of W", "small"
+    )
+    told = (
+        f"A matrix of {m} rows. The {k} upper ones are the model's rows; the {m - k} lower ones "
+        "come from Z, and add to the rank what lies outside the rows of the model."
+    )
+    return sketch(
+        "ranks", "The rank of D: the model's rows and the free ones", told, parts, low + 34
+    )
+
+
+def masks(k: int = 2, m: int = 5, d: int = 9) -> str:
+    """Which entries of a set may be noise: by point, by pixel, and the most of all."""
+    size, parts = 15, []
+    most = [[i < m or (j + i) % m < m - k for j in range(m)] for i in range(d)]
+    kinds = {
+        "a mask for": [[(j + i) % m < m - k for j in range(m)] for i in range(d)],
+        "one mask": [[i < m - k] * m for i in range(d)],
+        "the largest": most,
+    }
+    ends = ("each point", "for all points", "share")
+    for at, ((name, held), end) in enumerate(zip(kinds.items(), ends, strict=True)):
+        left = 26 + 117 * at
+        for i, row in enumerate(held):
+            for j, noise in enumerate(row):
+                parts.append(
+                    box(
+                        left + size * j,
+                        14 + size * i,
+                        size - 2,
+                        size - 2,
+                        "two full" if noise else "",
+                    )
+                )
+        middle = left + size * m / 2 - 1
+        parts += [
+            word((middle, 14 + size * d + 17), name, "small"),
+            word((middle, 14 + size * d + 32), end, "small"),
+        ]
+    parts.append(
+        word(
+            (180, 14 + size * d + 56),
+            "a row is a pixel, a column a point; filled: held at noise",
+            "small",
+        )
+    )
+    told = (
+        f"Three masks of {d} pixels by {m} points for {k} classes. In the first, each pixel is "
+        f"held in {m - k} points. In the second, {m - k} pixels are held in all points. In the "
+        f"third, {m} pixels are held in all points and every other one in {m - k}."
+    )
+    return sketch(
+        "masks",
+        "Entries that may be noise while the set stays exact",
+        told,
+        parts,
+        14 + size * d + 66,
+    )
+
+
+def floors() -> str:
+    """Upstairs the features, where the theorem holds; downstairs the points."""
+    parts = [
+        box(20, 24, 320, 44, "one"),
+        word((30, 51), "features", "", "start"),
+        sign((150, 52), "Φ"),
+        arrow((168, 46), (244, 46)),
+        word((206, 38), "train", "small"),
+        sign((292, 52), "W_S = W"),
+        box(20, 132, 320, 44),
+        word((30, 159), "points", "", "start"),
+        sign((150, 160), "X_S"),
+        arrow((138, 70), (138, 130), "two"),
+        sign((130, 106), "φ^{−1}", "end"),
+        arrow((164, 130), (164, 70)),
+        sign((172, 106), "φ", "start"),
+        word((206, 106), "a right inverse is all", "small", "start"),
+        word((206, 121), "that is new", "small", "start"),
+    ]
+    told = (
+        "Two floors. Upstairs features train to the model, by Theorem 4.1. An arrow down, a right "
+        "inverse of the feature map, gives points; the feature map leads up again."
+    )
+    return sketch("floors", "The same theorem one floor up", told, parts, 188)
+
+
+def blocks() -> str:
+    """X-bar by rows (of W, and its null space) and columns (row space of the labels, the rest)."""
+    left, top, tall, wide = 118, 34, 48, 74
+    cells = (
+        ("W^+ Y_S", "one", 0, 0),
+        ("0", "", 0, 1),
+        ("C.1 only", "two", 1, 0),
+        ("P Z′", "two", 1, 1),
+    )
+    parts = []
+    for name, kind, row, column in cells:
+        x, y = left + wide * column, top + tall * row
+        parts += [
+            box(x, y, wide - 3, tall - 3, kind),
+            sign((x + wide / 2, y + 29), name),
+        ]
+    parts += [
+        word((110, 62), "rows of W", "small", "end"),
+        word((110, 110), "null space of W", "small", "end"),
+        word((left + wide / 2, 26), "rows of Y_S", "small"),
+        word((left + 1.5 * wide, 26), "the rest", "small"),
+        word((180, 152), "C.2 keeps the block C.1 empty: then the set carries W", "small"),
+    ]
+    told = (
+        "A matrix of two by two blocks. Above left the model and the labels, above right zero. "
+        "Below, in the null space of the model, a free part. Theorem C.2 leaves the block below "
+        "left empty, Theorem C.1 does not."
+    )
+    return sketch("blocks", "Where Theorems C.1 and C.2 put the free part", told, parts, 162)
+
+
+def release() -> str:
+    """Noise after the model, which it cannot hide, and before it, where it can."""
+    parts = []
+    for y, noisy in ((26, 2), (104, 0)):
+        names = ("data", "G, C", "W", "set")
+        for i, name in enumerate(names):
+            x = 12 + 92 * i
+            hidden = i > noisy and noisy == 0
+            parts += [box(x, y, 58, 34, "one" if hidden else ""), sign((x + 29, y + 22), name)]
+            if i < 3:
+                parts.append(arrow((x + 60, y + 17), (x + 90, y + 17)))
+        x = 12 + 92 * noisy + 75
+        parts += [
+            arrow((x, y - 18), (x, y + 11), "two"),
+            word((x + 6, y - 8), "noise", "small", "start"),
+        ]
+    parts += [
+        word((180, 78), "Theorem 6.2: training on the set gives W back", "small"),
+        word((180, 156), "here: all that follows the noise is private", "small"),
+    ]
+    told = (
+        "Two chains from data to statistics, model and set. Above, noise comes in between model "
+        "and set, and the model can be computed from the set. Below, it comes in between data and "
+        "statistics; everything after it is private."
+    )
+    return sketch("release", "Where the noise has to come in", told, parts, 166)
