@@ -24,6 +24,7 @@ from distill_lib.companion.root import build_folder, reference_folder
 from distill_lib.companion.run.ledger import tables
 from distill_lib.companion.run.notebook import convert, with_prose
 from distill_lib.companion.run.reference import shown_profile
+from distill_lib.companion.site import play
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.prose import fill
@@ -52,7 +53,7 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = _read(root / name)
-    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
+    files |= play.script(root) | {f"book/_static/{MATHJAX}": _mathjax().read_bytes()}
     files["_config.yml"] = _config(root, profile, citation)
     return files
 
@@ -106,7 +107,8 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
       profile;
     - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
     - {{ measured.steps }}: a table of `ledger.tables`;
-    - {{ field.accuracies }}: one of `field.tables`.
+    - {{ field.accuracies }}: one of `field.tables`;
+    - {{ play.samples }}: one of `play.numbers`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -128,6 +130,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "verify": verdicts(root),
         "field": published_tables(root),
         "design": pictures(),
+        "play": play.numbers(root),
     }
     return {**numbers, "this": this, **published, **pasted}
 
