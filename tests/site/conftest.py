@@ -1,6 +1,8 @@
 """The site under test: what `make book` built for $DISTILL_PROFILE (default: digits)."""
 
 import os
+import re
+import shutil
 
 import pytest
 
@@ -11,6 +13,12 @@ from distill_lib.companion.site.stage import toc_pages
 
 ROOT = project_root()
 PROFILE = os.environ.get("DISTILL_PROFILE", "digits")
+WINDOW = {"width": 1280, "height": 900}
+ELSEWHERE = re.compile(r"^(https?|wss?|ftp):")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -52,3 +60,44 @@ def site(built):
     if reason:
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(site):
+    found = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if found is None:
+        pytest.skip("no browser: install Chromium or name one in $CHROMIUM")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright: install the extra 'test'"
+    )
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found, args=FLAGS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A page that blocks other hosts; `tab.complaints` gathers whatever goes wrong in it."""
+    context = browser.new_context(viewport=WINDOW)
+    complaints: list[str] = []
+
+    def refuse(route):
+        complaints.append(f"request to another host: {route.request.url}")
+        route.abort()
+
+    context.route(ELSEWHERE, refuse)
+    tab = context.new_page()
+    tab.on(
+        "console",
+        lambda said: (
+            said.type in ("error", "warning") and complaints.append(f"console: {said.text}")
+        ),
+    )
+    tab.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
+    tab.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
+    tab.complaints = complaints
+    yield tab
+    context.close()

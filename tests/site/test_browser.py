@@ -1,18 +1,7 @@
 """Every page in a browser, from the disk: wide and narrow, light and dark, without a network."""
 
-import os
-import re
-import shutil
-
-import pytest
-
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
-ELSEWHERE = re.compile(r"^(https?|wss?|ftp):")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
 PIXELS = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
 LEAST_CONTRAST = 4.0  # of text with its background; WCAG AA asks for 4.5, or 3 for large text
 
@@ -88,49 +77,6 @@ CUT_ON_PAPER = """() => [...document.querySelectorAll("article :is(pre, .text_ht
   .filter((box) => getComputedStyle(box).overflowX !== "visible" || getComputedStyle(box).whiteSpace === "pre")
   .map((box) => box.textContent.slice(0, 40))"""
 FRAME = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
-
-
-@pytest.fixture(scope="session")
-def browser(site):
-    found = os.environ.get("CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if found is None:
-        pytest.skip("no browser: install Chromium or name one in $CHROMIUM")
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="no playwright: install the extra 'test'"
-    )
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=found, args=FLAGS.split())
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def tab(browser):
-    """A page that blocks other hosts; `tab.complaints` gathers whatever goes wrong in it."""
-    context = browser.new_context(
-        viewport=dict(zip(("width", "height"), WIDTHS["desktop"], strict=True))
-    )
-    complaints: list[str] = []
-
-    def refuse(route):
-        complaints.append(f"request to another host: {route.request.url}")
-        route.abort()
-
-    context.route(ELSEWHERE, refuse)
-    tab = context.new_page()
-    tab.on(
-        "console",
-        lambda said: (
-            said.type in ("error", "warning") and complaints.append(f"console: {said.text}")
-        ),
-    )
-    tab.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
-    tab.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
-    tab.complaints = complaints
-    yield tab
-    context.close()
 
 
 def test_a_page_in_every_width_and_scheme(site, page, tab):

@@ -24,6 +24,7 @@ from distill_lib.companion.profiles import load_profile, load_profiles
 from distill_lib.companion.root import build_folder, reference_folder
 from distill_lib.companion.run.notebook import convert, with_one_setup, with_prose
 from distill_lib.companion.run.reference import shown_profile
+from distill_lib.companion.site import play
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.site.drawings import drawings
 from distill_lib.companion.site.field import tables as published_tables
@@ -53,7 +54,7 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = _read(root / name)
-    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
+    files |= play.script(root) | {f"book/_static/{MATHJAX}": _mathjax().read_bytes()}
     files["_config.yml"] = _config(root, profile, citation)
     return files
 
@@ -108,7 +109,8 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
     - {{ measured.steps }}: a table of `judge.measured.tables`;
     - {{ field.accuracies }}: one of `field.tables`;
-    - {{ drawn.plane }}: one of `drawings.drawings`.
+    - {{ drawn.plane }}: one of `drawings.drawings`;
+    - {{ play.samples }}: one of `play.numbers`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -131,6 +133,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "field": published_tables(root),
         "design": pictures(),
         "drawn": drawings(),
+        "play": play.numbers(root),
     }
     return {**numbers, "this": this, **published, **pasted}
 
