@@ -60,9 +60,15 @@ def symbols(cell):
     return [letter(one or two) for one, two in FORMULA.findall(cell)]
 
 
+def caption(cell):
+    """What a figure's caption says, of a cell of code."""
+    found = re.search(r'^ +caption: "(.*)"$', cell[0], re.M)
+    return found[1].replace(r"\\", "\\") if found else ""
+
+
 def text(page):
-    """A page without its code; a displayed formula belongs to the paragraph before it."""
-    told = CODE.sub("", (ROOT / f"{page}.md").read_text(encoding="utf-8"))
+    """Prose and captions of a page; a displayed formula belongs to the paragraph before it."""
+    told = CODE.sub(caption, (ROOT / f"{page}.md").read_text(encoding="utf-8"))
     return re.sub(r"\n\n(?=\$\$)", "\n", told)
 
 
