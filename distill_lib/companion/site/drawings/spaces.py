@@ -178,7 +178,7 @@ def triangle() -> str:
         path([foot, tip]),
         path([(273, 150), (273, 138), (285, 138)], "faint"),
         sign((178, 171), "(W_S − W) φ(X)"),
-        sign((293, 98), "L_{min}", "start"),
+        sign((293, 98), "√L_{min}", "start"),
         sign((168, 84), "W_S φ(X) − Y", "end"),
         word((180, 196), "squares of the sides: recovery + least loss = loss", "small"),
     ]
