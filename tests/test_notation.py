@@ -23,6 +23,12 @@ DEFINITION = re.compile(
     r"(?: (?:a|an|the|some|any|invertible|orthonormal|orthogonal|unit|columns|of|points|vector))*"
     rf" \$({MARKED})(?=[ $=,]|\\in)[^$]*\$"
 )
+GREEK = "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega alpha beta gamma delta zeta eta theta"
+GREEK += " kappa lambda mu nu xi rho sigma tau phi chi psi omega vartheta ell"
+LETTER = re.compile(
+    rf"\\math(?:cal|bf)\{{\w+\}}|\\(?:{GREEK.replace(' ', '|')})(?![A-Za-z])"
+    r"|(?<![A-Za-z\\_])[A-Z](?![A-Za-z])"
+)
 WORDS = {r"\rank", r"\range", r"\ker", r"\norm", r"\cos", r"\abs", r"\tr", r"\Delta X"}
 COUNTS = set("dpnkmr")
 
@@ -54,9 +60,15 @@ def symbols(cell):
     return [letter(one or two) for one, two in FORMULA.findall(cell)]
 
 
+def caption(cell):
+    """What a figure's caption says, of a cell of code."""
+    found = re.search(r'^ +caption: "(.*)"$', cell[0], re.M)
+    return found[1].replace(r"\\", "\\") if found else ""
+
+
 def text(page):
-    """A page without its code; a displayed formula belongs to the paragraph before it."""
-    told = CODE.sub("", (ROOT / f"{page}.md").read_text(encoding="utf-8"))
+    """Prose and captions of a page; a displayed formula belongs to the paragraph before it."""
+    told = CODE.sub(caption, (ROOT / f"{page}.md").read_text(encoding="utf-8"))
     return re.sub(r"\n\n(?=\$\$)", "\n", told)
 
 
@@ -137,6 +149,17 @@ def test_what_a_page_defines_is_in_the_table_or_its_own(page):
     known = set(TABLE) | set(LOCAL.get(page, ()))
     unknown = {s for s in definitions(page) if not {s, base(s), numbered(s)} & known}
     assert unknown == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_letter_of_a_formula_is_in_the_table_or_the_pages_own(page):
+    """Latin capitals and Greek letters; with a hat or a tilde they are those without."""
+    known = {base(symbol) for symbol in {*TABLE, *LOCAL.get(page, ())}} | {"I", "O"}
+    known |= {re.sub(r"\\(?:hat|tilde|bar)\{(.+)\}", r"\1", symbol) for symbol in known}
+    formulas = [plain(one or two) for one, two in FORMULA.findall(text(page))]
+    words = re.compile(r"\\(?:text|mathrm|operatorname\*?|begin|end|mathbb)\{[^}]*\}")
+    seen = {found for formula in formulas for found in LETTER.findall(words.sub("", formula))}
+    assert {letter for letter in seen if letter not in known} == set()
 
 
 @pytest.mark.parametrize("page", sorted(LOCAL))

@@ -120,7 +120,7 @@ def test_the_masks_hold_as_many_entries_as_the_theorem_allows():
 
 
 def test_rounding_moves_less_than_half_a_step_and_turns_by_more():
-    (first, second), (third, fourth) = dots("rounding", "two"), dots("rounding", "one")
+    (first, second), (third, fourth) = dots("rounding", "hollow"), dots("rounding", "one")
     assert (
         max(np.abs(np.subtract(first, third)).max(), np.abs(np.subtract(second, fourth)).max())
         <= 20

@@ -3,6 +3,8 @@
 Columns are samples, as in the book.
 """
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from helpers import matrix, pinv, seeds
@@ -115,3 +117,36 @@ def test_from_d_points_on_the_bound_of_the_nearest_set_is_zero(m):
     found = np.linalg.svd(outside, compute_uv=False)
     t[: len(found)] = found
     assert np.linalg.norm(np.sort(t)[:2]) < 1e-12
+
+
+# Theorem 5.2
+
+
+def test_with_labels_of_their_own_k_points_can_carry_many_models_of_a_widening_network():
+    """Theorem 5.2 speaks of given labels: with free ones d + k > p leaves room.
+
+    Here d = k = 2 and p = 3. The rows of W span a plane, and it takes two rays of the range in it.
+    """
+    rng = np.random.default_rng(0)
+    layer = rng.normal(size=(3, 2))
+    angles = np.linspace(0, 2 * np.pi, 2001)
+
+    def features(angle):
+        out = layer @ np.array([np.cos(angle), np.sin(angle)])
+        return np.where(out >= 0, out, 0.3 * out)
+
+    carried = 0
+    for _ in range(60):
+        w = rng.normal(size=(2, 3))
+        normal = np.cross(*w)
+        heights = normal @ features(angles)
+        turns = np.flatnonzero(heights[:-1] * heights[1:] < 0)
+        rays = [brentq(lambda a: normal @ features(a), angles[i], angles[i + 1]) for i in turns]  # noqa: B023
+        found = [features(np.array(pair)) for pair in combinations(rays, 2)]
+        best = max(found, key=lambda f: np.linalg.svd(f, compute_uv=False)[-1], default=None)
+        if best is not None and np.linalg.cond(best) < 1e3:
+            assert np.linalg.norm(w @ best @ pinv(best) - w) < 1e-6 * np.linalg.norm(w)
+            labels = rng.normal(size=(2, 2))  # given ones do not
+            assert np.linalg.norm(labels @ pinv(best) - w) > 1e-3 * np.linalg.norm(w)
+            carried += 1
+    assert carried > 10

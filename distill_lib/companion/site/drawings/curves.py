@@ -61,7 +61,7 @@ def rounding(step: float = 40) -> str:
     for point, code in zip((first, second), rounded, strict=True):
         parts += [
             arrow(tuple(point), tuple(code)),
-            dot(tuple(point), "two"),
+            dot(tuple(point), "hollow"),
             dot(tuple(code), "one"),
         ]
     parts.append(

@@ -24,7 +24,8 @@ STYLE = (
     ".sketch .head.one{fill:var(--sketch-one,#1f6fa8)}"
     ".sketch .head.two{fill:var(--sketch-two,#b3541e)}"
     ".sketch circle{fill:currentColor}.sketch circle.one{fill:var(--sketch-one,#1f6fa8)}"
-    ".sketch circle.two{fill:var(--sketch-two,#b3541e)}</style>"
+    ".sketch circle.two{fill:var(--sketch-two,#b3541e)}"
+    ".sketch circle.hollow{fill:none;stroke:var(--sketch-two,#b3541e);stroke-width:2.2}</style>"
 )
 
 

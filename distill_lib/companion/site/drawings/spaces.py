@@ -77,7 +77,7 @@ def plane() -> str:
     for i, (sample, point) in enumerate(zip(SAMPLES.T, points.T, strict=True), start=1):
         parts += [
             path([seen(sample), seen(point)], "dashed"),
-            dot(seen(sample), "two"),
+            dot(seen(sample), "hollow"),
             dot(seen(point), "one"),
             sign((seen(point)[0] - 12, seen(point)[1] - 7), f"x_{i}"),
         ]
@@ -106,7 +106,7 @@ def nearest() -> str:
     for i, (sample, point) in enumerate(zip(flat.T, fallen.T, strict=True), start=1):
         parts += [
             path([at(sample), at(point)], "dashed two"),
-            dot(at(sample), "two"),
+            dot(at(sample), "hollow"),
             dot(at(point), "one"),
             sign((at(sample)[0], at(sample)[1] - 10), f"P x\u0302_{i}"),
         ]
@@ -178,7 +178,7 @@ def triangle() -> str:
         path([foot, tip]),
         path([(273, 150), (273, 138), (285, 138)], "faint"),
         sign((178, 171), "(W_S − W) φ(X)"),
-        sign((293, 98), "L_{min}", "start"),
+        sign((293, 98), "√L_{min}", "start"),
         sign((168, 84), "W_S φ(X) − Y", "end"),
         word((180, 196), "squares of the sides: recovery + least loss = loss", "small"),
     ]
