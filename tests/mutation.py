@@ -44,6 +44,17 @@ class Mutant:
 # One mutant a line.
 # fmt: off
 MUTANTS = (
+    # thin.py
+    Mutant("thin-not-mended", "linalg/thin.py", "ThinQR(lower @ second, near, second, p)", "ThinQR(lower, near, np.eye(r), p)", "thin"),
+    Mutant("thin-mended-once", "linalg/thin.py", "ThinQR(lower @ second, near, second, p)", "ThinQR(lower, near, second, p)", "thin"),
+    Mutant("thin-never-by-householder", "linalg/thin.py", "if not distance < 0.1:", "if False:", "thin"),
+    Mutant("thin-last-block", "linalg/thin.py", "np.linalg.qr(np.vstack([upper, a(part).T])", "np.linalg.qr(a(part).T", "thin"),
+    Mutant("thin-rank-uncut", "linalg/thin.py", "r = int(np.sum(s > share * s[0])) if s.size else 0", "r = len(s)", "thin"),
+    Mutant("thin-pinv-unregularised", "linalg/thin.py", "f.s / (f.s**2 + reg)", "1 / f.s", "thin"),
+    Mutant("thin-rows-mixed", "linalg/thin.py", "if m == columns and", "if False and", "thin"),
+    Mutant("thin-free-part", "theory/closed_form.py", "y_pinv @ (w(part) - y.T @ free)", "y_pinv @ w(part)", "thin"),
+    Mutant("thin-nearest-tail", "theory/nearest.py", "thin.first_factor(rest, m, p, real.dtype)", "thin.first_factor(rows, m, p, real.dtype)", "thin"),
+    Mutant("thin-labels-regularised", "theory/labels_only.py", "f.s + reg_s / f.s", "f.s - reg_s / f.s", "thin"),
     # pseudoinverse.py
     Mutant("pinv-without-reg", "linalg/pseudoinverse.py", "s / (s**2 + reg)", "1 / s", "pseudoinverse"),
     Mutant("pinv-unsquared", "linalg/pseudoinverse.py", "s / (s**2 + reg)", "s / (s + reg)", "pseudoinverse"),
