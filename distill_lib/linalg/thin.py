@@ -76,8 +76,8 @@ class ThinQR(NamedTuple):
         """Some columns of Q."""
         return scipy.linalg.solve_triangular(self.second, self.near(part), lower=True)
 
-    def combined(self, small: Float[np.ndarray, "q r"]) -> Float[Array, "q p"]:
-        """The matrix `small` Q."""
+    def combined(self, small: np.ndarray) -> Float[Array, "q p"]:
+        """The matrix S Q for a small S (q, r)."""
         by = scipy.linalg.solve_triangular(self.second, small.T, lower=True, trans=1).T
         return filled(len(by), self.p, by.dtype, lambda part: by @ self.near(part))
 
@@ -121,18 +121,16 @@ class LongSvd(NamedTuple):
         """The right singular vectors as rows: a matrix as long as A."""
         return self.factors.combined(self.small)
 
-    def with_values(self, values: Float[np.ndarray, " r"]) -> Float[Array, "m p"]:
-        """The matrix with the same singular vectors and other singular values."""
+    def with_values(self, values: np.ndarray) -> Float[Array, "m p"]:
+        """The matrix with the same singular vectors and other singular values (r,)."""
         return self.applied(np.eye(len(self.v), dtype=self.v.dtype), values)
 
-    def applied(
-        self, left: Float[np.ndarray, "k m"], values: Float[np.ndarray, " r"]
-    ) -> Float[Array, "k p"]:
-        """A matrix times that of `with_values`, which is not made."""
+    def applied(self, left: Any, values: np.ndarray) -> Float[Array, "k p"]:
+        """A matrix (k, m) times that of `with_values`, which is not made."""
         small = ((np.asarray(left) @ self.v) * values.astype(self.s.dtype)) @ self.small
         return self.factors.combined(small)
 
-    def onto(self, values: Float[np.ndarray, " r"], other: Any) -> Float[np.ndarray, "m k"]:
+    def onto(self, values: np.ndarray, other: Any) -> Float[np.ndarray, "m k"]:
         """The matrix of `with_values`, which is not made, times B^T for rows B (k, p)."""
         return (self.v * values.astype(self.s.dtype)) @ self.along(other)
 
