@@ -118,7 +118,7 @@ class LongSvd(NamedTuple):
 
     @property
     def ut(self) -> Float[Array, "r p"]:
-        """The right singular vectors as rows: a matrix as long as A."""
+        """The right singular vectors as rows, a matrix as long as A."""
         return self.factors.combined(self.small)
 
     def with_values(self, values: np.ndarray) -> Float[Array, "m p"]:

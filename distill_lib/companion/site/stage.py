@@ -26,6 +26,7 @@ from distill_lib.companion.run.notebook import convert, with_prose
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.site.field import tables as published_tables
+from distill_lib.companion.site.large import tables as large_tables
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.rooms import pictures
 
@@ -106,7 +107,8 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
       profile;
     - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
     - {{ measured.steps }}: a table of `ledger.tables`;
-    - {{ field.accuracies }}: one of `field.tables`.
+    - {{ field.accuracies }}: one of `field.tables`;
+    - {{ large.floor }}: one of `large.tables`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -127,6 +129,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "measured": tables(root),
         "verify": verdicts(root),
         "field": published_tables(root),
+        "large": large_tables(root),
         "design": pictures(),
     }
     return {**numbers, "this": this, **published, **pasted}
