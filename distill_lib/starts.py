@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib.boundary.door import plain
 from distill_lib.images.sampling import balanced_points
+from distill_lib.linalg import thin
 from distill_lib.linalg.pseudoinverse import Signs, largest_reg, pinv, rank, regularised, roots, svd
 from distill_lib.ridge import RidgeModel
 from distill_lib.theory import closed_form
@@ -76,10 +77,12 @@ class Made(NamedTuple):
 def _from_noise(asked: Asked) -> Made:
     """Theorem 4.1 with a random Z, of `noise` times the deviation of the entries of Y_S^+ W."""
     weights, labels, phi = asked.weights, asked.one_hot, asked.model.feature_map
-    smallest = closed_form.recovery_matrix(weights, labels)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(asked.key)))
-    z = asked.noise * float(np.std(np.asarray(smallest))) * rng.standard_normal(smallest.shape)
-    d = closed_form.recovery_matrix(weights, labels, phi.onto_span(jnp.asarray(z, weights.dtype)))
+    d = closed_form.recovery_matrix(weights, labels)
+    if not (thin.is_long(d) and len(d) == len(weights)):  # there Z has no part, and is large
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(asked.key)))
+        z = asked.noise * float(np.std(np.asarray(d))) * rng.standard_normal(d.shape)
+        inside = phi.onto_span(jnp.asarray(z, weights.dtype))
+        d = closed_form.recovery_matrix(weights, labels, inside)
     features, reg_s = _support_features(d, asked, None)
     return Made(features, labels, "one-hot", reg_s, {"noise": asked.noise})
 
@@ -173,5 +176,8 @@ def _nearer_roots(target, real):
     """
     if real is None:
         return "+"
-    extent = np.asarray(jnp.einsum("mr,mp,rp->r", target.v, real, target.ut))
+    if thin.is_long(real):
+        extent = np.sum(target.v * target.along(real).T, axis=0)  # type: ignore[attr-defined]
+    else:
+        extent = np.asarray(jnp.einsum("mr,mp,rp->r", target.v, real, target.ut))
     return np.where(extent >= target.s / 2, 1.0, -1.0)

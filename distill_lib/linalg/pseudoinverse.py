@@ -20,6 +20,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib.boundary.door import door
+from distill_lib.linalg import thin
 
 Signs = str | Float[ArrayLike, " r"]
 
@@ -56,7 +57,10 @@ def svd(a: Float[Array, "m p"] | Float[np.ndarray, "m p"]) -> Svd:
     """The reduced singular value decomposition of a matrix, cut at its numerical rank.
 
     Kept are the singular values above 10 max(m, p) eps s_1. A NumPy array is decomposed by NumPy.
+    Of a matrix with few and very long rows only the short factors are stored, see `thin`.
     """
+    if thin.is_long(a):
+        return thin.long_svd(a, negligible(a.shape, a.dtype))  # type: ignore[return-value]
     linalg: Any = np.linalg if isinstance(a, np.ndarray) else jnp.linalg
     v, values, ut = linalg.svd(a, full_matrices=False)
     s = np.asarray(values)
@@ -73,6 +77,8 @@ def rank(a: Float[Array, "m p"]) -> int:
         >>> rank(np.array([[1.0, 2.0], [2.0, 4.0]]))
         1
     """
+    if thin.is_long(a):
+        return thin.long_rank(a, negligible(a.shape, a.dtype))
     return _rank(np.linalg.svd(np.asarray(a), compute_uv=False), a.shape)
 
 
@@ -141,6 +147,8 @@ def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
         >>> np.allclose(pinv(np.diag([2.0, 0.0])), np.diag([0.5, 0.0]))
         True
     """
+    if thin.is_long(a):
+        return thin.long_pinv(np.eye(len(a), dtype=a.dtype), a, 0.0, negligible(a.shape, a.dtype))
     made, condition = _pinv_by_qr(a)
     # Not so for NaN, which a singular R gives.
     if float(condition) * negligible(a.shape, a.dtype) < 1:
@@ -171,6 +179,9 @@ def regularised_pinv(features: Float[Array, "m p"], reg: float = 0.0) -> Float[A
         >>> np.allclose(dl.regularised_pinv(f, reg=1.0), f / (2**2 + 1))
         True
     """
+    if thin.is_long(features):
+        one = np.eye(len(features), dtype=features.dtype)
+        return thin.long_pinv(one, features, reg, negligible(features.shape, features.dtype))
     if reg == 0:
         return pinv(features)
     # Continuous in the singular values, so nothing is cut: small ones carry what a small reg lets

@@ -17,10 +17,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
+from distill_lib.linalg import thin
 from distill_lib.linalg.pseudoinverse import (
     Signs,
     Svd,
     largest_reg,
+    negligible,
+    pinv,
     regularised_pinv,
     roots,
     svd,
@@ -68,6 +71,8 @@ def recovery_matrix(
     """
     y = label_svd(labels)
     y_pinv = y.with_values(1 / y.s)  # (m, k): Y_S^+ for labels with samples as rows
+    if thin.is_long(weights):
+        return _in_blocks(np.asarray(y_pinv), weights, labels, z)
     free = np.zeros((len(labels), weights.shape[1]), weights.dtype) if z is None else z
     return _with_free_part(y_pinv, weights, labels, free)
 
@@ -76,6 +81,19 @@ def recovery_matrix(
 def _with_free_part(y_pinv, weights, labels, z):
     # Y_S^+ W + Z - Y_S^+ Y_S Z with one product by Y_S^+.
     return z + y_pinv @ (weights - labels.T @ z)
+
+
+def _in_blocks(y_pinv, weights, labels, z):
+    """The same of a long W, column block by column block."""
+    w, y = thin.columns(weights), np.asarray(labels)
+
+    def made(part):
+        if z is None:
+            return y_pinv @ w(part)
+        free = thin.columns(z)(part)
+        return free + y_pinv @ (w(part) - y.T @ free)
+
+    return thin.filled(len(y), weights.shape[1], weights.dtype, made)
 
 
 @door()
@@ -101,6 +119,8 @@ def support_features(
     """
     # From the singular values of D itself: those of a stored D^+ have lost condition(D) in
     # accuracy.
+    if reg_s == 0 and thin.is_long(d) and isinstance(branch, str) and branch == "+":
+        return pinv(d)  # without singular vectors, which a long D makes dear
     target = svd(d).inverse()
     return target.with_values(roots(target.s, reg_s, branch))
 
@@ -180,6 +200,9 @@ def recovered_weights(
         >>> np.allclose(w, [[2 / (2**2 + 1), 0]])
         True
     """
+    if thin.is_long(features):
+        share = negligible(features.shape, features.dtype)
+        return thin.long_pinv(labels.T, features, reg_s, share)
     return _applied(labels, regularised_pinv(features, reg_s))
 
 
@@ -197,6 +220,9 @@ def recovery_error(weights: Float[Array, "k p"], recovered: Float[Array, "k p"])
         0.1
     """
     w, w_s = np.asarray(weights), np.asarray(recovered)
+    if thin.is_long(w):  # without a difference of that size
+        apart = [np.linalg.norm(w_s[:, part] - w[:, part]) for part in thin.blocks(w.shape[1])]
+        return float(np.linalg.norm(apart) / np.linalg.norm(w))
     return float(np.linalg.norm(w_s - w) / np.linalg.norm(w))
 
 

@@ -21,8 +21,12 @@ def enough_points(m: int, k: int) -> None:
         )
 
 
-def independent_outputs(weights: Float[Array, "k p"], remedy: str) -> None:
+def independent_outputs(
+    weights: Float[Array, "k p"], remedy: str, known: int | None = None
+) -> None:
     """Raise ValueError unless rank(W) = k; the remedy ends the sentence.
+
+    The rank may be known already.
 
     Example:
         >>> from distill_lib.theory.conditions import independent_outputs
@@ -30,5 +34,5 @@ def independent_outputs(weights: Float[Array, "k p"], remedy: str) -> None:
         Traceback (most recent call last):
         ValueError: the model W has rank 1 < k = 2: drop a class.
     """
-    if (r := rank(weights)) < len(weights):
+    if (r := rank(weights) if known is None else known) < len(weights):
         raise ValueError(f"the model W has rank {r} < k = {len(weights)}: {remedy}.")

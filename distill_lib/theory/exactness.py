@@ -9,7 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib.features import FeatureMap
+from distill_lib.linalg import thin
 from distill_lib.linalg.pseudoinverse import regularised, svd
+from distill_lib.theory.closed_form import recovery_error
+
+_BLOCK = 2**22  # entries of long features that are moved at a time
 
 
 def shortfall(
@@ -53,10 +57,12 @@ def shortfall(
             "they do."
         )
     gamma = _gamma(phi.dim_in, made)
-    signs = np.random.default_rng(0).choice((-1.0, 1.0), points.shape).astype(points.dtype)
     size = float(jnp.linalg.norm(wished))
-    gap = float(jnp.linalg.norm(made - wished)) / size
-    rounding = gamma + float(jnp.linalg.norm(phi(points * (1 + gamma * signs)) - made)) / size
+    # Of long features no difference is made as a whole.
+    long = thin.is_long(made)
+    gap = recovery_error(wished, made) if long else float(jnp.linalg.norm(made - wished)) / size
+    rows = max(1, _BLOCK // made.shape[1]) if long else len(made)
+    rounding = gamma + _moved(phi, points, made, gamma, rows) / size
     if gap <= rounding and gap < 1:
         return ""
     if gap > rounding:
@@ -70,6 +76,17 @@ def shortfall(
             "float64, or take another map"
         )
     return f"{type(phi).__name__}.inverse is no right inverse of the map here; {cause}."
+
+
+def _moved(phi, points, made, gamma: float, rows: int) -> float:
+    """How far the features move when every coordinate of the points moves by gamma of itself."""
+    rng, moved = np.random.default_rng(0), []
+    for start in range(0, len(points), rows):
+        x = points[start : start + rows]
+        signs = rng.choice((-1.0, 1.0), x.shape).astype(x.dtype)
+        features = phi(x * (1 + gamma * signs))
+        moved.append(float(jnp.linalg.norm(features - made[start : start + rows])))
+    return moved[0] if len(moved) == 1 else float(np.linalg.norm(moved))
 
 
 def _gamma(n: int, features) -> float:

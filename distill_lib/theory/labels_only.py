@@ -1,9 +1,12 @@
 """Real points as they are, and labels that carry the model: Theorem 4.2."""
 
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import regularised
+from distill_lib.linalg import thin
+from distill_lib.linalg.pseudoinverse import negligible, regularised
 
 
 @door()
@@ -22,4 +25,9 @@ def solved_labels(
         >>> np.allclose(dl.recovered_weights(np.eye(3), labels, reg_s=0.5), np.eye(2, 3))
         True
     """
+    if thin.is_long(features):
+        if reg_s == 0:
+            return jnp.asarray(np.asarray(features) @ np.asarray(weights).T)
+        f = thin.long_svd(features, negligible(features.shape, features.dtype))
+        return jnp.asarray(f.onto(f.s + reg_s / f.s, weights))
     return regularised(features, reg_s) @ weights.T

@@ -9,10 +9,13 @@ directions. `nearest_set` moves them least, `robust_set` so that rounding does n
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import regularised_pinv, svd
+from distill_lib.linalg import thin
+from distill_lib.linalg.pseudoinverse import negligible, regularised_pinv, svd
+from distill_lib.theory.closed_form import recovery_error
 from distill_lib.theory.conditions import enough_points, independent_outputs
 from distill_lib.theory.labels_only import solved_labels
 
@@ -58,14 +61,12 @@ def nearest_set(
         >>> np.allclose(near.features, [[0.6, 0.0]]), round(near.distance, 6)
         (True, 0.8)
     """
+    if thin.is_long(real):
+        return _nearest_long(weights, real, reg_s)
     _check(weights, real)
     k, p = weights.shape
     x = svd(real)
-    if len(x.s) < k:
-        raise ValueError(
-            f"the real features have rank {len(x.s)}, below k = {k}; choose more samples, or other "
-            "ones."
-        )
+    _enough_rank(len(x.s), k)
     if len(x.s) == p:
         return Nearest(real, solved_labels(weights, real, reg_s), 0.0)
     q = _row_basis(weights)
@@ -78,16 +79,40 @@ def nearest_set(
     # it, more where the gap to B_k is small; below, X_S would not be of full rank to working
     # precision either.
     entering = jnp.linalg.svd(q.T @ (real.T @ tail), compute_uv=False)
-    if entering[-1] <= max(10 * p, 1000) * jnp.finfo(real.dtype).eps * x.s[0]:
-        raise ValueError(
-            "W Xh B_k is singular: the directions of the real data that would be given up carry "
-            "none of the model; "
-            "choose other real samples or a larger m."
-        )
+    _regular(entering[-1], real, x.s[0])
     features = real - tail @ (tail.T @ px)
     return Nearest(
         features, solved_labels(weights, features, reg_s), float(jnp.linalg.norm(t[-k:]))
     )
+
+
+def _nearest_long(weights, real, reg_s) -> Nearest:
+    """The same for long rows, of which Q and P Xh are made block by block."""
+    (k, p), m = weights.shape, len(real)
+    enough_points(m, k)
+    share = negligible(real.shape, real.dtype)
+    w, x = thin.long_svd(weights, share), thin.long_svd(real, share)
+    independent_outputs(weights, _NEEDED, len(w.s))
+    _enough_rank(len(x.s), k)
+    rows, normal = thin.columns(real), w.factors.rows
+    outputs = w.factors.times(rows).T  # Xh Q
+
+    def rest(part):  # P Xh
+        return rows(part) - outputs @ normal(part)
+
+    if len(x.s) == k:  # all directions are given up: W^+ W Xh
+        _regular(np.linalg.svd(outputs, compute_uv=False)[k - 1], real, x.s[0])
+        features = w.factors.combined(outputs)
+        return Nearest(
+            features,
+            solved_labels(weights, features, reg_s),
+            recovery_error(real, features) * float(np.linalg.norm(real)),
+        )
+    b, t, _ = np.linalg.svd(x.v.T @ thin.first_factor(rest, m, p, real.dtype))
+    tail = x.v @ b[:, -k:]
+    _regular(np.linalg.svd(tail.T @ outputs, compute_uv=False)[-1], real, x.s[0])
+    features = thin.filled(m, p, real.dtype, lambda part: rows(part) - tail @ (tail.T @ rest(part)))
+    return Nearest(features, solved_labels(weights, features, reg_s), float(np.linalg.norm(t[-k:])))
 
 
 @door()
@@ -137,6 +162,26 @@ def _row_basis(weights):
     return jnp.linalg.qr(weights.T)[0]  # Q, so that P = I - Q Q^T
 
 
+_NEEDED = "a set near real data needs independent outputs"
+
+
 def _check(weights, real):
     enough_points(len(real), len(weights))
-    independent_outputs(weights, "a set near real data needs independent outputs")
+    independent_outputs(weights, _NEEDED)
+
+
+def _enough_rank(r: int, k: int) -> None:
+    if r < k:
+        raise ValueError(
+            f"the real features have rank {r}, below k = {k}; choose more samples, or other ones."
+        )
+
+
+def _regular(least, real, size) -> None:
+    """Raise ValueError where W Xh B_k, whose least singular value is given, is singular."""
+    if least <= max(10 * real.shape[1], 1000) * jnp.finfo(real.dtype).eps * size:
+        raise ValueError(
+            "W Xh B_k is singular: the directions of the real data that would be given up carry "
+            "none of the model; "
+            "choose other real samples or a larger m."
+        )

@@ -28,6 +28,7 @@ from distill_lib.companion.site import play
 from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
 from distill_lib.companion.site.drawings import drawings
 from distill_lib.companion.site.field import tables as published_tables
+from distill_lib.companion.site.large import tables as large_tables
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.rooms import pictures
 
@@ -110,7 +111,8 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     - {{ measured.steps }}: a table of `judge.measured.tables`;
     - {{ field.accuracies }}: one of `field.tables`;
     - {{ drawn.plane }}: one of `drawings.drawings`;
-    - {{ play.samples }}: one of `play.numbers`.
+    - {{ play.samples }}: one of `play.numbers`;
+    - {{ large.floor }}: one of `large.tables`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -131,6 +133,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "measured": tables(root),
         "verify": verdicts(root),
         "field": published_tables(root),
+        "large": large_tables(root),
         "design": pictures(),
         "drawn": drawings(),
         "play": play.numbers(root),
