@@ -29,6 +29,7 @@ from distill_lib.companion.site.citation import Citation, bibtex, read_citation,
 from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.rooms import pictures
+from distill_lib.companion.site.run_pictures import run_pictures
 
 # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
 MATHJAX = "mathjax/tex-svg-full.js"
@@ -53,7 +54,8 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = _read(root / name)
-    files |= play.script(root) | {f"book/_static/{MATHJAX}": _mathjax().read_bytes()}
+    files |= play.script(root) | run_pictures(root, files)
+    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
     files["_config.yml"] = _config(root, profile, citation)
     return files
 
