@@ -19,6 +19,20 @@ function fit(box) {
   fitted.set(box, { size, width: box.clientWidth });
 }
 
+// A formula in a line that is longer than the line.
+function fitInline(article) {
+  for (const box of article.querySelectorAll("mjx-container:not([display])")) {
+    const place = box.closest("p, li, dd, dt, td, th, figcaption");
+    if (!place?.clientWidth) continue;
+    fitted.has(box) || fitted.set(box, { size: parseFloat(box.style.fontSize) || 100 });
+    const { size } = fitted.get(box);
+    if (box.dataset.shrunk) box.style.fontSize = `${size}%`;
+    const share = place.clientWidth / box.getBoundingClientRect().width;
+    if (share < 1) box.style.fontSize = `${Math.max(LEAST[0][1], 0.99 * share) * size}%`;
+    if (share < 1) box.dataset.shrunk = "true";
+  }
+}
+
 function reachable(box) {
   fit(box);
   const scrolls = box.scrollWidth > box.clientWidth + 1;
@@ -52,6 +66,9 @@ function start() {
     for (const node of changes.flatMap((change) => [...change.addedNodes]))
       if (node.nodeType === 1 && node.matches(FORMULA)) watch.observe(node);
   }).observe(article, { childList: true, subtree: true }); // formulas are drawn later
+  addEventListener("load", () => {
+    window.MathJax?.startup?.promise?.then(() => new ResizeObserver(() => fitInline(article)).observe(article));
+  });
   article.querySelectorAll(":is(.cell_output, figure) img").forEach((image) => {
     const sized = new ResizeObserver(() => enlarge(image));
     sized.observe(image);

@@ -5,13 +5,13 @@ import base64
 import nbformat
 import numpy as np
 import pytest
+from helpers import at_hand
 from PIL import Image
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.root import project_root
 from distill_lib.companion.site.four_rows import IPC, PICTURE, ROWS, four_rows
 from distill_lib.companion.site.run_pictures import run_pictures
-from distill_lib.data import load
 
 ROOT = project_root()
 
@@ -57,12 +57,8 @@ def test_the_four_rows_are_those_of_figure_2():
 
 
 def test_the_four_rows_are_drawn_by_this_code():
-    try:
-        data = load("mnist")
-    except OSError as error:
-        pytest.skip(f"MNIST is not here: {error}")
     kept = np.asarray(Image.open(ROOT / PICTURE).convert("RGB"), int)
-    made = four_rows(data).astype(int)
+    made = four_rows(at_hand("mnist")).astype(int)
     assert kept.shape == made.shape
     assert np.abs(kept - made).max() <= 1  # a grey level of rounding
     assert IPC == 10
