@@ -5,7 +5,10 @@ throughout).
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
+
+from distill_lib.data import describe, load
 
 # (k, p, m). JAX compiles once per shape, so these few carry every property:
 SHAPES = (
@@ -129,3 +132,10 @@ def instances(draw, shapes=SHAPES, full=True):
         z=matrix(rng, m, p, rank_z, z_scale),
         real=matrix(rng, m, p, scale=draw(scales)),
     )
+
+
+def at_hand(name):
+    """The named data set, if it is here; a test never downloads one."""
+    if not {one.info.name: one.present for one in describe()}[name]:
+        pytest.skip(f"{name} is not here: distill data {name}")
+    return load(name)

@@ -1,7 +1,7 @@
 // From a setting to a distilled set and the model that it trains.
 import { Matrix, inverse, norm, svd } from "./linear.js";
 import {
-  errorBound, floor, largestReg, nearerRoots, nearest, realistic, recoveryError, recoveryMatrix, solvedLabels,
+  errorBound, floor, largestReg, nearest, realistic, recoveryError, recoveryMatrix, solvedLabels,
   supportPoints, trained,
 } from "./theorems.js";
 
@@ -49,12 +49,6 @@ function rounded(pixels, bits) {
   });
 }
 
-function signsOf(setting, target, real) {
-  if (setting.regS === 0) return target.s.map(() => 1);
-  if (setting.root === "nearer" && setting.start === "real") return nearerRoots(target, real);
-  return target.s.map(() => (setting.root === "-" ? -1 : 1));
-}
-
 // The set before it is stored: points, labels, the bound of lam_S (Infinity where there is none) and Z.
 function made(of, setting) {
   const { m, start, regS } = setting;
@@ -74,12 +68,12 @@ function made(of, setting) {
     d = recoveryMatrix(of.weights, labels, z);
   }
   const target = inverse(svd(d));
-  const points = supportPoints(target, regS, signsOf(setting, target, real));
+  const points = supportPoints(target, regS, regS > 0 && setting.root === "-" ? -1 : 1);
   return { points, labels, bound: largestReg(target), z, rows };
 }
 
 // of: weights (k, d), real (n, d) in rounds of the classes, white, mean, std.
-// setting: m, start (noise, real, nearest), noise, regS, root (+, -, nearer), bits (0: float64), seed.
+// setting: m, start (noise, real, nearest), noise, regS, root (+, -), bits (0: float64), seed.
 export function distil(of, setting) {
   const set = made(of, setting);
   const { regS, bits, m } = setting;

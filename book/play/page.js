@@ -66,7 +66,7 @@ function showLabels() {
   $("m").setAttribute("aria-valuetext", `${setting.m} images`);
   $("bits").setAttribute("aria-valuetext", bits);
   $("noise").disabled = !free;
-  for (const box of all('[name="distil-root"]')) box.disabled = !rooted || (box.value === "nearer" && setting.start !== "real");
+  for (const box of all('[name="distil-root"]')) box.disabled = !rooted;
   say("why-noise", setting.start !== "noise" ? "Z comes from the digits." : free ? "" : `Nothing is free with up to ${k} images.`);
   say("why-root", rooted ? "" : setting.start === "nearest" ? "These images are the same for every λ." : "At λ = 0 there is one root.");
 }
@@ -153,9 +153,6 @@ function later() {
 
 function change(part) {
   setting = { ...setting, ...part };
-  if (part.start === "real") setting.root = "nearer";
-  else if (setting.start !== "real" && setting.root === "nearer") setting.root = "+";
-  if (part.start || part.root) showControls();
   later();
 }
 

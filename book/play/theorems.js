@@ -16,20 +16,8 @@ export function root(mu, reg, sign) {
   return sign > 0 ? plus : reg / plus;
 }
 
-// The points of a target = svd(D).inverse, with a sign for each singular value.
-export function supportPoints(target, reg, signs) {
-  return withValues(target, target.s.map((mu, i) => root(mu, reg, signs[i])));
-}
-
-// Which root is nearer to the extent of real points along each singular direction.
-export function nearerRoots(target, real) {
-  const along = target.v.transpose().mmul(real);
-  return target.s.map((mu, r) => {
-    let extent = 0;
-    for (let j = 0; j < real.columns; j++) extent += along.get(r, j) * target.u.get(j, r);
-    return extent >= mu / 2 ? 1 : -1;
-  });
-}
+// The points of a target = svd(D).inverse, with the same root for each singular value.
+export const supportPoints = (target, reg, sign) => withValues(target, target.s.map((mu) => root(mu, reg, sign)));
 
 // Theorem 4.2: Y_S = W phi_{lam_S}(X_S).
 export const solvedLabels = (weights, points, reg) => regularised(points, reg).mmul(weights.transpose());

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers import at_hand
 
 from distill_lib import paper
 from distill_lib.companion.root import project_root
@@ -39,10 +40,7 @@ def test_more_images_than_there_are_is_refused():
 
 
 def test_the_committed_data_are_made_by_this_code():
-    try:
-        data = load("mnist")
-    except OSError as error:
-        pytest.skip(f"MNIST is not here: {error}")
+    data = at_hand("mnist")
     made = content(data)
     kept = json.loads((project_root() / DATA).read_text(encoding="utf-8"))
     assert kept["provenance"]["digest"] == data.info.digest

@@ -70,6 +70,9 @@ UNREACHABLE = """() => [...document.querySelectorAll("article *")]
   .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.tabIndex < 0)
   .filter((box) => box.matches("div, pre, mjx-container") && box.checkVisibility())
   .map((box) => box.tagName + "." + box.className + " " + box.textContent.trim().slice(0, 40))"""
+FORMULAS_CUT = """() => [...document.querySelectorAll("article mjx-container[display]")]
+  .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
+  .map((box) => `${box.clientWidth} of ${box.scrollWidth}: ${box.parentElement.id} ${box.textContent.slice(0, 40)}`)"""
 NOT_ENLARGED = """() => [...document.querySelectorAll("article :is(.cell_output, figure) img")]
   .filter((image) => image.naturalWidth > 1.25 * image.clientWidth && image.closest("a")?.href !== image.src)
   .map((image) => image.src)"""
@@ -93,7 +96,8 @@ def test_a_page_in_every_width_and_scheme(site, page, tab):
         tab.set_viewport_size({"width": w, "height": h})
         assert tab.evaluate(EMPTY_PICTURES) == [], f"pictures that are not shown ({width})"
         assert tab.evaluate(OVERFLOW) == [], f"wider than the window ({width})"
-    tab.evaluate(FRAME)  # the window is a phone's
+        tab.evaluate(FRAME)  # formulas shrink to the width of the window
+        assert tab.evaluate(FORMULAS_CUT) == [], f"formulas that run out of it ({width})"
     assert tab.evaluate(UNREACHABLE) == [], "scrolls, but not by keyboard"
     assert tab.evaluate(NOT_ENLARGED) == [], "smaller than the file, and no link to it"
     tab.emulate_media(color_scheme="dark", media="print")
@@ -135,7 +139,9 @@ def test_a_fault_is_noticed(site, tab, tmp_path):
         '3000px">wide</div>'
         f'<figure><img src="{PIXELS}" width="1"></figure>'
         '<div style="overflow-x: auto; width: '
-        '9px"><table><td>0123456789</td></table></div><pre>line</pre></article>'
+        '9px"><table><td>0123456789</td></table></div><pre>line</pre>'
+        '<mjx-container display="true" style="display: block; overflow: auto; width: 9px">0123456789'
+        "</mjx-container></article>"
         '<script src="https://example.org/x.js"></script><script>console.error("no"); '
         "absent()</script></body></html>"
     )
@@ -146,6 +152,7 @@ def test_a_fault_is_noticed(site, tab, tmp_path):
     assert tab.evaluate(CONTRAST, LEAST_CONTRAST) == ["1.2 P: pale"]
     assert tab.evaluate(DARK_INK)
     assert tab.evaluate(UNREACHABLE)
+    assert len(tab.evaluate(FORMULAS_CUT)) == 1
     assert tab.evaluate(NOT_ENLARGED) == [PIXELS]
     assert tab.evaluate(CUT_ON_PAPER) == ["line"]
     for fault in ("another host", "console: no", "script error", "not loaded"):

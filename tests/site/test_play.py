@@ -13,7 +13,6 @@ import distill_lib as dl
 from distill_lib.companion.root import project_root
 from distill_lib.companion.site.play import DATA
 from distill_lib.experiments.in_the_browser import array
-from distill_lib.linalg.pseudoinverse import svd
 from distill_lib.theory.closed_form import max_reg
 
 CLOSE = 1e-6
@@ -87,7 +86,7 @@ def settings(count):
             "reg": int(rng.integers(1, 70)) if i % 4 else 0,
             "noise": round(0.05 * int(rng.integers(1, 21)), 2),
             "start": start,
-            "root": "nearer" if start == "real" and i % 2 else str(rng.choice(("+", "-"))),
+            "root": str(rng.choice(("+", "-"))),
             "again": i % 7 == 0,
         }
 
@@ -98,12 +97,6 @@ def written(text):
     digits, _, raised = text.partition("\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10")
     exponent = "".join(power[c] for c in raised) or "0"
     return None if text == "none" else float(f"{digits}e{exponent}")
-
-
-def nearer(target, real):
-    """The signs by their definition: the root nearer to x_i = v_i^T X u_i."""
-    extent = np.einsum("mr,mp,rp->r", target.v, real, target.ut)
-    return np.where(extent >= target.s / 2, 1, -1)
 
 
 def of_library(found, data, weights):
@@ -123,9 +116,7 @@ def of_library(found, data, weights):
     bound = max_reg(d)
     if reg > bound:
         return None, labels, bound
-    signs = {"+": "+", "-": "-" if reg else "+"}.get(asked["root"])
-    if signs is None:
-        signs = nearer(svd(d).inverse(), real) if reg else "+"
+    signs = "-" if reg and asked["root"] == "-" else "+"
     return dl.support_features(d, reg, signs), labels, bound
 
 

@@ -31,6 +31,7 @@ from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.large import tables as large_tables
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.rooms import pictures
+from distill_lib.companion.site.run_pictures import run_pictures
 
 # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
 MATHJAX = "mathjax/tex-svg-full.js"
@@ -55,7 +56,8 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = _read(root / name)
-    files |= play.script(root) | {f"book/_static/{MATHJAX}": _mathjax().read_bytes()}
+    files |= play.script(root) | run_pictures(root, files)
+    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
     files["_config.yml"] = _config(root, profile, citation)
     return files
 
