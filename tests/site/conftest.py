@@ -9,7 +9,7 @@ import pytest
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.root import build_folder, project_root
 from distill_lib.companion.site.book import book_is_current
-from distill_lib.companion.site.stage import toc_pages
+from distill_lib.companion.site.toc import toc_pages
 
 ROOT = project_root()
 PROFILE = os.environ.get("DISTILL_PROFILE", "digits")

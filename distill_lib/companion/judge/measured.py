@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from distill_lib.companion.judge.costs import card, exact_steps, kernel_name
 from distill_lib.companion.numbers.published import published
 from distill_lib.companion.run.ledger import records
@@ -15,7 +17,8 @@ def tables(root: Path) -> dict[str, str]:
     """What the book pastes of the records, as tables by name.
 
     {{ measured.steps }}, {{ measured.precision }}, {{ measured.sets }}, {{ measured.kip }},
-    {{ measured.exact }}, {{ measured.pairs }}, {{ measured.bounds }} and {{ measured.made }}, with
+    {{ measured.exact }}, {{ measured.pairs }}, {{ measured.small }}, {{ measured.small_budget }},
+    {{ measured.bounds }} and {{ measured.made }}, with
     four numbers about {{ measured.exact }}: least_ratio, most_ratio, one_point, printed_ratio.
     """
     known = records(root)
@@ -25,6 +28,8 @@ def tables(root: Path) -> dict[str, str]:
         "precision": _precision([row for row in rows if row["table"] == "rfad precision"]),
         "sets": _sets([row for row in rows if row["table"] == "baselines"]),
         "kip": _kip([row for row in rows if row["table"] == "4"]),
+        "small": _small([row for row in rows if row["table"] == "small budget"]),
+        "small_budget": _budget(known),
         "pairs": _pairs([row for row in rows if row["table"] == "exact kernel"]),
         **_exact(exact_steps(known)),
         "bounds": _bounds(known),
@@ -129,6 +134,36 @@ def _kip(rows: list[Row]) -> str:
     heads = ["data", "per class", "method", "accuracy, %", "printed, %", "ms a step"]
     heads += ["s in all", "times the closed form", "card"]
     return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6, 7))
+
+
+def _small(rows: list[Row]) -> str:
+    """Mean and deviation over the seeds, RFAD beside the random subset that has its seed."""
+    found: dict[tuple[Any, ...], dict[str, list[float]]] = {}
+    for row in rows:
+        key = row["dataset"], row["ipc"], row["model"]
+        found.setdefault(key, {}).setdefault(row["method"], []).append(row["measured"])
+    lines = []
+    for (dataset, ipc, model), of in found.items():
+        subset, made = np.array(of["random subset"]), np.array(of["rfad platt learned"])
+        gain = made - subset
+        shown = [_spread(part.mean(), part.std()) for part in (subset, made, gain)]
+        lines.append([dataset, str(ipc), model, *shown, f"{gain.min():.1f}"])
+    heads = ["data", "per class", "judged by", "random subset, %", "RFAD, %", "gain", "least gain"]
+    return markdown_table(heads, lines, numbers=(1, 3, 4, 5, 6))
+
+
+def _budget(known: dict[str, Row]) -> str:
+    """The settings of the small budget, in words."""
+    chosen = [record["settings"] for name, record in known.items() if name.startswith("small-")]
+    if not chosen:
+        return ""
+    one, (width, steps, count) = chosen[0], chosen[0]["finite"]
+    return (
+        f"{one['steps']:,} steps at rate {one['rate']:g}, each with {one['networks']} ConvNets of "
+        f"width {one['width']} and {one['batch']} targets; the judges are new networks of that "
+        f"width, and {count} ConvNets of width {width} trained for at most {steps:,} steps; "
+        f"{len(chosen)} seeds"
+    )
 
 
 def _pairs(rows: list[Row]) -> str:

@@ -17,7 +17,8 @@ from distill_lib.companion.root import build_folder
 from distill_lib.companion.site.citation import read_citation, repository
 from distill_lib.companion.site.citation import site as address
 from distill_lib.companion.site.downloads import downloads
-from distill_lib.companion.site.stage import staged_files, synchronise, toc_pages
+from distill_lib.companion.site.stage import staged_files, synchronise
+from distill_lib.companion.site.toc import toc_pages
 
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 TOOLS = re.compile(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.files import read_json
-from distill_lib.companion.run.ledger import markdown_table
+from distill_lib.companion.judge.measured import markdown_table
 
 
 def tables(root: Path) -> dict[str, str]:

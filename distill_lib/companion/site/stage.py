@@ -6,7 +6,6 @@ Prose, executed notebooks, numbers and settings.
 import os
 import posixpath
 import re
-from collections import Counter
 from datetime import datetime
 from html import escape
 from importlib.metadata import version
@@ -15,23 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.judge.measured import tables
-from distill_lib.companion.judge.report import origin, report
-from distill_lib.companion.judge.report_tables import markdown
-from distill_lib.companion.judge.verdicts import pasted as verdicts
-from distill_lib.companion.numbers.stored import load_profile_results, load_results
-from distill_lib.companion.profiles import load_profile, load_profiles
+from distill_lib.companion.numbers.stored import load_results
+from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.root import build_folder, reference_folder
 from distill_lib.companion.run.notebook import convert, with_one_setup, with_prose
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site import play
-from distill_lib.companion.site.citation import Citation, bibtex, read_citation, repository, site
-from distill_lib.companion.site.drawings import drawings
-from distill_lib.companion.site.field import tables as published_tables
-from distill_lib.companion.site.large import tables as large_tables
+from distill_lib.companion.site.citation import Citation, read_citation, repository, site
+from distill_lib.companion.site.pasted import substitutions
 from distill_lib.companion.site.prose import fill
-from distill_lib.companion.site.rooms import pictures
 from distill_lib.companion.site.run_pictures import run_pictures
+from distill_lib.companion.site.toc import left_out, needed, toc_pages
 
 # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
 MATHJAX = "mathjax/tex-svg-full.js"
@@ -55,24 +48,11 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
         if path.is_file():
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
-        files[name] = _read(root / name)
+        files[name] = needed(root / name)
     files |= play.script(root) | run_pictures(root, files)
     files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
     files["_config.yml"] = _config(root, profile, citation)
     return files
-
-
-def toc_pages(root: Path) -> list[str]:
-    """The pages of `_toc.yml`, the root first, without their endings."""
-    from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
-
-    _read(root / "_toc.yml")
-    try:
-        return list(parse_toc_yaml(root / "_toc.yml"))
-    except (MalformedError, ValueError) as error:
-        raise CompanionError(
-            f"{root / '_toc.yml'} is malformed: {' '.join(str(error).split())}"
-        ) from None
 
 
 def page_source(root: Path, profile: str, page: str) -> Path | None:
@@ -91,72 +71,6 @@ def page_source(root: Path, profile: str, page: str) -> Path | None:
     else:
         candidates = [root / f"{page}.md"]
     return next((path for path in candidates if path.is_file()), None)
-
-
-def left_out(root: Path, profile: str) -> dict[str, str]:
-    """The notebooks of the book that the profile leaves out, and whose run is shown of each."""
-    pages = [
-        page.removeprefix("notebooks/") for page in toc_pages(root) if page.startswith("notebooks/")
-    ]
-    shown = {name: shown_profile(root, profile, name) for name in pages}
-    return {name: other for name, other in shown.items() if other != profile}
-
-
-def substitutions(root: Path, profile: str) -> dict[str, Any]:
-    """What the prose can paste, by name.
-
-    - {{ this.notebook.name }}: a number of this profile;
-    - {{ profile.notebook.name }}: one of a committed run;
-    - {{ report.table_3_accuracy }}: one quantity of a published table beside ours, from the paper's
-      profile;
-    - {{ citation.software }}: a BibTeX entry, as {{ citation.paper_1 }} is;
-    - {{ measured.steps }}: a table of `judge.measured.tables`;
-    - {{ field.accuracies }}: one of `field.tables`;
-    - {{ drawn.plane }}: one of `drawings.drawings`;
-    - {{ play.samples }}: one of `play.numbers`;
-    - {{ large.floor }}: one of `large.tables`.
-    """
-    numbers: dict[str, Any] = {}
-    for folder in sorted(reference_folder(root, "").glob("*")):
-        numbers[folder.name] = load_profile_results(root, folder.name, fresh=False)
-    fresh = load_profile_results(root, profile, fresh=True)
-    others = {
-        name: numbers[shown][name]
-        for name, shown in left_out(root, profile).items()
-        if name in numbers[shown]
-    }
-    published = {"report": _report(root)} if "paper" in load_profiles(root) else {}
-    citation = read_citation(root)
-    papers = enumerate(citation.get("references", []), start=1)
-    cite = {"software": bibtex(citation)} | {f"paper_{n}": bibtex(paper) for n, paper in papers}
-    this = {**others, **numbers.get(profile, {}), **fresh}
-    pasted = {
-        "citation": cite,
-        "measured": tables(root),
-        "verify": verdicts(root),
-        "field": published_tables(root),
-        "large": large_tables(root),
-        "design": pictures(),
-        "drawn": drawings(),
-        "play": play.numbers(root),
-    }
-    return {**numbers, "this": this, **published, **pasted}
-
-
-def _report(root: Path) -> dict[str, str]:
-    cells = [cell for cell in report(root, "paper") if cell["status"]]  # those of the paper
-    tables: dict[str, list[Any]] = {}
-    for cell in cells:
-        name = f"table_{cell['table']}_{cell['quantity']}"
-        if cell["table"] == "baselines":  # a table for each method: their verdicts stay in sight
-            name = "_".join(["baselines", cell["quantity"], *cell["method"].split()])
-        tables.setdefault(name, []).append(cell)
-    verdicts = Counter(cell["verdict"] for cell in cells)
-    return {name: markdown(rows) for name, rows in tables.items()} | {
-        "cells": str(len(cells)),
-        "verdicts": ", ".join(f"{count} {name}" for name, count in verdicts.most_common()),
-        "origin": origin(cells, "paper"),
-    }
 
 
 def footer(root: Path, profile: str) -> str:
@@ -240,7 +154,7 @@ def _config(root: Path, profile: str, citation: Citation) -> bytes:
     import yaml
 
     try:
-        config = yaml.safe_load(_read(root / "_config.yml"))
+        config = yaml.safe_load(needed(root / "_config.yml"))
         config["sphinx"]["config"] |= {
             "book_repository": repository(citation),
             "book_url": site(citation),
@@ -253,14 +167,6 @@ def _config(root: Path, profile: str, citation: Citation) -> bytes:
             f"{root / '_config.yml'} is not valid YAML with html and sphinx: config ({reason})"
         ) from None
     return yaml.safe_dump(config, allow_unicode=True, sort_keys=True).encode()
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise CompanionError(
-            f"the book needs {path}, which does not exist: restore it from the repository"
-        )
-    return path.read_bytes()
 
 
 def _mathjax() -> Path:
