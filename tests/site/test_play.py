@@ -81,7 +81,7 @@ def settings(count):
     for i in range(count):
         start = ("noise", "real", "nearest")[i % 3]
         yield {
-            "m": SIZES.index(rng.choice((10, 20)) if i else 100),
+            "m": SIZES.index(rng.choice((10, 20))),
             "bits": int(rng.integers(len(BITS))) if i % 5 == 0 else 0,
             "reg": int(rng.integers(1, 70)) if i % 4 else 0,
             "noise": round(0.05 * int(rng.integers(1, 21)), 2),
@@ -291,7 +291,7 @@ def test_the_file_trains_the_same_model_in_scikit_learn(play, site, shipped, tmp
     tests, lines = array(data["test"]), code(site)
     assert len(lines.strip().splitlines()) == 8
     monkeypatch.chdir(tmp_path)
-    for example in ("ten", "hundred", "small"):
+    for example in ("ten", "hundred"):
         play.click(f'[data-example="{example}"]')
         error, m = play.evaluate("[distil.current().error, distil.current().setting.m]")
         path = taken(play, "#distil-npz", tmp_path)
