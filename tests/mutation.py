@@ -45,8 +45,8 @@ class Mutant:
 # fmt: off
 MUTANTS = (
     # thin.py
-    Mutant("thin-not-mended", "linalg/thin.py", "ThinQR(lower @ second, near, second, p)", "ThinQR(lower, near, np.eye(r), p)", "thin"),
-    Mutant("thin-mended-once", "linalg/thin.py", "ThinQR(lower @ second, near, second, p)", "ThinQR(lower, near, second, p)", "thin"),
+    Mutant("thin-not-mended", "linalg/thin.py", "ThinQR(lower @ second, again, second, p, room)", "ThinQR(lower, again, np.eye(r), p, room)", "thin"),
+    Mutant("thin-mended-once", "linalg/thin.py", "ThinQR(lower @ second, again, second, p, room)", "ThinQR(lower, again, second, p, room)", "thin"),
     Mutant("thin-never-by-householder", "linalg/thin.py", "if not distance < 0.1:", "if False:", "thin"),
     Mutant("thin-last-block", "linalg/thin.py", "np.linalg.qr(np.vstack([upper, a(part).T])", "np.linalg.qr(a(part).T", "thin"),
     Mutant("thin-rank-uncut", "linalg/thin.py", "r = int(np.sum(s > share * s[0])) if s.size else 0", "r = len(s)", "thin"),

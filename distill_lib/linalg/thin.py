@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 LONG = 2**25  # entries from which a matrix is taken in blocks
 BLOCK = 4096  # columns in a block
+Columns = Callable[[slice], np.ndarray]  # a matrix, by copies of some of its columns
 _RATIO = 4  # how many times longer than many its rows have to be
 
 
@@ -35,7 +36,7 @@ def is_long(a: Any) -> bool:
     )
 
 
-def columns(a: Any) -> Callable[[slice], np.ndarray]:
+def columns(a: Any) -> Columns:
     """A function from a slice of columns to a copy of them."""
     values = np.asarray(a)
     return lambda part: values[:, part].copy()
@@ -46,12 +47,19 @@ def blocks(p: int) -> list[slice]:
     return [slice(start, min(start + BLOCK, p)) for start in range(0, p, BLOCK)]
 
 
-def filled(rows: int, p: int, dtype: Any, made: Callable[[slice], np.ndarray]) -> Array:
-    """A JAX array (rows, p), block by block from its columns; what is written is not copied."""
-    # Of the alignment that JAX asks for.
+def unfilled(rows: int, p: int, dtype: Any) -> np.ndarray:
+    """Room for a matrix, of the alignment that JAX asks for."""
     raw = np.empty(rows * p * np.dtype(dtype).itemsize + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    out = raw[start : start + raw.size - 64].view(dtype).reshape(rows, p)
+    return raw[start : start + raw.size - 64].view(dtype).reshape(rows, p)
+
+
+def filled(rows: int, p: int, dtype: Any, made: Columns, out: np.ndarray | None = None) -> Array:
+    """A JAX array (rows, p), block by block from its columns; what is written is not copied.
+
+    It may be given its room.
+    """
+    out = unfilled(rows, p, dtype) if out is None else out
     for part in blocks(p):
         out[:, part] = made(part)
     return jax.dlpack.from_dlpack(out)
@@ -65,12 +73,14 @@ class ThinQR(NamedTuple):
         near: from a slice of columns to those of Q_1, which is Q up to rounding.
         second: (r, r) L_2, lower triangular, Q = L_2^{-1} Q_1.
         p: number of columns.
+        room: where `near` has its columns, to be overwritten by the first `combined`; or None.
     """
 
     lower: Float[np.ndarray, "m r"]
-    near: Callable[[slice], np.ndarray]
+    near: Columns
     second: Float[np.ndarray, "r r"]
     p: int
+    room: np.ndarray | None = None
 
     def rows(self, part: slice) -> Float[np.ndarray, "r c"]:
         """Some columns of Q."""
@@ -79,9 +89,11 @@ class ThinQR(NamedTuple):
     def combined(self, small: np.ndarray) -> Float[Array, "q p"]:
         """The matrix S Q for a small S (q, r)."""
         by = scipy.linalg.solve_triangular(self.second, small.T, lower=True, trans=1).T
-        return filled(len(by), self.p, by.dtype, lambda part: by @ self.near(part))
+        fits = self.room is not None and len(self.room) == len(by)
+        room = self.room if fits else None
+        return filled(len(by), self.p, by.dtype, lambda part: by @ self.near(part), room)
 
-    def times(self, other: Callable[[slice], np.ndarray]) -> Float[np.ndarray, "r k"]:
+    def times(self, other: Columns) -> Float[np.ndarray, "r k"]:
         """The product Q B^T with rows B of the same length, given by their columns."""
         total: Any = 0
         for part in blocks(self.p):
@@ -164,7 +176,11 @@ def long_pinv(left: Any, a: Any, reg: float, share: float) -> Float[Array, "k p"
     if reg > 0:
         f = long_svd(a, 0.0)  # continuous in the singular values, so nothing is cut
         return f.applied(left, f.s / (f.s**2 + reg))
-    factors = factors_of(a)
+    m, p = np.shape(a)
+    dtype = np.asarray(a).dtype
+    # Q_1 waits in the room of the result, if it has its size.
+    room = unfilled(m, p, dtype) if len(left) == m else None
+    factors = thin_qr(columns(a), m, p, dtype, room)
     small = factors.pinv()
     if np.linalg.norm(factors.lower) * np.linalg.norm(small) * share < 1:
         return factors.combined(np.asarray(left) @ small)
@@ -190,17 +206,18 @@ def factors_of(a: Any) -> ThinQR:
     return thin_qr(columns(a), m, p, np.asarray(a).dtype)
 
 
-def thin_qr(a: Callable[[slice], np.ndarray], m: int, p: int, dtype: Any) -> ThinQR:
+def thin_qr(a: Columns, m: int, p: int, dtype: Any, room: np.ndarray | None = None) -> ThinQR:
     """The factors of a matrix (m, p) that is given by its columns.
 
     O(m^2 p) operations, all but a few of them products; it is read two or three times.
+
+    Args:
+        room: (m, p) for Q_1, which is then made once only.
     """
-    return _by_cholesky(a, m, p, dtype) or _by_householder(a, m, p, dtype)
+    return _by_cholesky(a, m, p, dtype, room) or _by_householder(a, m, p, dtype, room)
 
 
-def first_factor(
-    a: Callable[[slice], np.ndarray], m: int, p: int, dtype: Any
-) -> Float[np.ndarray, "m m"]:
+def first_factor(a: Columns, m: int, p: int, dtype: Any) -> Float[np.ndarray, "m m"]:
     """L_1 with L_1 L_1^T = A A^T by Householder's QR of one block of columns after another."""
     upper = np.zeros((0, m), dtype)
     for part in blocks(p):
@@ -220,7 +237,7 @@ def _cholesky(a, m, p, dtype) -> Float[np.ndarray, "m m"] | None:
         return None
 
 
-def _by_cholesky(a, m, p, dtype) -> ThinQR | None:
+def _by_cholesky(a, m, p, dtype, room) -> ThinQR | None:
     """The factors, or None for a condition beyond about eps^(-1/2)."""
     if (first := _cholesky(a, m, p, dtype)) is None:
         return None
@@ -230,10 +247,10 @@ def _by_cholesky(a, m, p, dtype) -> ThinQR | None:
         # BLAS stores columns: block^T := block^T L_1^{-T}, in place.
         return solve(1.0, first.T, a(part).T, side=1, lower=0, overwrite_b=1).T
 
-    return _mended(first, near, p)
+    return _mended(first, near, p, room)
 
 
-def _by_householder(a, m, p, dtype) -> ThinQR:
+def _by_householder(a, m, p, dtype, room) -> ThinQR:
     """The factors for any condition and any rank.
 
     What lies below 10 m eps of the largest singular value is left out: Q_1 would not be orthonormal
@@ -243,7 +260,7 @@ def _by_householder(a, m, p, dtype) -> ThinQR:
     r = int(np.sum(s > 10 * m * np.finfo(dtype).eps * s[0])) if s.size else 0
     v, s = v[:, :r], s[:r]
     back = v.T / s[:, None]
-    made = _mended(v * s, lambda part: back @ a(part), p)
+    made = _mended(v * s, lambda part: back @ a(part), p, room)
     if made is None:
         raise np.linalg.LinAlgError(
             f"a matrix of shape {(m, p)} has no orthonormal factor in {np.dtype(dtype)}."
@@ -251,17 +268,21 @@ def _by_householder(a, m, p, dtype) -> ThinQR:
     return made
 
 
-def _mended(lower, near, p) -> ThinQR | None:
+def _mended(lower, near, p, room) -> ThinQR | None:
     """L_1 and Q_1 with L_2, or None where Q_1 is too far from orthonormal."""
     r = lower.shape[1]
     gram = np.zeros((r, r), lower.dtype)
     for part in blocks(p):
-        _add_gram(gram, near(part))
+        block = near(part)
+        _add_gram(gram, block)
+        if room is not None:
+            room[:r, part] = block
     distance = np.linalg.norm(np.tril(gram) - np.eye(r, dtype=gram.dtype))
     if not distance < 0.1:  # nor for NaN
         return None
     second = np.linalg.cholesky(gram)
-    return ThinQR(lower @ second, near, second, p)
+    again = near if room is None else lambda part: room[:r, part]
+    return ThinQR(lower @ second, again, second, p, room)
 
 
 def _add_gram(gram: np.ndarray, block: np.ndarray) -> None:

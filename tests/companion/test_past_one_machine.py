@@ -44,7 +44,8 @@ def test_the_tables_tell_the_records():
 def test_the_long_closed_forms_are_exact_and_take_little_more_than_their_matrices():
     for name, found in record("thin")["measured"].items():
         assert found["recovery error"] < 1e-12, name
-        assert found["peak (GiB)"] < 6, name
+        beside = 2.5  # GiB: the model that the set gives back, and the process itself
+        assert found["peak (GiB)"] < found["input and output (GiB)"] + beside, name
 
 
 def test_the_batch_is_that_of_the_library():

@@ -102,6 +102,16 @@ def test_rows_of_any_scale_keep_their_digits():
     assert close(found, pinv(a).T, 1e3)
 
 
+def test_what_is_rounding_by_the_rule_of_rank_is_cut():
+    """A value above what the factors can tell, and below 10 max(m, p) eps of the largest."""
+    rng = np.random.default_rng(0)
+    left, right = (np.linalg.qr(rng.normal(size=(n, M)))[0] for n in (M, P))
+    for least, r in ((4e-14, M - 1), (4e-13, M)):
+        a = (left * np.array([1, 1, 1, 1, least])) @ right.T
+        assert rank(a) == len(svd(a).s) == r
+        assert (np.linalg.norm(fast_pinv(a)) < 10) == (r < M)
+
+
 def test_a_matrix_of_zeros_and_rank_one_have_their_pseudoinverse():
     assert np.array_equal(fast_pinv(np.zeros((2, P))), np.zeros((2, P)))
     one = np.outer([1.0, 2.0], np.ones(P))
