@@ -77,8 +77,6 @@ class DistilledLinear(BaseEstimator):
         """The sample weights as floats, and which rows train: those above 0."""
         w = check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
         kept = w > 0
-        if not kept.any():
-            raise ValueError("every sample weight is 0, so no sample is left to train on.")
         return w, kept
 
     def features_of(self, x):

@@ -52,6 +52,18 @@ class Centred(NamedTuple):
     mean: Float[Array, " q"]
     root: Float[np.ndarray, " m"]
 
+    def svd(self) -> Svd:
+        """The decomposition of the rows, cut at the rounding of what was centred.
+
+        That is the size of the rows before, mean included: a mean of 1e9 leaves differences known
+        to 1e-7, and no direction of that size is one of theirs.
+        """
+        f = svd(self.rows)
+        mean = float(np.linalg.norm(np.asarray(self.mean)) * np.linalg.norm(self.root))
+        before = np.hypot(np.max(f.s, initial=0), mean)
+        r = int(np.sum(f.s > negligible(self.rows.shape, f.s.dtype) * before))
+        return Svd(f.v[:, :r], f.s[:r], f.ut[:r])
+
     def around(self, mean: Float[Array, " q"]) -> Float[Array, "m q"]:
         """The rows with another weighted mean, unscaled again."""
         # What is taken out of the rows before is rounding.
@@ -59,7 +71,9 @@ class Centred(NamedTuple):
 
 
 @door()
-def centred(rows: Float[Array, "m q"], sample_weight: Weights = None) -> Centred:
+def centred(
+    rows: Float[Array, "m q"] | Float[np.ndarray, "m q"], sample_weight: Weights = None
+) -> Centred:
     """The rows as a trainer with an intercept sees them.
 
     Args:
@@ -105,7 +119,11 @@ def affine_model(
         (True, True)
     """
     x, y = centred(features, sample_weight), centred(labels, sample_weight)
-    weights = y.rows.T @ regularised_pinv(jnp.asarray(x.rows), reg_s)
+    if reg_s == 0:
+        f = x.svd()
+        weights = y.rows.T @ f.with_values(1 / f.s)
+    else:
+        weights = y.rows.T @ regularised_pinv(jnp.asarray(x.rows), reg_s)
     return Affine(weights, y.mean - weights @ x.mean)
 
 
@@ -244,20 +262,17 @@ def _spanned(weights, labels, sample_weight) -> tuple[Svd, Float[np.ndarray, "r 
     Rounding is that of the labels before they were centred, so the rank is cut there; and W's part
     outside is dropped, which in a trained W is rounding too.
     """
-    y = centred(labels, sample_weight)
-    raw = y.root[:, None] * np.asarray(labels)
-    v, s, ut = np.linalg.svd(np.asarray(y.rows), full_matrices=False)
-    r = int(np.sum(s > negligible(raw.shape, s.dtype) * np.linalg.norm(raw, 2)))
-    v, s, ut, w = v[:, :r], s[:r], ut[:r], np.asarray(weights)
+    y, w = centred(np.asarray(labels), sample_weight).svd(), np.asarray(weights)
+    ut = np.asarray(y.ut)
     mapped = ut @ w
     size = np.linalg.norm(w)
     if (outside := np.linalg.norm(w - ut.T @ mapped)) > _tolerance(w) * size:
         raise ValueError(
-            f"the labels of these {len(raw)} points have rank {r} once their mean is taken out, "
-            f"and {outside / size:.3g} of W lies outside their range. An intercept needs "
-            "m >= rank(W) + 1 points, of every class at least one."
+            f"the labels of these {len(labels)} points have rank {len(ut)} once their mean is "
+            f"taken out, and {outside / size:.3g} of W lies outside their range. An intercept "
+            "needs m >= rank(W) + 1 points, of every class at least one."
         )
-    return Svd(jnp.asarray(v), s, jnp.asarray(ut)), mapped
+    return y, mapped
 
 
 def _without_mean(rows, root):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import regularised, svd
+from distill_lib.linalg.pseudoinverse import svd
 from distill_lib.theory.intercept import Weights, centred
 from distill_lib.theory.nearest import Nearest, nearest_set
 
@@ -76,7 +76,8 @@ def affine_solved_labels(
         (True, True)
     """
     x = centred(features, sample_weight)
-    rows = regularised(jnp.asarray(x.rows), reg_s) @ weights.T
+    f = x.svd()
+    rows = (x.rows if reg_s == 0 else f.with_values(f.s + reg_s / f.s)) @ weights.T
     return x._replace(rows=rows).around(weights @ x.mean + intercept)
 
 
@@ -118,7 +119,8 @@ def nearest_affine_set(
     x = centred(real)  # the points do not depend on the sample weights
     # Coordinates of the differences: without the direction of the mean nothing is dependent.
     n = np.linalg.qr(np.column_stack([np.ones(m), np.eye(m)[:, 1:]]))[0][:, 1:].astype(real.dtype)
-    near = nearest_set(rows.basis, jnp.asarray(n.T @ x.rows))
+    seen = x.svd()
+    near = nearest_set(rows.basis, jnp.asarray(n.T) @ seen.with_values(seen.s))
     features = x._replace(rows=jnp.asarray(n) @ near.features).around(x.mean)
     labels = affine_solved_labels(weights, intercept, features, reg_s, sample_weight)
     return Nearest(features, labels, near.distance)

@@ -374,6 +374,22 @@ def test_a_large_mean_of_the_labels_is_no_rank():
     assert np.isclose(*bounds, rtol=1e-5)
 
 
+@pytest.mark.parametrize("reg_s", [0.0, 1.0])
+def test_a_large_mean_of_the_points_is_no_direction(reg_s):
+    """s + lam_S / s of rounding would fill the labels with it; 1 / s the weights."""
+    rng = np.random.default_rng(0)
+    w, b = rng.normal(size=(2, 6)), rng.normal(size=2)
+    flat = rng.normal(size=(5, 2)) @ rng.normal(size=(2, 6)) + 1e6  # of rank 2, and the mean
+    spanned = np.linalg.svd(flat - 1e6)[2][:2]
+    y = affine_solved_labels(w, b, flat, reg_s)
+    assert np.linalg.norm(y - y.mean(axis=0)) < 100
+    found = dl.affine_model(flat, y, reg_s)
+    assert np.linalg.norm(found.weights - w @ spanned.T @ spanned) < 1e-7
+    moved = dl.nearest_affine_set(w, b, flat, reg_s)
+    assert np.linalg.norm(dl.affine_model(moved.features, moved.labels, reg_s).weights - w) < 1e-6
+    assert np.linalg.norm(moved.features - flat) < 100
+
+
 @pytest.mark.parametrize("omega", [[1.0, 0.0, 1.0], [1.0, -1.0, 1.0]])
 def test_points_of_no_weight_are_refused(omega):
     with pytest.raises(ValueError, match="sample weight is not above 0"):
