@@ -1,4 +1,4 @@
-"""Ridge models as scikit-learn's estimators, which distil themselves when they are fitted."""
+"""Ridge regression as estimators of scikit-learn, which distil themselves."""
 
 try:
     import sklearn  # noqa: F401
