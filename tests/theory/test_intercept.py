@@ -361,16 +361,18 @@ def test_too_few_points_near_data_are_refused():
         row_basis(w, 4)
 
 
-def test_a_large_mean_of_the_labels_is_no_rank():
+@pytest.mark.parametrize("weight", [1.0, 1e8])
+def test_a_large_mean_of_the_labels_is_no_rank(weight):
     """The rounding of labels around 1e9 stays rounding once they are centred."""
     rng = np.random.default_rng(0)
     exact = np.outer(rng.normal(size=6), [1.0, -2.0, 1.0])
     labels = 1e9 + exact
     w = np.outer([1.0, -2.0, 1.0], rng.normal(size=7))
-    x = dl.affine_set(w, labels.mean(axis=0), labels, np.zeros(7))
+    omega = np.full(6, weight)
+    x = dl.affine_set(w, labels.mean(axis=0), labels, np.zeros(7), sample_weight=omega)
     assert np.linalg.norm(dl.affine_model(x, labels).weights - w) < 1e-5 * np.linalg.norm(w)
     # A direction of rounding would be one more of D, as large as any, and lower the bound.
-    bounds = [max_reg(affine_recovery_matrix(w, y)) for y in (labels, exact)]
+    bounds = [max_reg(affine_recovery_matrix(w, y, None, omega)) for y in (labels, exact)]
     assert np.isclose(*bounds, rtol=1e-5)
 
 
