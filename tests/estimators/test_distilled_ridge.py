@@ -1,9 +1,6 @@
-"""scikit-learn's conventions, agreement with its ridge models, and the distilled sets of both."""
+"""Agreement with scikit-learn's ridge models, its ways of use, and the distilled sets."""
 
-import os
 import pickle
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -25,39 +22,7 @@ import distill_lib as dl
 from distill_lib.estimators import DistilledRidge, DistilledRidgeClassifier
 from distill_lib.estimators.statistics import CentredStats
 
-CHECKED = """
-import sys, warnings
-warnings.simplefilter("ignore")
-from sklearn.utils.estimator_checks import check_estimator
-from distill_lib import estimators
-found = check_estimator(getattr(estimators, sys.argv[1])(**eval(sys.argv[2])), on_fail=None)
-bad = [(one["check_name"], one["status"], one["exception"]) for one in found
-       if one["status"] != "passed"]
-print(len(found), bad)
-sys.exit(bool(bad) or len(found) < 50)
-"""
 FEW = settings(max_examples=15)
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("DistilledRidgeClassifier", {}),
-        ("DistilledRidgeClassifier", {"start": "noise", "n_points": 12}),
-        ("DistilledRidge", {}),
-        ("DistilledRidge", {"fit_intercept": False}),
-    ],
-)
-def test_every_check_of_scikit_learn_passes_and_none_is_skipped(name, options):
-    """In a process of its own: the check of other array libraries asks for a setting from the start."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHECKED, name, repr(options)],
-        env=os.environ | {"SCIPY_ARRAY_API": "1"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def tables(rng, n, p, k, kind):
@@ -429,19 +394,6 @@ def test_partial_fit_says_what_it_cannot():
         with refused if shape[0] < shape[1] else pytest.raises(AssertionError):
             DistilledRidge(alphas=[0.0, 1.0]).fit(wide, np.arange(float(shape[0])))
             raise AssertionError
-
-
-def test_the_package_does_without_scikit_learn_and_the_room_says_what_is_missing():
-    script = (
-        "import sys; sys.modules['sklearn'] = None; import distill_lib as dl, numpy as np; "
-        "print(dl.affine_model(np.eye(2), np.eye(2)).intercept.shape); "
-        "import distill_lib.estimators"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
-    )
-    assert done.stdout.split() == ["(2,)"]
-    assert "pip install scikit-learn" in done.stderr
 
 
 def test_pandas_series_are_labels():
