@@ -191,6 +191,7 @@ MUTANTS = (
     Mutant("estimator-targets-range-ignored", "estimators/points.py", "if phi is None or phi.range_scale(made) == 1:", "if True:", "distilled_ridge"),
     Mutant("estimator-cosines-uncentred", "estimators/points.py", "np.arange(first, first + len(basis))", "np.arange(len(basis))", "distilled_ridge"),
     Mutant("estimator-one-point-fewer", "estimators/points.py", "least = len(basis) + first", "least = len(basis)", "distilled_ridge"),
+    Mutant("estimator-z-of-rounding", "estimators/points.py", "else centred(wish.real).svd()", "else svd(centred(wish.real).rows)", "distilled_ridge"),
     Mutant("estimator-real-forgotten", "estimators/points.py", "made = nearest_affine_set(w, b, wish.real, alpha).features", "made = wish.real", "distilled_ridge"),
     # quantisation.py
     Mutant("step-of-2-to-the-b", "images/quantisation.py", "top = 2 ** int(bits) - 1", "top = 2 ** int(bits)", "quantisation"),

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from distill_lib.features import FeatureMap
-from distill_lib.linalg.pseudoinverse import regularised_pinv
+from distill_lib.linalg.pseudoinverse import svd
 from distill_lib.theory import closed_form, nearest
 from distill_lib.theory.class_labels import class_weights, codes
 from distill_lib.theory.intercept import (
@@ -126,7 +126,8 @@ def with_class_labels(model: Model, labels, classes: int, shares, wish: Wish) ->
 
     z = None
     if wish.real is not None:
-        z = regularised_pinv(wish.real if b is None else centred(wish.real).rows)
+        x = svd(wish.real) if b is None else centred(wish.real).svd()
+        z = x.with_values(1 / x.s)
     elif wish.z is not None:
         size = 0.1 * float(np.std(np.asarray(matrix(None))))
         z = jnp.asarray(size * wish.z.standard_normal((len(labels), w.shape[1])))

@@ -12,7 +12,6 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from distill_lib.data import Dataset
 from distill_lib.experiments.common import relative_error
 from distill_lib.images.sampling import balanced_sample
-from distill_lib.linalg.pseudoinverse import regularised_pinv
 from distill_lib.theory.class_labels import class_weights, codes
 from distill_lib.theory.closed_form import max_reg
 from distill_lib.theory.intercept import (
@@ -187,7 +186,8 @@ def near_real(data: Dataset, ipc: int) -> tuple[dict[str, np.ndarray], list[Row]
     nearest = nearest_affine_set(w, b, real, 1.0, rank=k - 1)
     near, own = np.asarray(nearest.features), np.asarray(nearest.labels)
     y = found.targets(labels)
-    z = regularised_pinv(centred(real).rows)
+    x = centred(real).svd()
+    z = x.with_values(1 / x.s)
     alpha = 0.5 * max_reg(affine_recovery_matrix(w, y, z))
     plain = np.asarray(affine_set(w, b, y, real.mean(axis=0), z, alpha))
     fits = {
@@ -195,10 +195,14 @@ def near_real(data: Dataset, ipc: int) -> tuple[dict[str, np.ndarray], list[Row]
         "class labels, Z from them": (plain, RidgeClassifier(alpha=alpha).fit(plain, labels).coef_),
     }
     rows = [
-        {"set": name, "distance": relative_error(x, real), "error of coef_": relative_error(c, w)}
-        for name, (x, c) in fits.items()
+        {
+            "set": name,
+            "distance": relative_error(made, real),
+            "error of coef_": relative_error(c, w),
+        }
+        for name, (made, c) in fits.items()
     ]
-    return {"real": np.asarray(real)} | {name: x for name, (x, _) in fits.items()}, rows
+    return {"real": np.asarray(real)} | {name: made for name, (made, _) in fits.items()}, rows
 
 
 def values_near(rows: Sequence[Row]) -> dict[str, tuple[Any, str]]:

@@ -299,6 +299,16 @@ def test_real_starts_lie_near_the_data():
     assert near(taught(near_, 1.0).coef_, near_.coef_)
 
 
+@given(seeds)
+def test_real_samples_far_from_zero_begin_a_set_of_class_labels(seed):
+    rng = np.random.default_rng(seed)
+    x, y, _ = tables(rng, 40, 12, 3, "far")
+    model = DistilledRidgeClassifier(start="real", n_points=6, random_state=0).fit(x, y)
+    assert model.recovery_error_ < 1e-7
+    # Their differences are of rank 5; a sixth direction of rounding in Z would leave no alpha.
+    assert model.distilled_alpha_ > 1e-4
+
+
 MAPS = {
     "fcnn": lambda d: dl.FullyConnected.random(jax.random.key(0), (d, d), slope=0.3),
     "rff": lambda d: dl.RandomFourier.random(jax.random.key(1), d, d - 1, 40.0),
