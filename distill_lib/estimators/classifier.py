@@ -28,7 +28,8 @@ class DistilledRidgeClassifier(ClassifierMixin, DistilledLinear):
         validation_fraction: the share held out by "split", of every class.
         fit_intercept: whether there is an intercept; it is not penalised.
         class_weight: None, "balanced", or a dict from class to weight.
-        feature_map: a `FeatureMap` phi before the linear model; None for the inputs themselves.
+        feature_map: a `FeatureMap` phi with a right inverse, before the linear model; None for the
+            inputs themselves.
         n_points: how many points; None for as few as `distilled_alpha` allows.
         distilled_alpha: alpha to train the points with; None for 1, scikit-learn's default, or the
             largest possible where that is lower. A larger one needs more points.

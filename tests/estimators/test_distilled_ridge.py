@@ -331,6 +331,12 @@ def test_any_feature_map_that_can_be_inverted(name, kind):
     assert model.distilled_X_.shape[1] == 4
 
 
+def test_a_map_without_an_inverse_is_refused():
+    wide = dl.FullyConnected.random(jax.random.key(0), (4, 8))
+    with pytest.raises(ValueError, match="no right inverse"):
+        DistilledRidge(feature_map=wide).fit(*load_iris(return_X_y=True))
+
+
 def test_unequal_shares_are_weights_where_no_mean_is_found():
     """A constant feature trains nothing: only the training set's shares carry b."""
     x, y = np.ones((30, 2)), np.arange(30) % 5 // 2
