@@ -8,6 +8,8 @@ from distill_lib.estimators.base import DistilledLinear
 from distill_lib.estimators.points import with_targets
 from distill_lib.estimators.solving import Samples
 
+DRAWS = 20  # of real samples, until their differences span the model
+
 
 class DistilledRidge(RegressorMixin, DistilledLinear):
     """scikit-learn's `Ridge`, with a few points that train to the same model.
@@ -93,14 +95,24 @@ class DistilledRidge(RegressorMixin, DistilledLinear):
         b = np.zeros(k) if model.intercept is None else np.asarray(model.intercept)
         self.coef_ = w[0] if flat else w
         self.intercept_ = float(b[0]) if flat else b
-        rows = None
-        if self.start == "real":
-            rng, n = check_random_state(self.random_state), features.shape[0]
-            rank = int(np.linalg.matrix_rank(w)) + bool(self.fit_intercept)
-            count = rank if self.n_points is None else int(self.n_points)
-            rows = rng.choice(n, max(count, 1), replace=n < count)
-        made = with_targets(model, self.wish(rows, features))
+        made = self._near_real(model, features) if self.start == "real" else None
+        made = made or with_targets(model, self.wish(None, features))
         self.keep(made, made.labels[:, 0] if flat else made.labels)
+
+    def _near_real(self, model, features):
+        """Points near random samples, drawn again where some do not differ enough to span W."""
+        rng, n = check_random_state(self.random_state), features.shape[0]
+        rank = int(np.linalg.matrix_rank(np.asarray(model.weights)))
+        least = max(rank + bool(self.fit_intercept), 1)
+        count = least if self.n_points is None else int(self.n_points)
+        for last in range(DRAWS, -1, -1):
+            rows = rng.choice(n, count, replace=n < count)
+            try:
+                return with_targets(model, self.wish(rows, features))
+            except ValueError:
+                if not last or count < least:
+                    raise
+        return None
 
     def predict(self, X):
         """W phi(x) + b: (n,) or (n, k), as the targets were."""
