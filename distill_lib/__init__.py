@@ -43,6 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GRID",
+    "Affine",
     "AffineCoupling",
     "Convolution",
     "DeepLinear",
@@ -58,11 +59,14 @@ __all__ = [
     "RidgeStats",
     "StatisticsMechanism",
     "Stream",
+    "affine_model",
+    "affine_set",
     "balanced_sample",
     "cosine",
     "distill",
     "error_bounds",
     "fit",
+    "nearest_affine_set",
     "nearest_set",
     "picture_grid",
     "private_ridge",

@@ -29,6 +29,8 @@ from distill_lib.theory.closed_form import (
     recovery_matrix,
     support_features,
 )
+from distill_lib.theory.intercept import Affine, affine_model, affine_set
+from distill_lib.theory.intercept_nearest import nearest_affine_set
 from distill_lib.theory.labels_only import solved_labels
 from distill_lib.theory.nearest import nearest_set, robust_set
 from distill_lib.theory.perturbation import error_bounds

@@ -247,6 +247,9 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("interpretability", r"^= .*_changed$", IMAGES),
     ("interpretability", r"^= weight_(error|diagonal)$", SMOOTH),
     ("interpretability", r"^= gathered_difference$", ERROR),
+    ("intercept", r"^= .*_original$", IMAGES),
+    ("intercept", r"^= (other_answers|.*_images|.*_per_class|tests)$", COUNT),
+    ("intercept", r"^= moved_.*_shares$", ERROR),
     ("kip", r"^= recursion$", ERROR),
     ("privacy", r"^= (.*accuracy|pixels_.*|network_.*|figure_3_original)$", IMAGES),
     ("privacy", r"^= output_gap$", CHANGES),
@@ -261,7 +264,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     (".*", r"^= .*_error(_float64)?$|_float64$|^= reconstruction_error$|^= label_error$", ERROR),
     (".*", r"^= .*condition$", CONDITION),
     (
-        "comparison|corollary_4_1_1|corruption|interpretability|kip|privacy|proposition_4_1|quantisation",
+        "comparison|corollary_4_1_1|corruption|intercept|interpretability|kip|privacy|proposition_4_1|quantisation",
         r"^= ",
         SMOOTH,
     ),

@@ -15,6 +15,7 @@ def drawings() -> dict[str, str]:
         curves.rounding,
         curves.counts,
         schemes.sums,
+        schemes.centred,
         schemes.ranks,
         schemes.masks,
         schemes.floors,

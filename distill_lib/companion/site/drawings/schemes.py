@@ -1,6 +1,17 @@
 """Drawings of blocks and steps: sums, ranks, masks, floors, and what is released."""
 
-from distill_lib.companion.site.drawings.pen import arrow, box, path, sign, sketch, word
+import numpy as np
+
+from distill_lib.companion.site.drawings.pen import (
+    Point,
+    arrow,
+    box,
+    dot,
+    path,
+    sign,
+    sketch,
+    word,
+)
 
 
 def sums(batches: int = 3) -> str:
@@ -30,6 +41,36 @@ def sums(batches: int = 3) -> str:
         "pair, from which the model follows for every ridge parameter."
     )
     return sketch("sums", "All that ridge regression needs are sums", told, parts, 172)
+
+
+def centred() -> str:
+    """Three points as they are, and what a trainer with an intercept sees: they add up to zero."""
+    points = np.array([[70.0, 130.0], [128.0, 88.0], [96.0, 46.0]])
+    origin, mean, aside = np.array([20.0, 150.0]), points.mean(axis=0), np.array([252.0, 84.0])
+    parts = [dot((x, y), "one") for x, y in points]
+    parts += [arrow(at(aside), at(aside + point - mean), "one") for point in points]
+    parts += [
+        dot(at(origin), radius=2.5),
+        arrow(at(origin), at(mean), "two"),
+        dot(at(mean), "two"),
+        word(at(mean + np.array([9, 4])), "mean", "small", "start"),
+        arrow((158, 84), (190, 84), "faint"),
+        dot(at(aside), radius=2.5),
+        word((86, 172), "points about their mean", "small"),
+        word((252, 172), "what the trainer sees", "small"),
+    ]
+    told = (
+        "On the left three points, with an arrow from the origin to their mean. On the right the "
+        "same points as arrows from their mean: three differences that add up to zero, so that "
+        "they have one dimension less."
+    )
+    return sketch("centred", "An intercept takes the mean out", told, parts, 180)
+
+
+def at(point) -> Point:
+    """A place on the sheet as a pair of numbers."""
+    x, y = point
+    return float(x), float(y)
 
 
 def ranks(k: int = 2, m: int = 5) -> str:
