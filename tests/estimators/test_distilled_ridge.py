@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -155,6 +155,11 @@ def test_a_split_chooses_what_is_best_on_it_and_trains_on_all(seed, kind, sparse
     assert near(model.coef_, kind(model.alpha_).fit(x, y, w).coef_)
     again = clone(model).fit(x, y, w)
     assert again.alpha_ == model.alpha_
+    if kind is DistilledRidge:
+        train, held = train_test_split(np.arange(60), test_size=0.3, random_state=seed % 1000)
+        fits = [Ridge(alpha, solver="svd").fit(x[train], y[train], w[train]) for alpha in grid]
+        losses = [w[held] @ (fit.predict(x[held]) - y[held]) ** 2 for fit in fits]
+        assert model.alpha_ == grid[int(np.argmin(losses))]
 
 
 @FEW
@@ -334,6 +339,21 @@ def test_any_feature_map_that_can_be_inverted(name, kind):
     again.fit(np.asarray(phi(model.distilled_X_)), model.distilled_y_)
     assert near(again.coef_, theirs.coef_, 1e-6)
     assert model.distilled_X_.shape[1] == 4
+
+
+@pytest.mark.parametrize("kind", [DistilledRidgeClassifier, DistilledRidge])
+def test_features_outside_the_range_of_a_map_are_drawn_into_it(kind):
+    """A weak model asks for points far from the mean; a cosine goes no farther than 1."""
+    phi = dl.RandomFourier.random(jax.random.key(1), 4, 3, 0.5)
+    x, y = IRIS
+    y = y if kind is DistilledRidgeClassifier else np.eye(3)[y]
+    model = kind(1e3, feature_map=phi).fit(x, y)
+    assert model.recovery_error_ < 1e-7
+    limit = np.sqrt(2 / 3)
+    assert np.abs(phi(model.distilled_X_)).max() <= limit * (1 + 1e-9)
+    # Features themselves as the inputs are not bounded, and leave the range.
+    free = kind(1e3).fit(np.asarray(phi(x)), y)
+    assert np.abs(free.distilled_X_).max() > limit
 
 
 def test_a_map_without_an_inverse_is_refused():
