@@ -3,9 +3,10 @@ r"""Distilled sets for trainers that fit an intercept, which they do not penalis
 Such a trainer minimises sum_j omega_j ||W x_j + b - y_j||^2 + lam_S ||W||^2 over W and b. It
 centres,
 
-.. math:: \tilde X = X_S\,\Omega\,\Gamma, \quad \tilde Y = Y_S\,\Omega\,\Gamma, \quad
-          \Omega = \mathrm{diag}(\sqrt\omega), \quad
-          \Gamma = I - u u^\top, \quad u = \sqrt\omega / \|\sqrt\omega\|,
+.. math:: \tilde X = X_S\,\mathcal{W}\,\mathcal{C}, \quad
+          \tilde Y = Y_S\,\mathcal{W}\,\mathcal{C}, \quad
+          \mathcal{W} = \mathrm{diag}(\sqrt\omega), \quad
+          \mathcal{C} = I - u u^\top, \quad u = \sqrt\omega / \|\sqrt\omega\|,
 
 and finds W_S = Y~ X~_{lam_S}^+ and b_S = mean(y) - W_S mean(x). So Theorem 4.1 speaks of X~ and Y~,
 which have one dimension less, and the mean is one more equation. Shapes as in `closed_form`, with
@@ -43,7 +44,7 @@ class Centred(NamedTuple):
     """Rows without their weighted mean, each scaled by the root of its weight.
 
     Attributes:
-        rows: (m, q) sqrt(omega_j) (x_j - mean), the transpose of X Omega Gamma.
+        rows: (m, q) sqrt(omega_j) (x_j - mean), the transpose of X W C as above.
         mean: (q,) sum_j omega_j x_j / sum_j omega_j.
         root: (m,) sqrt(omega).
     """
@@ -136,7 +137,7 @@ def affine_recovery_matrix(
 ) -> Float[Array, "m p"]:
     """The matrix D that the centred features' pseudoinverse has to be, to train to W.
 
-    All solutions of Y~ D = W with u^T D = 0: D = Y~^+ W + (Gamma - Y~^+ Y~) Z.
+    All solutions of Y~ D = W with u^T D = 0: D = Y~^+ W + (C - Y~^+ Y~) Z.
 
     Args:
         weights: (k, p) W, of any rank r.
@@ -156,7 +157,7 @@ def affine_recovery_matrix(
     if z is None:
         return jnp.asarray(d)
     root = centred(z, sample_weight).root
-    free = _without_mean(z, root)  # Gamma Z
+    free = _without_mean(z, root)  # C Z
     return d + free - y.v @ (y.v.T @ free)
 
 
@@ -213,8 +214,8 @@ def affine_set(
 ) -> Float[Array, "m p"]:
     """Support features that train, with an intercept, to a given model and intercept.
 
-    All sets with these labels are X~ Omega^{-1} + x0 1^T, X~ a root of D (`support_features`), x0 a
-    mean (`affine_mean`).
+    All sets with these labels are X~ diag(omega)^{-1/2} + x0 1^T, X~ a root of D
+    (`support_features`), x0 a mean (`affine_mean`).
 
     Args: as `affine_recovery_matrix`, `affine_mean` and `support_features`.
     Raises: ValueError as these: labels that do not span W, a mean that does not exist, a reg_s
@@ -276,7 +277,7 @@ def _spanned(weights, labels, sample_weight) -> tuple[Svd, Float[np.ndarray, "r 
 
 
 def _without_mean(rows, root):
-    # Gamma from the left: the rows without their part along u.
+    # C from the left: the rows without their part along u.
     return rows - jnp.outer(jnp.asarray(root), root @ rows) / (root @ root)
 
 

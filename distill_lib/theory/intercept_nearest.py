@@ -62,8 +62,8 @@ def affine_solved_labels(
 ) -> Float[Array, "m k"]:
     """The labels of least recovery error for given features and a trainer with an intercept.
 
-    Y_S = W X~_{lam_S} Omega^{-1} + (W mean(x) + b) 1^T, at lam_S = 0 the model's own answers. They
-    carry b always, and W iff its rows lie in the span of the features' differences.
+    Y_S = W X~_{lam_S} diag(omega)^{-1/2} + (W mean(x) + b) 1^T, at lam_S = 0 the model's own
+    answers. They carry b always, and W iff its rows lie in the span of the features' differences.
 
     Raises: ValueError as `affine_model`.
 
