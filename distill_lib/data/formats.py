@@ -180,7 +180,7 @@ def read_celeba(files: Sequence[Path], side: int = 64, crop: int = 178) -> Array
 
 def _column(file: Path, name: str | None = None) -> dict[str, str]:
     """The entries of a column by the first entry of their line; the last where none is named."""
-    lines = file.read_text("ascii", errors="replace").splitlines()
+    lines = file.read_text(encoding="ascii", errors="replace").splitlines()
     at = -1
     if name is not None:  # two lines come first: how many follow, and the names of the columns
         heads = lines[1].split() if len(lines) > 1 else []
@@ -196,17 +196,17 @@ def _column(file: Path, name: str | None = None) -> dict[str, str]:
     return found
 
 
-def _face(pictures: zipfile.ZipFile, member: str, side: int, crop: int) -> np.ndarray:
+def _face(archive: zipfile.ZipFile, member: str, side: int, crop: int) -> np.ndarray:
     """The central square of a picture in an archive, resized."""
     from PIL import Image  # only here, and not everywhere installed
 
     try:
-        with pictures.open(member) as file, Image.open(file) as image:
+        with archive.open(member) as file, Image.open(file) as image:
             left, top = (image.width - crop) // 2, (image.height - crop) // 2
             square = image.convert("RGB").crop((left, top, left + crop, top + crop))
             return np.asarray(square.resize((side, side), Image.Resampling.BILINEAR))
     except KeyError:
-        raise ValueError(f"the archive {pictures.filename} has no {member}.") from None
+        raise ValueError(f"the archive {archive.filename} has no {member}.") from None
     except OSError as problem:
         raise ValueError(f"{member} cannot be read as a picture.") from problem
 

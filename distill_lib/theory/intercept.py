@@ -65,6 +65,7 @@ class Centred(NamedTuple):
         r = int(np.sum(f.s > negligible(self.rows.shape, f.s.dtype) * before))
         return Svd(f.v[:, :r], f.s[:r], f.ut[:r])
 
+    @door()
     def around(self, mean: Float[Array, " q"]) -> Float[Array, "m q"]:
         """The rows with another weighted mean, unscaled again."""
         # What is taken out of the rows before is rounding.

@@ -21,6 +21,7 @@ from distill_lib.images.whitening import Whitening
 from distill_lib.linalg.pseudoinverse import svd
 from distill_lib.theory import kip_loss
 from distill_lib.theory.contributions import FeatureKernel
+from distill_lib.theory.intercept import centred
 
 KEY = jax.random.key(0)
 SHAPE = (2, 2, 1)
@@ -50,6 +51,7 @@ PATH = dl.RidgePath.of(STATS)
 TARGET = kip_loss.Target(jnp.asarray(TALL), jnp.asarray(ONE_HOT))
 KERNEL = FeatureKernel(dl.Linear(4))
 TARGETS = Targets.of(TALL.reshape(-1, *SHAPE), CLASSES, NORM)
+CENTRED = centred(jnp.asarray(X))
 WHITENING = Whitening.of(TALL.reshape(-1, *SHAPE), NORM)
 MECHANISM = dl.StatisticsMechanism(1.0, 1e-5)
 rng = np.random.default_rng
@@ -115,6 +117,17 @@ CASES = {
     "theory.kip_loss.solved_loss": lambda a: (a(X), TARGET),
     "theory.kip_loss.solved_labels": lambda a: (a(X), TARGET),
     "theory.kip_loss.coefficients": lambda a: (a(X), TARGET),
+    "theory.class_labels.class_weights": lambda a: (CLASSES, a(SCORES[1:3] + 1)),
+    "theory.intercept.centred": lambda a: (a(X),),
+    "theory.intercept.Centred.around": lambda a: (CENTRED, a(ROW)),
+    "theory.intercept.affine_model": lambda a: (a(X), a(Y)),
+    "theory.intercept.affine_recovery_matrix": lambda a: (a(W), a(Y), a(Z)),
+    "theory.intercept.affine_mean": lambda a: (a(W), a(V[:2]), a(Y), a(ROW)),
+    "theory.intercept.affine_set": lambda a: (a(W), a(V[:2]), a(Y), a(ROW), a(Z)),
+    "theory.intercept.copies": lambda a: (a(W), a(Y), 2.0),
+    "theory.intercept_nearest.affine_solved_labels": lambda a: (a(W), a(V[:2]), a(X)),
+    "theory.intercept_nearest.nearest_affine_set": lambda a: (a(W), a(V[:2]), a(G)),
+    "theory.intercept_nearest.row_basis": lambda a: (a(W),),
     "linalg.least_squares.least_squares": lambda a: (a(TALL), a(ONE_HOT)),
     "linalg.least_squares.regular_solution": lambda a: (a(TALL), a(ONE_HOT)),
     "theory.nearest.nearest_set": lambda a: (a(W), a(X)),

@@ -42,7 +42,8 @@ def test_rows_of_a_step_and_of_what_a_precision_changes():
         r["quantity"]: r["measured"]
         for r in rfad_step.step_rows((8, 8, 1), 1, precision, 2, **TINY)
     }
-    assert rows.keys() == {"seconds", "operations", "rate", "memory"}
+    assert rows.keys() == {"seconds", "operations", "rate", "memory", "same bits"}
+    assert rows["same bits"] == 1  # on a processor
     assert np.isclose(rows["rate"], rows["operations"] / rows["seconds"] / 1e12)
     apart = {
         r["model"]: r["measured"]
