@@ -88,7 +88,7 @@ def step_rows(
         repeatable: compile without operations that need not repeat to the bit.
     """
     made, support = objective(shape, ipc, precision, **settings)
-    options = {"xla_gpu_exclude_nondeterministic_ops": True} if repeatable else None
+    options: Any = {"xla_gpu_exclude_nondeterministic_ops": True} if repeatable else None
     compiled = _slope.lower(made, support, jax.random.key(0)).compile(compiler_options=options)
     once, again = (
         jax.tree.leaves(jax.device_get(compiled(made, support, jax.random.key(0))))

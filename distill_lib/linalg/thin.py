@@ -219,7 +219,7 @@ def thin_qr(a: Columns, m: int, p: int, dtype: Any, room: np.ndarray | None = No
 
 def first_factor(a: Columns, m: int, p: int, dtype: Any) -> Float[np.ndarray, "m m"]:
     """L_1 with L_1 L_1^T = A A^T by Householder's QR of one block of columns after another."""
-    upper = np.zeros((0, m), dtype)
+    upper: Any = np.zeros((0, m), dtype)
     for part in blocks(p):
         upper = np.linalg.qr(np.vstack([upper, a(part).T]), mode="r")
     return upper.T
