@@ -4,13 +4,13 @@ The time of a step of KIP is that of its kernel values and of their gradients: b
 and a support image, and m (m + 1) / 2 of two support images.
 """
 
-import time
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from distill_lib.experiments.common import seconds
 from distill_lib.kernels.infinite_width import InfiniteWidth, Kind
 
 Row = dict[str, Any]
@@ -23,20 +23,19 @@ def pair_rows(
     dtype: DType,
     targets: int = 16,
     support: int = 10,
-    repeats: int = 5,
     depth: int = 3,
 ) -> list[Row]:
     """Seconds, operations and memory of a pair, its value alone and with its gradient.
 
     Of a compiled block of `targets` x `support` pairs, the gradient in the support images; the
-    seconds are the least of `repeats` times. The products inside are of full precision.
+    seconds are those of `common.seconds`. The products inside are of full precision.
     """
     # neural-tangents computes in the widest type that JAX has enabled, whatever comes in
     with jax.enable_x64(dtype == "float64"), jax.default_matmul_precision("highest"):
-        return _pair_rows(kind, shape, dtype, targets, support, repeats, depth)
+        return _pair_rows(kind, shape, dtype, targets, support, depth)
 
 
-def _pair_rows(kind, shape, dtype, targets, support, repeats, depth) -> list[Row]:
+def _pair_rows(kind, shape, dtype, targets, support, depth) -> list[Row]:
     kernel = InfiniteWidth(kind, "convnet", depth, shape)
     rng = np.random.default_rng(0)
     x, y, slope = (
@@ -60,17 +59,12 @@ def _pair_rows(kind, shape, dtype, targets, support, repeats, depth) -> list[Row
     rows = []
     for part, compute in (("value", value), ("value and gradient", gradient)):
         compiled = jax.jit(compute).lower(x, y).compile()
-        jax.block_until_ready(compiled(x, y))
-        taken = []
-        for _ in range(repeats):
-            began = time.perf_counter()
-            jax.block_until_ready(compiled(x, y))
-            taken.append(time.perf_counter() - began)
+        taken = seconds(compiled, x, y)
         count, cost = x.shape[0] * y.shape[0], _flops(compiled)
         memory: Any = compiled.memory_analysis()
         of = cell | {"model": part, "pairs": count}
         rows += [
-            of | {"quantity": "seconds a pair", "measured": min(taken) / count, "unit": "s"},
+            of | {"quantity": "seconds a pair", "measured": taken / count, "unit": "s"},
             of | {"quantity": "operations a pair", "measured": cost / count, "unit": "FLOP"},
             of
             | {"quantity": "memory a pair", "unit": "MiB"}

@@ -40,8 +40,8 @@ def exact_steps(records: dict[str, Cell]) -> list[Cell]:
     Composed: the measured seconds of a pair's value and gradient times the pairs of a step on as
     many targets as RFAD takes. RFAD's is measured, on the same card.
 
-    Returns: rows of kernel, ipc, pairs, exact and rfad (seconds), card, and one_point: what a step
-        of one support point is composed to, over RFAD's step of ten.
+    Returns: rows of kernel, ipc, pairs, exact and rfad (seconds), card, device, and one_point: what
+        a step of one support point is composed to, over RFAD's step of ten.
     """
     found = []
     steps = {
@@ -59,6 +59,7 @@ def exact_steps(records: dict[str, Cell]) -> list[Cell]:
                 if on == card(record):
                     pairs = pairs_of(10 * ipc, RFAD_BATCH)
                     row = {"kernel": kernel_name(kernel), "ipc": ipc, "pairs": pairs, "card": on}
+                    row["device"] = record["provenance"]["device"]["kind"]
                     one = pair * pairs_of(1, RFAD_BATCH) / steps[1, on]
                     found.append(row | {"exact": pair * pairs, "rfad": rfad, "one_point": one})
     return found

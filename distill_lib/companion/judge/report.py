@@ -175,7 +175,7 @@ def _recorded(root: Path) -> list[Cell]:
         how = f"composed: {row['kernel']}, {row['ipc']} a class"
         rows.append(
             {key: cell[key] for key in (*CELL, "unit")}
-            | {"measured": ratio, "how": how, "device": row["card"], "notebook": "gpu"}
+            | {"measured": ratio, "how": how, "device": row["device"], "notebook": "gpu"}
             | {"source": "record", "content": None}
         )
     return rows

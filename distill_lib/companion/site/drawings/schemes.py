@@ -53,7 +53,7 @@ def centred() -> str:
         dot(at(origin), radius=2.5),
         arrow(at(origin), at(mean), "two"),
         dot(at(mean), "two"),
-        word(at(mean + np.array([9, 4])), "mean", "small", "start"),
+        word(at(mean - np.array([9, 7])), "mean", "small", "end"),
         arrow((158, 84), (190, 84), "faint"),
         dot(at(aside), radius=2.5),
         word((86, 172), "points about their mean", "small"),
