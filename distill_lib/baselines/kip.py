@@ -70,11 +70,7 @@ class KernelObjective(eqx.Module):
     shift: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
-        if not 1 <= self.batch <= len(self.targets):
-            raise ValueError(
-                f"a batch of {self.batch} cannot be drawn from {len(self.targets)} samples; it "
-                "must be between 1 and n."
-            )
+        checks.drawn(self.batch, len(self.targets))
         checks.reg("reg", self.reg)
         if self.labels is not None:
             checks.matrix("labels", self.labels, cols=self.targets.count)

@@ -90,7 +90,7 @@ class Stochastic(Objective):
     batch: int = eqx.field(static=True, default=5000)
 
     def __check_init__(self):
-        _check_batch(self.batch, self.features)
+        checks.drawn(self.batch, len(self.features))
 
     def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
         support = self.feature_map(points)
@@ -136,22 +136,13 @@ class OnBatches(Objective):
     batch: int = eqx.field(static=True, default=5000)
 
     def __check_init__(self):
-        _check_batch(self.batch, self.features)
+        checks.drawn(self.batch, len(self.features))
 
     def __call__(self, points: Float[Array, "m d"], key: PRNGKeyArray) -> Float[Array, ""]:
         support = self.feature_map(points)
         c = regular_solution(self.target.features @ support.T, self.target.labels)
         rows = jax.random.choice(key, len(self.features), (self.batch,), replace=False)
         return jnp.mean((self.features[rows] @ (support.T @ c) - self.labels[rows]) ** 2)
-
-
-def _check_batch(batch: int, samples) -> None:
-    """Raise ValueError unless the batch can be drawn from the samples."""
-    if not 1 <= batch <= len(samples):
-        raise ValueError(
-            f"a batch of {batch} cannot be drawn from {len(samples)} samples; it must be between "
-            "1 and n."
-        )
 
 
 @door()

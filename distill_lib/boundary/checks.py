@@ -142,6 +142,14 @@ def batch(size: int) -> None:
         raise ValueError(f"a batch of {size} samples reads nothing; it must be at least 1.")
 
 
+def drawn(batch: int, count: int) -> None:
+    """Raise ValueError unless a batch can be drawn from so many samples without repetition."""
+    if not 1 <= batch <= count:
+        raise ValueError(
+            f"a batch of {batch} cannot be drawn from {count} samples; it must be between 1 and n."
+        )
+
+
 def number(value: object) -> bool:
     """Whether a value is one finite real number.
 

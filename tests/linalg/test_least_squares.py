@@ -12,7 +12,7 @@ from distill_lib.linalg.least_squares import least_squares, regular_solution
 
 
 @settings(max_examples=20)
-@given(seeds, st.integers(1, 6), st.integers(0, 4), st.sampled_from((1.0, 1e3, 1e5)))
+@given(seeds, st.integers(1, 6), st.integers(0, 4), st.sampled_from((1.0, 1e3, 1e5, 3e6)))
 def test_value_and_derivative_are_those_of_the_pseudoinverse(seed, m, more, condition):
     """Also at condition numbers at which Cholesky of B^T B has lost ten digits."""
     rng = np.random.default_rng(seed)
@@ -26,7 +26,7 @@ def test_value_and_derivative_are_those_of_the_pseudoinverse(seed, m, more, cond
     x = inverse @ t
     change = inverse @ dt - inverse @ (db @ x) + inverse @ (inverse.T @ (db.T @ (t - b @ x)))
     assert np.allclose(found, x, rtol=0, atol=1e-10 * condition * np.abs(x).max())
-    assert np.allclose(slope, change, rtol=0, atol=1e-10 * condition * np.abs(change).max())
+    assert np.allclose(slope, change, rtol=0, atol=1e-12 * condition * np.abs(change).max())
     assert np.allclose(found, least_squares(b, t), atol=1e-10 * condition * np.abs(x).max())
 
 
