@@ -119,6 +119,14 @@ def labels(
         )
 
 
+def one_label_each(count: int, shape: Sequence[int]) -> None:
+    """Raise ValueError unless labels of that shape are one for each of `count` images."""
+    if len(shape) != 1 or shape[0] != count:
+        raise ValueError(
+            f"labels have shape {tuple(shape)} for {count} images; they must match one to one."
+        )
+
+
 def reg(name: str, value: float) -> None:
     """Raise ValueError unless a ridge parameter is a finite number and not negative."""
     if not (number(value) and value >= 0):

@@ -186,6 +186,18 @@ class Pixels:
             self.counts = bottom >= 0 and (self.whole or bool((batch == np.rint(batch)).all()))
 
     @property
+    def peaks(self) -> np.ndarray:
+        """What is known so far; of several the larger entries are what they know together."""
+        return np.array([self.largest, not self.whole, not self.counts], np.float64)
+
+    @classmethod
+    def of_peaks(cls, white: float, peaks: np.ndarray) -> "Pixels":
+        """What was seen apart, from the larger entries of `peaks`."""
+        made = cls(white)
+        made.largest, made.whole, made.counts = float(peaks[0]), not peaks[1], not peaks[2]
+        return made
+
+    @property
     def other_range(self) -> bool:
         """Whether the images seem to lie in another range than 0..white."""
         dark = not self.whole and 0 < self.largest * _APART <= self.white

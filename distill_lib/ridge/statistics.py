@@ -17,6 +17,7 @@ from distill_lib.images.whitening import Preprocessing
 from distill_lib.ridge import batches
 from distill_lib.ridge.devices import ShardedSums
 from distill_lib.ridge.sums import sums_of
+from distill_lib.ridge.works import Statistics, given_in_parts, summed
 
 
 class RidgeStats(eqx.Module):
@@ -63,19 +64,25 @@ class RidgeStats(eqx.Module):
         normalisation: Preprocessing,
         *,
         devices: Sequence[Any] | None = None,
+        engine: Any = None,
     ) -> Self:
         """The statistics of labelled images, read once in batches.
 
         Args:
-            images: (n, h, w, c); or a `Stream`, which may be of any length.
+            images: (n, h, w, c); or a `Stream`, which may be of any length, or `Partitions`.
             labels: (n,) class indices; the targets are one-hot. None for a stream.
             classes: k.
             feature_map, normalisation: from images to features.
             devices: those that share each batch, for instance jax.devices(); None for the first
                 one of an accelerator, or for all cores of a processor.
+            engine: what computes partitions, `Partitions` or slices of an array: a client of Dask,
+                the address of its scheduler, "local" or `dl.Cluster`; None for this process.
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape
-            or not finite.
+            or not finite; with an engine, as `dl.Cluster`.
         """
+        if (parts := given_in_parts(images, labels, engine)) is not None:
+            work = Statistics(feature_map, normalisation, classes)
+            return cls.of_sums(summed(work, parts, engine)[:-1])
         if stream := given(images, labels):
             pairs = rechunked(stream.checked(normalisation, classes), batches.BATCH)
             pairs = batches.filled_up(pairs, batches.BATCH)
@@ -104,6 +111,11 @@ class RidgeStats(eqx.Module):
         stats = cls(*sums.whole())
         finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
         return stats
+
+    @classmethod
+    def of_sums(cls, sums: Sequence[np.ndarray]) -> Self:
+        """The statistics whose four arrays were added up elsewhere."""
+        return cls(*map(jnp.asarray, sums))
 
     def __add__(self, other: Self) -> Self:
         """The statistics of both chunks together.
