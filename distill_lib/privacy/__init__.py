@@ -3,6 +3,14 @@
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
 from distill_lib.privacy.auditing import Audit, audit, correlations, epsilon_lower, roc_area
 from distill_lib.privacy.claimed import claimed_deviation, claimed_release
+from distill_lib.privacy.federated import (
+    SiloRelease,
+    added_records,
+    cross_validated,
+    federated_private,
+    federated_ridge,
+    silo_release,
+)
 from distill_lib.privacy.gaussian import (
     StatisticsMechanism,
     noise_multiplier,
@@ -14,13 +22,18 @@ from distill_lib.privacy.release import PrivateRidge, clipped_statistics, noisy_
 __all__ = [
     "Audit",
     "PrivateRidge",
+    "SiloRelease",
     "StatisticsMechanism",
+    "added_records",
     "audit",
     "claimed_deviation",
     "claimed_release",
     "clipped_statistics",
     "correlations",
+    "cross_validated",
     "epsilon_lower",
+    "federated_private",
+    "federated_ridge",
     "last_record",
     "noise_multiplier",
     "noisy_ridge",
@@ -28,6 +41,7 @@ __all__ = [
     "private_ridge",
     "roc_area",
     "sensitivity",
+    "silo_release",
     "span_residual",
     "sum_residual",
 ]
