@@ -152,6 +152,14 @@ def taken(images, index: Int[np.ndarray, " b"]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def picked(images, index: Int[np.ndarray, " b"]) -> np.ndarray:
+    """Images by numbers in any order, read as `taken` in batches."""
+    order = np.argsort(index, kind="stable")
+    ascending = index[order]
+    parts = [taken(images, ascending[i : i + _BATCH]) for i in range(0, len(index), _BATCH)]
+    return np.concatenate(parts)[np.argsort(order, kind="stable")]
+
+
 class Pixels:
     """The range of the pixels of images that are seen batch by batch.
 

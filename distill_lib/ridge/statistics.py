@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from distill_lib.boundary import checks
-from distill_lib.boundary.door import door, finished
+from distill_lib.boundary.door import door, finished, floats, in_file
 from distill_lib.features import FeatureMap
 from distill_lib.images.streams import Pair, given, rechunked
 from distill_lib.images.whitening import Preprocessing
@@ -43,12 +43,16 @@ class RidgeStats(eqx.Module):
     count: Int[Array, ""]
 
     @classmethod
-    @door()
+    @door(sliced=("features", "targets"))
     def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
         """The statistics of one chunk of features and targets, O(n p (p + k)).
 
+        What lies in a file, a memory map too, is read by slices.
+
         Raises: ValueError for shapes that do not fit or entries that are not finite.
         """
+        if in_file(features) or in_file(targets):
+            return cls(*_of_slices(features, targets).whole())
         sums = sums_of(features.shape[1], targets.shape[1], features.dtype)
         sums.add(features, targets, len(features))
         return cls(*sums.whole())
@@ -161,3 +165,23 @@ class RidgeStats(eqx.Module):
                 "RidgePath."
             )
         return weights
+
+
+def _of_slices(features, targets):
+    """The sums of features and targets that are read by slices."""
+    for name, array in (("features", features), ("targets", targets)):
+        if len(array.shape) != 2:
+            raise ValueError(f"{name} has shape {tuple(array.shape)}, but a matrix is needed.")
+    (n, p), (rows, k), sums = features.shape, targets.shape, None
+    if rows != n:
+        raise ValueError(
+            f"targets has shape {tuple(targets.shape)}, but a matrix of shape ({n}, any) is needed."
+        )
+    for start in range(0, n, batches.BATCH):
+        part = slice(start, min(start + batches.BATCH, n))
+        f, y = floats("features", features[part]), floats("targets", targets[part])
+        checks.finite("features", f, np.arange(n)[part])
+        checks.finite("targets", y, np.arange(n)[part])
+        sums = sums_of(p, k, f.dtype) if sums is None else sums
+        sums.add(f, y, len(f))
+    return sums_of(p, k, np.float64) if sums is None else sums

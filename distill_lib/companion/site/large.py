@@ -1,14 +1,19 @@
 """What `tests/benchmarks` recorded of large problems, for the page on them."""
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.files import read_json
 from distill_lib.companion.judge.measured import markdown_table
 
+IMAGENET = 1_281_167  # training images of its 1,000 classes
+_LINK = 2**30  # bytes a second between machines, for forecasts: about ten gigabits
+
 
 def tables(root: Path) -> dict[str, str]:
-    """{{ large.floor }}, {{ large.thin }} and where they come from, from `book/large/*.json`.
+    """{{ large.floor }}, {{ large.workers }} and so on, and where they come from: `book/large`.
 
     Empty in a project without them.
     """
@@ -16,6 +21,7 @@ def tables(root: Path) -> dict[str, str]:
     if not folder.is_dir():
         return {}
     floor, thin = read_json(folder / "floor.json"), read_json(folder / "thin.json")
+    machines, silos = read_json(folder / "machines.json"), read_json(folder / "federated.json")
     return {
         "floor": _floor(floor["measured"]),
         "batch": _number(floor["settings"]["batch"]),
@@ -23,6 +29,11 @@ def tables(root: Path) -> dict[str, str]:
         "thin": _thin(thin["measured"]),
         "thin_made": _made(thin),
         "thin_size": ", ".join(f"${name} = {size:,}$" for name, size in thin["settings"].items()),
+        **_machines(machines["measured"]),
+        "machines_made": _made(machines),
+        "imagenet": f"{IMAGENET:,}",
+        **_silos(silos),
+        "silos_made": _made(silos),
     }
 
 
@@ -38,6 +49,87 @@ def _thin(measured: dict[str, dict[str, float]]) -> str:
     heads = ["input and output (GiB)", "peak (GiB)", "recovery error"]
     rows = [[name, *(_number(found[head]) for head in heads)] for name, found in measured.items()]
     return markdown_table(["construction", *heads], rows, numbers=(1, 2, 3))
+
+
+def _machines(measured: dict[str, Any]) -> dict[str, str]:
+    """What partitions took; seconds of one machine are ratios or forecasts of the same machine."""
+    workers, whole, free = (measured[name] for name in ("workers", "whole", "without-g"))
+    heads = [name for name in workers if re.fullmatch(r"\d+ workers", name)]
+    alone = workers["one process"]
+    ratios = [
+        [name, _number(workers[name] / alone), _yes(workers[f"{name}, same bits"])]
+        for name in heads
+    ]
+    deaths = [
+        [name, *(_number(one[key]) for key in ("killed", "runs", "computed again")),
+         _yes(one["same bits"])]
+        for name, one in measured["deaths"].items() if isinstance(one, dict)
+    ]  # fmt: skip
+    ways = {"with $G$, 64 x 64": whole, "without $G$, 256 x 256": free}
+    path = [
+        [name, *(_number(one[key]) for key in ("p", "classes", "images", "peak (GiB)")),
+         _number(100 * one["accuracy"]), _number(100 * one["accuracy of the set"]),
+         _number(one["recovery error"])]
+        for name, one in ways.items()
+    ]  # fmt: skip
+    titles = ["way", "$p$", "$k$", "$n$", "peak (GiB)", "accuracy (%)", "of the set (%)", "error"]
+    return {
+        "workers": markdown_table(
+            ["by", "seconds / those of one process", "same bits"], ratios, numbers=(1,)
+        ),
+        "deaths": markdown_table(
+            ["", "killed", "sums", "begun again", "same bits"], deaths, numbers=(1, 2, 3)
+        ),
+        "deaths_of": f"{measured['deaths']['partitions']:,}",
+        "path": markdown_table(titles, path, numbers=tuple(range(1, 8))),
+        "forecast": _forecast(whole),
+        "passes": f"{free['passes']:,}",
+        "passes_forecast": f"{free['passes forecast']:,}",
+        "residual": _number(free["residual"]),
+        "sketch": f"{free['sketch']:,}",
+    }
+
+
+def _forecast(whole: dict[str, float]) -> str:
+    """Hours that the statistics of ImageNet take at the measured rate, by number of workers."""
+    rate = whole["statistics"] / whole["images"]
+    rows = []
+    for count in (1, 16, 64, 256):
+        adding = math.log2(max(count, 2)) * 3 * 8 * whole["p"] ** 2 / _LINK
+        hours = (IMAGENET * rate / count + adding) / 3600
+        traffic = (count - 1) * 8 * whole["p"] ** 2 / 2**30
+        rows.append([f"{count}", _number(hours), _number(traffic)])
+    heads = ["machines like this one", "hours (forecast)", "GiB sent (forecast)"]
+    return markdown_table(heads, rows, numbers=(0, 1, 2))
+
+
+def _silos(record: dict[str, Any]) -> dict[str, str]:
+    found, settings = record["measured"], record["settings"]
+    heads = [name for name in found["rows"][0] if name.startswith("epsilon")]
+    rows = [
+        [
+            str(row["silos"]),
+            _number(row["exact"]),
+            *(f"{row[h][0]:.1f} ± {row[h][1]:.1f}" for h in heads),
+        ]
+        for row in found["rows"]
+    ]
+    titles = ["silos", "exact", *(rf"$\varepsilon = {head.split()[1]}$" for head in heads)]
+    return {
+        "silos": markdown_table(titles, rows, numbers=tuple(range(len(titles)))),
+        "silos_apart": _number(found["apart"]),
+        "silos_set": settings["dataset"].upper().replace("DIGITS", "digits"),
+        "silos_draws": str(settings["draws"]),
+        "revealed": markdown_table(
+            ["what the server sees", "relative error of what it reads off"],
+            [[name, _number(error)] for name, error in found["revealed"].items()],
+            numbers=(1,),
+        ),
+    }
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _made(record: dict[str, Any]) -> str:
