@@ -5,5 +5,15 @@ from distill_lib.engines.cluster import Cluster
 from distill_lib.engines.nodes import Total
 from distill_lib.engines.progress import Progress
 from distill_lib.engines.tree import InOrder, PartitionError
+from distill_lib.engines.workers import ClusterError
 
-__all__ = ["Cluster", "Engine", "InOrder", "PartitionError", "Progress", "Total", "engine_of"]
+__all__ = [
+    "Cluster",
+    "ClusterError",
+    "Engine",
+    "InOrder",
+    "PartitionError",
+    "Progress",
+    "Total",
+    "engine_of",
+]

@@ -127,7 +127,7 @@ def fit(
 
     Args:
         images: (n, h, w, c) bytes or floats: a list, an array, a tensor or a file to be sliced; or
-            a `Stream`, of which each row is held out by a draw of its own.
+            a `Stream` or `Partitions`, of which each row is held out by a draw of its own.
         labels: (n,) class indices; None for a stream.
         key: JAX random key of the split.
         classes: k; by default the largest label + 1, or what the stream says.

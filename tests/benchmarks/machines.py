@@ -8,6 +8,7 @@ workers     sums of the same partitions by 1, 2, ... local workers of Dask, one 
             the largest process, and whether the bits are those of one process
 deaths      the same with a worker killed again and again: what died, what was computed again
 whole       64 x 64 with linear features, p = 12,288: statistics, W by Cholesky, 1,000 points, test
+rates       processor seconds of the statistics of an image by p, and the fit a p + b p^2
 without-g   256 x 256, p = 196,608: W without G, 100 points, test
 """
 
@@ -27,13 +28,14 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from scipy.optimize import nnls
 
 import distill_lib as dl
 from distill_lib.companion.numbers import provenance
 from distill_lib.engines import Cluster, InOrder
 from distill_lib.images import generated_normalisation, generated_partitions
 
-CASES = ("workers", "deaths", "whole", "without-g")
+CASES = ("workers", "deaths", "rates", "whole", "without-g")
 REG = 100.0
 
 
@@ -131,6 +133,26 @@ def deaths(asked) -> dict:
     return found
 
 
+def rates(asked) -> dict:
+    """By number of features: processor seconds an image, the least of some rounds, and the fit."""
+    found, rows = [], asked.rows or 512
+    for size in (16, 24, 32, 48):
+        piece = generated_partitions(1, size, 10, rows=rows).piece(0)()
+        parts = dl.Partitions(lambda _, piece=piece: piece, 1, 10)
+        spent = []
+        for _ in range(4):  # the first one compiles
+            before = time.process_time()
+            sums(parts, size, None, 10)
+            spent.append(time.process_time() - before)
+        found.append((3 * size * size, min(spent[1:]) / rows))
+    p, seconds = np.array(found).T
+    # Relative errors are fitted: small problems count as much as large ones.
+    (a, b), _ = nnls(np.stack([p, p**2], 1) / seconds[:, None], np.ones(len(p)))
+    off = np.abs((a * p + b * p**2) / seconds - 1).max()
+    measured = [[int(one), float(second)] for one, second in found]
+    return {"measured": measured, "a": a, "b": b, "largest error of the fit": off, "rows": rows}
+
+
 def whole(asked) -> dict:
     """Statistics, W, a set and its accuracy, at 64 x 64."""
     size, classes, count = asked.size or 64, asked.classes or 1000, asked.count or 4
@@ -199,8 +221,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.child:
         warnings.simplefilter("ignore")
-        case = {"workers": workers, "deaths": deaths, "whole": whole, "without-g": without_g}
-        print(json.dumps(case[asked.names[0]](asked)))
+        case = dict(zip(CASES, (workers, deaths, rates, whole, without_g), strict=True))
+        load = os.getloadavg()[0]
+        print(json.dumps(case[asked.names[0]](asked) | {"load at the start": load}))
         return
     record = {"measured": {}}
     if asked.json and asked.json.exists():

@@ -167,10 +167,13 @@ def rows_of(x, y):
 
 
 PICTURED = pictures(1, 13000)
+PATH = dl.RidgePath.of(dl.RidgeStats.of(np.arange(144.0).reshape(12, 12) % 7, np.eye(12)))
 PUBLIC = {
     "targets": lambda x, y: Targets.of(x, y, NORMALISATION),
     "rows of targets": rows_of,
     "white targets": lambda x, y: Targets.of(x, y, WHITE, K),
+    "accuracies": lambda x, y: PATH.accuracies(Rows(x), y, REGS),
+    "losses": lambda x, y: PATH.losses(Rows(x), Rows(x), REGS),
     "features": lambda x, y: dl.RidgeStats.of(Rows(x), Rows(x)),
     "fit": lambda x, y: fitted(x, y).weights,
     "engine": lambda x, y: fitted(Sent(x), y, engine=InOrder()).weights,

@@ -29,7 +29,7 @@ def tables(root: Path) -> dict[str, str]:
         "thin": _thin(thin["measured"]),
         "thin_made": _made(thin),
         "thin_size": ", ".join(f"${name} = {size:,}$" for name, size in thin["settings"].items()),
-        **_machines(machines["measured"]),
+        **_machines(machines),
         "machines_made": _made(machines),
         "imagenet": f"{IMAGENET:,}",
         **_silos(silos),
@@ -51,21 +51,25 @@ def _thin(measured: dict[str, dict[str, float]]) -> str:
     return markdown_table(["construction", *heads], rows, numbers=(1, 2, 3))
 
 
-def _machines(measured: dict[str, Any]) -> dict[str, str]:
-    """What partitions took; seconds of one machine are ratios or forecasts of the same machine."""
+def _machines(record: dict[str, Any]) -> dict[str, str]:
+    """What partitions took; seconds by the clock only of a machine without other work."""
+    measured = record["measured"]
     workers, whole, free = (measured[name] for name in ("workers", "whole", "without-g"))
     heads = [name for name in workers if re.fullmatch(r"\d+ workers", name)]
-    alone = workers["one process"]
+    alone, quiet = workers["one process"], _quiet(record)
     ratios = [
-        [name, _number(workers[name] / alone), _yes(workers[f"{name}, same bits"])]
+        [name.replace("1 workers", "1 worker"), _yes(workers[f"{name}, same bits"]),
+         _number(workers[f"{name}, largest process (GiB)"]),
+         _number(workers[name] / alone) if quiet else "not measured"]
         for name in heads
-    ]
+    ]  # fmt: skip
     deaths = [
         [name, *(_number(one[key]) for key in ("killed", "runs", "computed again")),
          _yes(one["same bits"])]
         for name, one in measured["deaths"].items() if isinstance(one, dict)
     ]  # fmt: skip
-    ways = {"with $G$, 64 x 64": whole, "without $G$, 256 x 256": free}
+    ways = {f"{how} $G$, {_side(one)} × {_side(one)}": one
+            for how, one in (("with", whole), ("without", free))}  # fmt: skip
     path = [
         [name, *(_number(one[key]) for key in ("p", "classes", "images", "peak (GiB)")),
          _number(100 * one["accuracy"]), _number(100 * one["accuracy of the set"]),
@@ -75,14 +79,18 @@ def _machines(measured: dict[str, Any]) -> dict[str, str]:
     titles = ["way", "$p$", "$k$", "$n$", "peak (GiB)", "accuracy (%)", "of the set (%)", "error"]
     return {
         "workers": markdown_table(
-            ["by", "seconds / those of one process", "same bits"], ratios, numbers=(1,)
+            ["by", "same bits", "largest process (GiB)", "seconds to one process"],
+            ratios,
+            numbers=(2, 3),
         ),
         "deaths": markdown_table(
             ["", "killed", "sums", "begun again", "same bits"], deaths, numbers=(1, 2, 3)
         ),
         "deaths_of": f"{measured['deaths']['partitions']:,}",
         "path": markdown_table(titles, path, numbers=tuple(range(1, 8))),
-        "forecast": _forecast(whole),
+        "forecast": _forecast(measured["rates"]),
+        "rates": _rates(measured["rates"]),
+        "rates_error": _number(100 * measured["rates"]["largest error of the fit"]),
         "passes": f"{free['passes']:,}",
         "passes_forecast": f"{free['passes forecast']:,}",
         "residual": _number(free["residual"]),
@@ -90,16 +98,39 @@ def _machines(measured: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _forecast(whole: dict[str, float]) -> str:
-    """Hours that the statistics of ImageNet take at the measured rate, by number of workers."""
-    rate = whole["statistics"] / whole["images"]
-    rows = []
+def _side(one: dict[str, float]) -> int:
+    """Pixels a side of colour images with p numbers."""
+    return math.isqrt(int(one["p"]) // 3)
+
+
+def _quiet(record: dict[str, Any]) -> bool:
+    """Whether the cores had little else to do when workers were timed."""
+    return record["measured"]["workers"].get("load at the start", 99) < 0.5
+
+
+def _cost(rates: dict[str, Any], p: int) -> float:
+    """Processor seconds that the statistics of an image take, by the fit."""
+    return rates["a"] * p + rates["b"] * p**2
+
+
+def _rates(rates: dict[str, Any]) -> str:
+    """Measured and fitted processor time of an image, in units of the smallest."""
+    unit = rates["measured"][0][1]
+    rows = [
+        [f"{p:,}", _number(seconds / unit), _number(_cost(rates, p) / unit)]
+        for p, seconds in rates["measured"]
+    ]
+    return markdown_table(["$p$", "measured", "fitted"], rows, numbers=(0, 1, 2))
+
+
+def _forecast(rates: dict[str, Any]) -> str:
+    """Hours that the statistics of ImageNet take at 64 x 64, and what is sent, by cores."""
+    p, rows = 3 * 64 * 64, []
     for count in (1, 16, 64, 256):
-        adding = math.log2(max(count, 2)) * 3 * 8 * whole["p"] ** 2 / _LINK
-        hours = (IMAGENET * rate / count + adding) / 3600
-        traffic = (count - 1) * 8 * whole["p"] ** 2 / 2**30
-        rows.append([f"{count}", _number(hours), _number(traffic)])
-    heads = ["machines like this one", "hours (forecast)", "GiB sent (forecast)"]
+        adding = math.ceil(math.log2(count)) * 8 * p**2 / _LINK
+        hours = (IMAGENET * _cost(rates, p) / count + adding) / 3600
+        rows.append([str(count), _number(hours), _number((count - 1) * 8 * p**2 / 2**30)])
+    heads = ["cores like these", "hours (forecast)", "GiB sent at least (forecast)"]
     return markdown_table(heads, rows, numbers=(0, 1, 2))
 
 
