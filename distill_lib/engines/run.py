@@ -64,7 +64,10 @@ class Run:
             while self.top not in self.done:
                 self._send()
                 self._wait()
-            return self._gathered()
+            made = self._gathered()
+            if self.report:  # with what was computed again at the end
+                self.report(self._progress(len(self.there)))
+            return made
         except (OSError, TimeoutError, CancelledError) as error:
             raise ClusterError(self._gone()) from error
         finally:

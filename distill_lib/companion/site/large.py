@@ -64,7 +64,7 @@ def _machines(record: dict[str, Any]) -> dict[str, str]:
         for name in heads
     ]  # fmt: skip
     deaths = [
-        [name, *(_number(one[key]) for key in ("killed", "runs", "computed again")),
+        [name, *(_number(one[key]) for key in ("killed", "runs")),
          _yes(one["same bits"])]
         for name, one in measured["deaths"].items() if isinstance(one, dict)
     ]  # fmt: skip
@@ -83,9 +83,7 @@ def _machines(record: dict[str, Any]) -> dict[str, str]:
             ratios,
             numbers=(2, 3),
         ),
-        "deaths": markdown_table(
-            ["", "killed", "sums", "begun again", "same bits"], deaths, numbers=(1, 2, 3)
-        ),
+        "deaths": markdown_table(["", "killed", "sums", "same bits"], deaths, numbers=(1, 2)),
         "deaths_of": f"{measured['deaths']['partitions']:,}",
         "path": markdown_table(titles, path, numbers=tuple(range(1, 8))),
         "forecast": _forecast(measured["rates"]),
@@ -175,4 +173,4 @@ def _made(record: dict[str, Any]) -> str:
 def _number(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.1e}" if abs(value) < 1e-3 else f"{value:,.3g}"
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:,.3g}"
