@@ -158,6 +158,7 @@ CASES = {
     "linalg.pseudoinverse.unregularised": lambda a: (a(X), 1e-3),
     "linalg.pseudoinverse.roots": lambda a: (a(V), 0.1, "+"),
     "linalg.pseudoinverse.largest_reg": lambda a: (a(V),),
+    "metrics.scores.hard_labels": lambda a: (a(Y),),
     "images.quantisation.quantise": lambda a: (a(X), 4),
     "ridge.statistics.RidgeStats.of": lambda a: (dl.RidgeStats, a(TALL), a(ONE_HOT)),
     "ridge.statistics.RidgeStats.loss": lambda a: (STATS, a(W)),
@@ -242,13 +243,14 @@ def modules():
     others |= {
         f"baselines.{name}" for name in ("descent", "checkpoint", "training_set", "finite_network")
     }
-    others |= {"baselines.rfad", "baselines.rfad_objective"}
+    others |= {"baselines.rfad", "baselines.rfad_objective", "metrics.judges"}
     others |= {
         "kernels.random_networks",
         "kernels.infinite_width",
         "kernels.neural_tangents",
         "kernels.blocks",
         "kernels.base",
+        "kernels.residual_network",
     }
     others |= {"theory.points_without_inverse", "theory.exactness", "theory.conditions"}
     for module in pkgutil.walk_packages(dl.__path__, "distill_lib."):
