@@ -290,6 +290,23 @@ MUTANTS = (
     Mutant("images-unchecked", "images/normalisation.py", "        checks.finite(\"images\", batch, index)\n", "", "ridge"),
     Mutant("statistics-of-other-models", "ridge/statistics.py", "if self.cross.shape != other.cross.shape:", "if False:", "ridge"),
     Mutant("sum-starts-anywhere", "ridge/statistics.py", "return self if other == 0 else NotImplemented", "return NotImplemented", "ridge"),
+    Mutant("saved-upper-triangle", "ridge/statistics.py", "gram += np.tril(gram, -1).T", "pass", "updating"),
+    Mutant("any-map-of-statistics", "ridge/statistics.py", 'if wanted and file.text("made_with") != wanted:', "if False:", "updating"),
+    Mutant("digest-without-values", "ridge/identity.py", "found.update(array.tobytes())", "pass", "updating"),
+    # updating.py
+    Mutant("part-judged-by-itself", "ridge/updating.py", "enumerate(parts) if j != i))", "enumerate(parts)))", "updating"),
+    Mutant("generalised-unsquared", "ridge/updating.py", "/ n / rest**2", "/ n / rest", "updating"),
+    Mutant("smallest-of-equals", "ridge/updating.py", "(-float(reg) for reg in regs)", "(float(reg) for reg in regs)", "updating"),
+    Mutant("accuracy-once-the-error", "ridge/updating.py", "max(0.0, 1 - 2 * mean)", "max(0.0, 1 - 0.1 * mean)", "updating"),
+    # metrics
+    Mutant("score-sign", "metrics/scores.py", "weight * improvement - (1 - weight) * recovery", "weight * improvement + (1 - weight) * recovery", "worth"),
+    Mutant("score-weights-swapped", "metrics/scores.py", "weight * improvement - (1 - weight) * recovery", "(1 - weight) * improvement - weight * recovery", "worth"),
+    Mutant("recovery-of-soft-labels", "metrics/compared.py", "hard = judge.of_points(small.points, labels, asked, key)", "hard = judge.of_points(small.points, small.labels, asked, key)", "worth"),
+    Mutant("random-with-classes", "metrics/compared.py", "drawn.one_hot() if is_hard else", "drawn.one_hot() if True else", "worth"),
+    Mutant("random-at-the-sets-lam", "metrics/judges.py", "for reg in {*self.regs, self.reg_s}:", "for reg in {self.reg_s}:", "worth"),
+    Mutant("judge-scale", "metrics/judges.py", "points = points * (_size(tests) / size if size else 1.0)", "points = points * 1.0", "worth"),
+    Mutant("residual-not-added", "kernels/residual_network.py", "jax.nn.relu(x + affine(branch", "jax.nn.relu(affine(branch", "worth"),
+    Mutant("residual-branch-unscaled", "kernels/residual_network.py", "last = self.depth if", "last = 1 if", "worth"),
     Mutant("two-precisions", "ridge/model.py", "if jnp.result_type(leaf) != normalisation.dtype:", "if False:", "ridge"),
     Mutant("accuracy-of-any-labels", "ridge/model.py", '        checks.labels("labels", np.asarray(labels), len(self.weights), count, every=False)\n', "", "ridge"),
     # features/fully_connected.py

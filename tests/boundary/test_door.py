@@ -164,6 +164,7 @@ CASES = {
     "ridge.statistics.RidgeStats.loss": lambda a: (STATS, a(W)),
     "ridge.path.RidgePath.accuracies": lambda a: (PATH, a(TALL), CLASSES, (1.0, 2.0)),
     "ridge.path.RidgePath.losses": lambda a: (PATH, a(TALL), a(ONE_HOT), (1.0, 2.0)),
+    "ridge.updating.least_accuracy": lambda a: (STATS, a(W)),
     "ridge.model.scores": lambda a: (a(W), dl.Linear(4), NORM, a(TALL.reshape(-1, *SHAPE))),
     "images.whitening.Whitening.inverse": lambda a: (WHITENING, a(X)),
 }
