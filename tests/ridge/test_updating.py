@@ -3,13 +3,9 @@
 Rows are samples.
 """
 
-import contextlib
-import io
 import re
-from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import close, matrix, pictures, seeds, train
@@ -259,19 +255,3 @@ def test_a_set_with_fewer_points_fails_with_some_of_p_new_samples(seed):
         made = train(*both(small, (more, targets)), reg)
         worst = max(worst, np.linalg.norm(made - wanted) / np.linalg.norm(wanted))
     assert worst > 1e-3
-
-
-def test_the_lines_of_the_page_run_and_the_model_is_that_of_all_days(tmp_path, monkeypatch):
-    page = (Path(__file__).parents[2] / "book" / "update.md").read_text(encoding="utf-8")
-    blocks = re.findall(r":class: update-lines\n(.*?)```", page, re.S)
-    assert len(blocks) == 2
-    monkeypatch.chdir(tmp_path)
-    said, names = io.StringIO(), {}
-    with contextlib.redirect_stdout(said):
-        for block in blocks:
-            exec(block, names)
-    told = dict(line.rsplit(" ", 1) for line in said.getvalue().splitlines())
-    assert float(told["against all images"]) < 1e-9
-    assert float(told["union of sets"]) > 0.1
-    assert 0 < float(told["at least"]) < float(told["accuracy"])
-    assert jnp.asarray(names["small"].points).shape[0] == 10

@@ -1,0 +1,351 @@
+"""A linear probe on a frozen encoder, and the k vectors that carry it."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jaxtyping import Array, Float, Int
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+
+from distill_lib.algorithm import distill
+from distill_lib.baselines.descent import Report
+from distill_lib.baselines.finite_network import FiniteNetwork, train
+from distill_lib.data import Dataset
+from distill_lib.experiments import intercept
+from distill_lib.experiments.common import relative_error
+from distill_lib.features import Linear
+from distill_lib.images.normalisation import Normalisation
+from distill_lib.images.sampling import balanced_sample
+from distill_lib.images.whitening import Preprocessing
+from distill_lib.kernels.random_networks import Network
+from distill_lib.paper import normalisation
+from distill_lib.ridge import RidgeModel, fit
+from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.theory.closed_form import max_reg, recovered_weights, recovery_matrix
+from distill_lib.theory.labels_only import solved_labels
+
+Row = dict[str, Any]
+CS = (1e-4, 1e-2, 1.0, 1e2, 1e4)  # 1 / penalty of logistic regression, tried
+
+
+class Encoder(eqx.Module):
+    """A trained network up to its last hidden layer, frozen, with its preprocessing.
+
+    Attributes:
+        network: the architecture.
+        parameters: of its layers.
+        normalisation: from images to its inputs.
+        accuracy: of the network on test images of what it was trained on, with its output layer.
+    """
+
+    network: Network
+    parameters: Any
+    normalisation: Preprocessing
+    accuracy: float = eqx.field(static=True)
+
+    @eqx.filter_jit
+    def of_inputs(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
+        """phi of network inputs, in float32."""
+        return self.network.hidden(self.parameters, x)
+
+    def __call__(self, images, batch: int = 500) -> Float[np.ndarray, "n p"]:
+        """Embeddings of images (n, h, w, c), in batches of one size."""
+        size = min(batch, len(images))
+        out = np.empty((len(images), self.network.dim_out))
+        for start in range(0, len(images), size):
+            start = min(start, len(images) - size)
+            part = self.normalisation(images[start : start + size])
+            out[start : start + size] = self.of_inputs(part)
+        return out
+
+
+class Probe(NamedTuple):
+    """Embeddings with their classes, and the ridge model on them.
+
+    Attributes:
+        x, y: (n, p) training embeddings with their classes.
+        tests, truth: (t, p) test embeddings with theirs.
+        model: the probe, a linear model of embeddings as they are.
+    """
+
+    x: Float[np.ndarray, "n p"]
+    y: Int[np.ndarray, " n"]
+    tests: Float[np.ndarray, "t p"]
+    truth: Int[np.ndarray, " t"]
+    model: RidgeModel
+
+    @property
+    def classes(self) -> int:
+        """The number of classes k."""
+        return len(self.model.weights)
+
+    def answers(self, weights, x=None) -> Int[np.ndarray, " t"]:
+        """The classes that weights (k, p) give the test embeddings, or others."""
+        return np.argmax((self.tests if x is None else x) @ np.asarray(weights).T, axis=1)
+
+    def compared(self, answers) -> Row:
+        """Accuracy of answers, and the share of them that are the probe's."""
+        same = np.mean(answers == self.answers(self.model.weights))
+        return {"accuracy": float(np.mean(answers == self.truth)), "as the probe": float(same)}
+
+
+def encoder(
+    data: Dataset,
+    *,
+    classes: int | None = None,
+    width: int,
+    depth: int,
+    steps: int,
+    batch: int,
+    rate: float,
+    checkpoint: Path | None = None,
+    report: Callable[[Report], None] | None = None,
+) -> Encoder:
+    """A ConvNet trained on images of the first classes, or of all; its output layer is dropped.
+
+    Seed 0, squared error, momentum 0.9, as `finite_network.train`.
+    """
+    k = len(data.info.classes) if classes is None else classes
+    norm = normalisation(data.info, "float32")
+    rows, asked = np.flatnonzero(data.y_train < k), np.flatnonzero(data.y_test < k)
+    found = train(
+        FiniteNetwork(Network(data.info.shape, width, depth), k),
+        norm(data.x_train[rows]),
+        jnp.eye(k, dtype=jnp.float32)[data.y_train[rows]] - 1 / k,
+        key=jax.random.key(0),
+        steps=steps,
+        learning_rate=rate,
+        batch=batch,
+        checkpoint=checkpoint,
+        report=report,
+    )
+    below, _ = jax.tree.map(lambda leaf: leaf[0], found.parameters)
+    right = found.accuracies(data.x_test[asked], data.y_test[asked], norm)
+    return Encoder(found.loss.model.network, below, norm, float(right[0]))
+
+
+def probe(found: Encoder, data: Dataset) -> Probe:
+    """The ridge probe on all training embeddings, lam by a tenth held out, refitted on all."""
+    x, tests = found(data.x_train), found(data.x_test)
+    as_they_are = Normalisation((1, x.shape[1], 1), 1.0, 0.0, 1.0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "lam = .* is an end of the grid")
+        model = fit(
+            x.reshape(len(x), 1, -1, 1),
+            data.y_train,
+            Linear(x.shape[1]),
+            as_they_are,
+            key=jax.random.key(0),
+            classes=len(data.info.classes),
+            val_fraction=0.1,
+            refit=True,
+        )
+    return Probe(x, np.asarray(data.y_train), tests, np.asarray(data.y_test), model)
+
+
+def small_set(found: Probe, share: float = 0.0, branch: str = "+") -> DistilledSet:
+    """One vector of each class that carries the probe; lam_S as a share of its largest value."""
+    labels = np.eye(found.classes)
+    reg_s = share * max_reg(recovery_matrix(found.model.weights, labels))
+    key = jax.random.key(1)
+    return distill(found.model, found.classes, key=key, reg_s=reg_s, branch=branch)  # type: ignore[arg-type]
+
+
+def carried(found: Probe, share: float, alpha: float = 1.0, spanning: int = 10_000) -> list[Row]:
+    """What carries the probe: vectors, vectors for a trainer with an intercept, real images.
+
+    Args:
+        share: lam_S of the set with small roots, as a share of its largest value.
+        alpha: of the original with an intercept.
+        spanning: how many training embeddings the real images are chosen from.
+    """
+    k, p = found.model.weights.shape
+    sets = {"roots +": small_set(found), "roots −": small_set(found, share, "-")}
+    rows = [
+        _row(found, "ridge", f"one vector a class, {name}", k, made.model().weights)
+        for name, made in sets.items()
+    ]
+    ridge = RidgeClassifier(alpha=alpha).fit(found.x, found.y)
+    whole = intercept.Original(found.x, found.y, found.tests, found.truth, ridge)
+    few = intercept.compared(whole, intercept.few(whole, intercept.bound(whole)))
+    rows.append(
+        {
+            "trainer": "RidgeClassifier",
+            "trained on": "one vector a class",
+            "images": few["images"],
+            "error": few["error of coef_"],
+            "accuracy": few["accuracy"],
+            "other answers": few["other answers"],
+            "original": float(ridge.score(found.tests, found.truth)),
+        }
+    )
+    real = found.x[_spanning(found.x, p, spanning)]
+    labels = solved_labels(found.model.weights, real)
+    weights = recovered_weights(real, labels)
+    return [*rows, _row(found, "ridge", "real images, labels solved", len(real), weights)]
+
+
+def _spanning(x, p: int, most: int) -> Int[np.ndarray, " m"]:
+    """p rows of at most so many random ones that span best, by pivoted QR."""
+    rows = np.random.default_rng(0).permutation(len(x))[:most]
+    pivots = scipy.linalg.qr(x[rows].T, mode="r", pivoting=True)[1]
+    return np.sort(rows[pivots[:p]])
+
+
+def _row(found: Probe, trainer: str, on: str, count: int, weights) -> Row:
+    same = found.answers(weights) == found.answers(found.model.weights)
+    original = np.mean(found.answers(found.model.weights) == found.truth)
+    return {
+        "trainer": trainer,
+        "trained on": on,
+        "images": count,
+        "error": relative_error(weights, found.model.weights),
+        "accuracy": float(np.mean(found.answers(weights) == found.truth)),
+        "other answers": int(np.sum(~same)),
+        "original": float(original),
+    }
+
+
+def sizes(found: Probe) -> list[Row]:
+    """Bytes of what could be handed over in place of a probe's training set."""
+    (n, p), k = found.x.shape, found.classes
+    kept = {
+        "all embeddings": (4 * n * p + n, "in float32, a byte for each class"),
+        "statistics": (8 * (p * (p + 1) // 2 + k * p + 2), "half of G, C, two numbers"),
+        "one vector a class": (8 * k * p + k, "in float64, a byte for each class"),
+        "the probe itself": (8 * k * p, "W in float64"),
+    }
+    whole = kept["all embeddings"][0]
+    return [
+        {"kept": name, "bytes": size, "what": what, "ratio": whole / size}
+        for name, (size, what) in kept.items()
+    ]
+
+
+def logistic(found: Probe, share: float, rows: int, draws: int = 3) -> list[Row]:
+    """What logistic regression makes of sets that are made for ridge regression.
+
+    Of each set C is the one that is best on training embeddings; with all of them it is 1.
+
+    Args:
+        share: lam_S of the set with small roots, as a share of its largest value.
+        rows: training embeddings of "all", and as many to choose C by.
+        draws: of one real embedding a class.
+    """
+    every = np.sort(np.random.default_rng(1).permutation(len(found.x))[:rows])
+    val, classes = (found.x[every], found.y[every]), np.arange(found.classes)
+    sets = {
+        "one vector a class, roots +": [(np.asarray(small_set(found).points), classes)],
+        "one vector a class, roots −": [(np.asarray(small_set(found, share, "-").points), classes)],
+        "one real embedding a class": [
+            (found.x[i], found.y[i])
+            for i in (
+                balanced_sample(jax.random.key(d), found.y, found.classes, found.classes)
+                for d in range(draws)
+            )
+        ],
+    }
+    made = []
+    for name, each in sets.items():
+        told = [found.compared(_best(*one, *val).predict(found.tests)) for one in each]
+        mean = {key: float(np.mean([row[key] for row in told])) for key in told[0]}
+        made.append({"trained on": name, "images": found.classes, **mean})
+    whole = _fitted(*val, 1.0).predict(found.tests)
+    return [*made, {"trained on": "all embeddings", "images": rows, **found.compared(whole)}]
+
+
+def _fitted(x, y, c: float) -> LogisticRegression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=c, tol=1e-7, max_iter=200).fit(x, y)
+
+
+def _best(x, y, x_val, y_val) -> LogisticRegression:
+    """The fit of the C with the best accuracy on other rows, the smallest of equals."""
+    size = float(np.sqrt(np.mean(np.sum(x**2, axis=1))))  # C counts against squared lengths
+    fits = [_fitted(x, y, c / size**2) for c in CS]
+    return fits[int(np.argmax([one.score(x_val, y_val) for one in fits]))]
+
+
+def behind(found: Encoder, embedded: Probe, data: Dataset, images: int) -> Row:
+    """What stands between the vectors and images: their signs, and the encoder's local rank.
+
+    Args: images: how many test images the Jacobian is taken at.
+    """
+    points = np.asarray(small_set(embedded).points)
+    x = found.normalisation(data.x_test[:images])
+    jacobian = jax.jit(jax.jacrev(lambda one: found.of_inputs(one[None])[0]))
+    ranks = [np.linalg.matrix_rank(np.asarray(jacobian(one))) for one in x]
+    return {
+        "negative": float(np.mean(points < 0)),
+        "least embedding": float(embedded.x.min()),
+        "features": points.shape[1],
+        "inputs": x.shape[1],
+        "least rank": int(min(ranks)),
+        "most rank": int(max(ranks)),
+    }
+
+
+def recorded(dataset: str, on: str, rows: list[Row], told: list[Row]) -> list[Row]:
+    """Rows for the results, of `carried` and `logistic`; `on` is what the encoder was trained on."""
+    cell = {"table": "probes", "dataset": dataset, "model": f"encoder of {on}"}
+    made = []
+    for row in rows:
+        where = cell | {"method": f"{row['trainer']}, {row['trained on']}"}
+        made += [
+            where | {"quantity": "points", "measured": row["images"], "unit": "points"},
+            where | {"quantity": "recovery error", "measured": row["error"], "unit": "relative"},
+            where | {"quantity": "accuracy", "measured": 100 * row["accuracy"], "unit": "%"},
+        ]
+    for row in told:
+        where = cell | {"method": f"logistic, {row['trained on']}"}
+        made += [
+            where | {"quantity": "accuracy", "measured": 100 * row["accuracy"], "unit": "%"},
+            where | {"quantity": "agreement", "measured": 100 * row["as the probe"], "unit": "%"},
+        ]
+    return made
+
+
+def values(
+    found: Encoder, embedded: Probe, rows: list[Row], told: list[Row], sizes: list[Row]
+) -> dict[str, tuple[Any, str]]:
+    """What the prose says, with formats."""
+    size = {row["kept"]: row for row in sizes}
+    plus, minus, real, whole = told
+    named: dict[str, tuple[Any, str]] = {
+        "encoder_accuracy": (100 * found.accuracy, "{:.1f} %"),
+        "embeddings": (len(embedded.x), "{:,}"),
+        "features": (embedded.x.shape[1], "{:,}"),
+        "classes": (embedded.classes, "{:d}"),
+        "asked": (len(embedded.truth), "{:,}"),
+        "probe_accuracy": (100 * rows[0]["original"], "{:.2f} %"),
+        "vectors_error": (max(row["error"] for row in rows[:3]), "{:.0e}"),
+        "images_error": (rows[3]["error"], "{:.0e}"),
+        "other_answers": (sum(row["other answers"] for row in rows[:3]), "{:d}"),
+        "embedding_bytes": (size["all embeddings"]["bytes"], "{:,}"),
+        "vector_bytes": (size["one vector a class"]["bytes"], "{:,}"),
+        "ratio": (size["one vector a class"]["ratio"], "{:,.0f}"),
+        "statistics_ratio": (size["statistics"]["ratio"], "{:,.1f}"),
+        "logistic_rows": (whole["images"], "{:,}"),
+    }
+    for name, row in (("plus", plus), ("minus", minus), ("real", real), ("whole", whole)):
+        named[f"{name}_accuracy"] = (100 * row["accuracy"], "{:.1f} %")
+        named[f"{name}_agreement"] = (100 * row["as the probe"], "{:.1f} %")
+    return named
+
+
+def values_behind(row: Row) -> dict[str, tuple[Any, str]]:
+    """What the prose says of `behind`, with formats."""
+    return {
+        "negative": (100 * row["negative"], "{:.0f} %"),
+        "inputs": (row["inputs"], "{:,}"),
+        "least_rank": (row["least rank"], "{:d}"),
+        "most_rank": (row["most rank"], "{:d}"),
+    }
