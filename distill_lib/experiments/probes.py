@@ -1,31 +1,24 @@
 """A linear probe on a frozen encoder, and the k vectors that carry it."""
 
 import warnings
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from distill_lib.algorithm import distill
-from distill_lib.baselines.descent import Report
-from distill_lib.baselines.finite_network import FiniteNetwork, train
 from distill_lib.data import Dataset
 from distill_lib.experiments import intercept
 from distill_lib.experiments.common import relative_error
+from distill_lib.experiments.encoder import Encoder
 from distill_lib.features import Linear
 from distill_lib.images.normalisation import Normalisation
 from distill_lib.images.sampling import balanced_sample
-from distill_lib.images.whitening import Preprocessing
-from distill_lib.kernels.random_networks import Network
-from distill_lib.paper import normalisation
 from distill_lib.ridge import RidgeModel, fit
 from distill_lib.sets.distilled_set import DistilledSet
 from distill_lib.theory.closed_form import max_reg, recovered_weights, recovery_matrix
@@ -33,37 +26,6 @@ from distill_lib.theory.labels_only import solved_labels
 
 Row = dict[str, Any]
 CS = (1e-4, 1e-2, 1.0, 1e2, 1e4)  # 1 / penalty of logistic regression, tried
-
-
-class Encoder(eqx.Module):
-    """A trained network up to its last hidden layer, frozen, with its preprocessing.
-
-    Attributes:
-        network: the architecture.
-        parameters: of its layers.
-        normalisation: from images to its inputs.
-        accuracy: of the network on test images of what it was trained on, with its output layer.
-    """
-
-    network: Network
-    parameters: Any
-    normalisation: Preprocessing
-    accuracy: float = eqx.field(static=True)
-
-    @eqx.filter_jit
-    def of_inputs(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
-        """phi of network inputs, in float32."""
-        return self.network.hidden(self.parameters, x)
-
-    def __call__(self, images, batch: int = 500) -> Float[np.ndarray, "n p"]:
-        """Embeddings of images (n, h, w, c), in batches of one size."""
-        size = min(batch, len(images))
-        out = np.empty((len(images), self.network.dim_out))
-        for start in range(0, len(images), size):
-            start = min(start, len(images) - size)
-            part = self.normalisation(images[start : start + size])
-            out[start : start + size] = self.of_inputs(part)
-        return out
 
 
 class Probe(NamedTuple):
@@ -96,45 +58,10 @@ class Probe(NamedTuple):
         return {"accuracy": float(np.mean(answers == self.truth)), "as the probe": float(same)}
 
 
-def encoder(
-    data: Dataset,
-    *,
-    classes: int | None = None,
-    width: int,
-    depth: int,
-    steps: int,
-    batch: int,
-    rate: float,
-    checkpoint: Path | None = None,
-    report: Callable[[Report], None] | None = None,
-) -> Encoder:
-    """A ConvNet trained on images of the first classes, or of all; its output layer is dropped.
-
-    Seed 0, squared error, momentum 0.9, as `finite_network.train`.
-    """
-    k = len(data.info.classes) if classes is None else classes
-    norm = normalisation(data.info, "float32")
-    rows, asked = np.flatnonzero(data.y_train < k), np.flatnonzero(data.y_test < k)
-    found = train(
-        FiniteNetwork(Network(data.info.shape, width, depth), k),
-        norm(data.x_train[rows]),
-        jnp.eye(k, dtype=jnp.float32)[data.y_train[rows]] - 1 / k,
-        key=jax.random.key(0),
-        steps=steps,
-        learning_rate=rate,
-        batch=batch,
-        checkpoint=checkpoint,
-        report=report,
-    )
-    below, _ = jax.tree.map(lambda leaf: leaf[0], found.parameters)
-    right = found.accuracies(data.x_test[asked], data.y_test[asked], norm)
-    return Encoder(found.loss.model.network, below, norm, float(right[0]))
-
-
 def probe(found: Encoder, data: Dataset) -> Probe:
     """The ridge probe on all training embeddings, lam by a tenth held out, refitted on all."""
     x, tests = found(data.x_train), found(data.x_test)
-    as_they_are = Normalisation((1, x.shape[1], 1), 1.0, 0.0, 1.0)
+    as_they_are = Normalisation((1, x.shape[1], 1), 1.0, (0.0,), (1.0,))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "lam = .* is an end of the grid")
         model = fit(
@@ -152,7 +79,7 @@ def probe(found: Encoder, data: Dataset) -> Probe:
 
 def small_set(found: Probe, share: float = 0.0, branch: str = "+") -> DistilledSet:
     """One vector of each class that carries the probe; lam_S as a share of its largest value."""
-    labels = np.eye(found.classes)
+    labels = jnp.eye(found.classes)
     reg_s = share * max_reg(recovery_matrix(found.model.weights, labels))
     key = jax.random.key(1)
     return distill(found.model, found.classes, key=key, reg_s=reg_s, branch=branch)  # type: ignore[arg-type]
@@ -294,7 +221,7 @@ def behind(found: Encoder, embedded: Probe, data: Dataset, images: int) -> Row:
 
 
 def recorded(dataset: str, on: str, rows: list[Row], told: list[Row]) -> list[Row]:
-    """Rows for the results, of `carried` and `logistic`; `on` is what the encoder was trained on."""
+    """Rows for the results, of `carried` and `logistic`; `on` is the encoder's data set."""
     cell = {"table": "probes", "dataset": dataset, "model": f"encoder of {on}"}
     made = []
     for row in rows:
