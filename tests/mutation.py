@@ -307,6 +307,11 @@ MUTANTS = (
     Mutant("judge-scale", "metrics/judges.py", "points = points * (_size(tests) / size if size else 1.0)", "points = points * 1.0", "worth"),
     Mutant("residual-not-added", "kernels/residual_network.py", "jax.nn.relu(x + affine(branch", "jax.nn.relu(affine(branch", "worth"),
     Mutant("residual-branch-unscaled", "kernels/residual_network.py", "last = self.depth if", "last = 1 if", "worth"),
+    # experiments/probes.py
+    Mutant("probe-lam-ignored", "experiments/probes.py", "reg_s = share * max_reg(", "reg_s = 0 * max_reg(", "probes"),
+    Mutant("probe-whole-gram", "experiments/probes.py", "8 * (p * (p + 1) // 2", "8 * (p * p", "probes"),
+    Mutant("probe-rows-that-span-worst", "experiments/probes.py", "rows[pivots[:p]]", "rows[pivots[-p:]]", "probes"),
+    Mutant("encoder-of-other-weights", "experiments/encoder.py", "found.parameters)", "found.loss.start)", "probes"),
     Mutant("two-precisions", "ridge/model.py", "if jnp.result_type(leaf) != normalisation.dtype:", "if False:", "ridge"),
     Mutant("accuracy-of-any-labels", "ridge/model.py", '        checks.labels("labels", np.asarray(labels), len(self.weights), count, every=False)\n', "", "ridge"),
     # features/fully_connected.py

@@ -63,7 +63,7 @@ def probe(found: Encoder, data: Dataset) -> Probe:
     x, tests = found(data.x_train), found(data.x_test)
     as_they_are = Normalisation((1, x.shape[1], 1), 1.0, (0.0,), (1.0,))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "lam = .* is an end of the grid")
+        warnings.filterwarnings("ignore", ".*lam.*(end of the grid|validation accuracy)")
         model = fit(
             x.reshape(len(x), 1, -1, 1),
             data.y_train,
