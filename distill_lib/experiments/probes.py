@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float, Int
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import RidgeClassifier
 
 from distill_lib.algorithm import distill
 from distill_lib.data import Dataset
@@ -18,14 +17,16 @@ from distill_lib.experiments.common import relative_error
 from distill_lib.experiments.encoder import Encoder
 from distill_lib.features import Linear
 from distill_lib.images.normalisation import Normalisation
-from distill_lib.images.sampling import balanced_sample
 from distill_lib.ridge import RidgeModel, fit
 from distill_lib.sets.distilled_set import DistilledSet
-from distill_lib.theory.closed_form import max_reg, recovered_weights, recovery_matrix
+from distill_lib.theory.closed_form import (
+    max_reg,
+    recovered_weights,
+    recovery_matrix,
+)
 from distill_lib.theory.labels_only import solved_labels
 
 Row = dict[str, Any]
-CS = (1e-4, 1e-2, 1.0, 1e2, 1e4)  # 1 / penalty of logistic regression, tried
 
 
 class Probe(NamedTuple):
@@ -156,51 +157,6 @@ def sizes(found: Probe) -> list[Row]:
     ]
 
 
-def logistic(found: Probe, share: float, rows: int, draws: int = 3) -> list[Row]:
-    """What logistic regression makes of sets that are made for ridge regression.
-
-    Of each set C is the one that is best on training embeddings; with all of them it is 1.
-
-    Args:
-        share: lam_S of the set with small roots, as a share of its largest value.
-        rows: training embeddings of "all", and as many to choose C by.
-        draws: of one real embedding a class.
-    """
-    every = np.sort(np.random.default_rng(1).permutation(len(found.x))[:rows])
-    val, classes = (found.x[every], found.y[every]), np.arange(found.classes)
-    sets = {
-        "one vector a class, roots +": [(np.asarray(small_set(found).points), classes)],
-        "one vector a class, roots −": [(np.asarray(small_set(found, share, "-").points), classes)],
-        "one real embedding a class": [
-            (found.x[i], found.y[i])
-            for i in (
-                balanced_sample(jax.random.key(d), found.y, found.classes, found.classes)
-                for d in range(draws)
-            )
-        ],
-    }
-    made = []
-    for name, each in sets.items():
-        told = [found.compared(_best(*one, *val).predict(found.tests)) for one in each]
-        mean = {key: float(np.mean([row[key] for row in told])) for key in told[0]}
-        made.append({"trained on": name, "images": found.classes, **mean})
-    whole = _fitted(*val, 1.0).predict(found.tests)
-    return [*made, {"trained on": "all embeddings", "images": rows, **found.compared(whole)}]
-
-
-def _fitted(x, y, c: float) -> LogisticRegression:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=c, tol=1e-7, max_iter=200).fit(x, y)
-
-
-def _best(x, y, x_val, y_val) -> LogisticRegression:
-    """The fit of the C with the best accuracy on other rows, the smallest of equals."""
-    size = float(np.sqrt(np.mean(np.sum(x**2, axis=1))))  # C counts against squared lengths
-    fits = [_fitted(x, y, c / size**2) for c in CS]
-    return fits[int(np.argmax([one.score(x_val, y_val) for one in fits]))]
-
-
 def behind(found: Encoder, embedded: Probe, data: Dataset, images: int) -> Row:
     """What stands between the vectors and images: their signs, and the encoder's local rank.
 
@@ -221,7 +177,7 @@ def behind(found: Encoder, embedded: Probe, data: Dataset, images: int) -> Row:
 
 
 def recorded(dataset: str, on: str, rows: list[Row], told: list[Row]) -> list[Row]:
-    """Rows for the results, of `carried` and `logistic`; `on` is the encoder's data set."""
+    """Rows for the results, of `carried` and `of_logistic`; `on` is the encoder's data set."""
     cell = {"table": "probes", "dataset": dataset, "model": f"encoder of {on}"}
     made = []
     for row in rows:
@@ -236,6 +192,12 @@ def recorded(dataset: str, on: str, rows: list[Row], told: list[Row]) -> list[Ro
         made += [
             where | {"quantity": "accuracy", "measured": 100 * row["accuracy"], "unit": "%"},
             where | {"quantity": "agreement", "measured": 100 * row["as the probe"], "unit": "%"},
+            where
+            | {
+                "quantity": "logistic agreement",
+                "measured": 100 * row["as the logistic probe"],
+                "unit": "%",
+            },
         ]
     return made
 
@@ -245,7 +207,7 @@ def values(
 ) -> dict[str, tuple[Any, str]]:
     """What the prose says, with formats."""
     size = {row["kept"]: row for row in sizes}
-    plus, minus, real, whole = told
+    plus, minus, own, real, whole = told
     named: dict[str, tuple[Any, str]] = {
         "encoder_accuracy": (100 * found.accuracy, "{:.1f} %"),
         "embeddings": (len(embedded.x), "{:,}"),
@@ -262,9 +224,16 @@ def values(
         "statistics_ratio": (size["statistics"]["ratio"], "{:,.1f}"),
         "logistic_rows": (whole["images"], "{:,}"),
     }
-    for name, row in (("plus", plus), ("minus", minus), ("real", real), ("whole", whole)):
+    for name, row in (
+        ("plus", plus),
+        ("minus", minus),
+        ("own", own),
+        ("real", real),
+        ("whole", whole),
+    ):
         named[f"{name}_accuracy"] = (100 * row["accuracy"], "{:.1f} %")
         named[f"{name}_agreement"] = (100 * row["as the probe"], "{:.1f} %")
+        named[f"{name}_logistic_agreement"] = (100 * row["as the logistic probe"], "{:.1f} %")
     return named
 
 

@@ -14,6 +14,7 @@ import distill_lib as dl
 from distill_lib.data import load
 from distill_lib.experiments import probes
 from distill_lib.experiments.encoder import trained
+from distill_lib.experiments.of_logistic import of_logistic
 
 K, P = 3, 8
 few = settings(max_examples=10, deadline=None)
@@ -113,13 +114,15 @@ def test_at_the_root_plus_it_does_not():
 
 @pytest.fixture(scope="module")
 def told(embedded):
-    return probes.logistic(embedded, 1e-3, 60, draws=1)
+    return of_logistic(embedded, 1e-3, 60, draws=1)
 
 
 def test_the_table_of_logistic_regression_shows_it(embedded, told):
-    plus, minus, real, whole = told
+    plus, minus, own, real, whole = told
     assert minus["as the probe"] == 1
     assert minus["accuracy"] == probes.carried(embedded, 1e-3)[1]["accuracy"]
+    assert own["as the logistic probe"] == whole["as the logistic probe"] == 1
+    assert own["accuracy"] == whole["accuracy"]
     assert real["as the probe"] < 1
     assert (plus["images"], whole["images"]) == (K, 60)
 
@@ -163,4 +166,4 @@ def test_no_image_has_the_features_of_the_vectors(frozen, embedded, told):
     assert all(text.format(number) for number, text in named.values())
     recorded = probes.recorded("digits", "digits", rows, told)
     cells = [(row["method"], row["quantity"]) for row in recorded]
-    assert len(set(cells)) == len(cells) == 3 * len(rows) + 2 * len(told)
+    assert len(set(cells)) == len(cells) == 3 * len(rows) + 3 * len(told)

@@ -183,7 +183,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
         r"exponent)(:|$)",
         CLOCK,
     ),
-    ("probes", r"/(accuracy|agreement)$|^= .*_(accuracy|agreement)$", DESCENT),
+    ("probes", r"/(accuracy|(logistic )?agreement)$|^= .*_(accuracy|agreement)$", DESCENT),
     (".*", r": (recovery_error|image_again|answers|predicted)$", ERROR),
     (".*", r": (distance|least_norm|delta|false_positives|false_negatives)$", SMOOTH),
     (".*", r": (accuracy|same_predictions)$", IMAGES),
