@@ -310,7 +310,7 @@ MUTANTS = (
     # experiments/probes.py
     Mutant("probe-lam-ignored", "experiments/probes.py", "reg_s = share * max_reg(", "reg_s = 0 * max_reg(", "probes"),
     Mutant("probe-whole-gram", "experiments/probes.py", "8 * (p * (p + 1) // 2", "8 * (p * p", "probes"),
-    Mutant("probe-rows-that-span-worst", "experiments/probes.py", "rows[pivots[:p]]", "rows[pivots[-p:]]", "probes"),
+    Mutant("probe-rows-too-few", "experiments/probes.py", "rows[pivots[:p]]", "rows[pivots[1:p]]", "probes"),
     Mutant("encoder-of-other-weights", "experiments/encoder.py", "found.parameters)", "found.loss.start)", "probes"),
     Mutant("two-precisions", "ridge/model.py", "if jnp.result_type(leaf) != normalisation.dtype:", "if False:", "ridge"),
     Mutant("accuracy-of-any-labels", "ridge/model.py", '        checks.labels("labels", np.asarray(labels), len(self.weights), count, every=False)\n', "", "ridge"),
