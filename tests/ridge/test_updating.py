@@ -255,3 +255,14 @@ def test_a_set_with_fewer_points_fails_with_some_of_p_new_samples(seed):
         made = train(*both(small, (more, targets)), reg)
         worst = max(worst, np.linalg.norm(made - wanted) / np.linalg.norm(wanted))
     assert worst > 1e-3
+
+
+@few
+@given(seeds)
+def test_for_one_known_batch_k_points_do(seed):
+    rng = np.random.default_rng(seed)
+    (x, y), (x2, y2), reg = samples(rng), samples(rng), 0.5
+    wanted = train(*both((x, y), (x2, y2)), reg)
+    rest = wanted @ (x2.T @ x2 + reg * np.eye(5)) - y2.T @ x2  # R
+    small = rest, np.eye(3) + rest @ wanted.T
+    assert close(train(*both(small, (x2, y2)), reg), wanted, 100)
