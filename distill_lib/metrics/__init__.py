@@ -1,4 +1,4 @@
-"""What a set is worth: what it loses, what it gains on random images, in any judge."""
+"""What a set is worth: what it loses and gains, by the accuracies of a judge."""
 
 from distill_lib.metrics.compared import worth
 from distill_lib.metrics.judges import Judge, NetworkJudge, OwnTrainer, Taught, network_judges
