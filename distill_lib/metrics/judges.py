@@ -20,6 +20,8 @@ from distill_lib.kernels.residual_network import ResidualNetwork
 from distill_lib.ridge import GRID, RidgeModel, fit
 from distill_lib.theory.closed_form import recovered_weights
 
+_BATCH = 4096  # images at a time that become network inputs
+
 
 class Taught(NamedTuple):
     """Images with their classes, and how they become network inputs.
@@ -204,7 +206,9 @@ class NetworkJudge(eqx.Module):
 
     def of_all(self, taught: Taught, tests: Taught, key) -> Float[np.ndarray, " s"]:
         """The same of all images, whose inputs are held in float32."""
-        return self.of_points(taught.points(), taught.one_hot(), tests, key)
+        parts = [taught.rows(slice(i, i + _BATCH)) for i in range(0, len(taught.labels), _BATCH)]
+        points = np.concatenate([np.asarray(part.points(), np.float32) for part in parts])
+        return self.of_points(points, taught.one_hot(), tests, key)
 
 
 def _size(tests: Taught) -> float:

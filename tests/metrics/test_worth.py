@@ -169,22 +169,55 @@ def test_the_second_convolution_of_a_stage_starts_smaller():
     assert np.allclose(found, [2 / 27, *[inner, inner / 3] * 3])
 
 
-def test_a_networks_verdict_is_the_same_at_any_scale_of_the_set():
+def test_a_networks_verdict_is_the_same_at_any_scale_of_the_set(monkeypatch):
     """And a learning rate at which training diverges is passed over."""
-    small = dl.distill(MODEL, 6, key=KEY, start="real", pool=TRAIN, label_rule="one-hot")
     network = FiniteNetwork(Network(SHAPE, 8, 1, "fc"), K)
-    judge = NetworkJudge("net", network, steps=40, seeds=2, rates=(0.03, 1e9))
-    tests = Taught(*TESTS, NORM, K)
-    found = judge.of_points(small.points, small.labels, tests, KEY)
+    judge = NetworkJudge("net", network, steps=40, seeds=2, rates=(0.03,))
+    tests, taught = Taught(*TESTS, NORM, K), Taught(*TRAIN, NORM, K)
+    points, labels = taught.points(), taught.one_hot()
+    monkeypatch.setattr("distill_lib.metrics.judges._BATCH", 25)  # images become inputs in parts
+    found = judge.of_all(taught, tests, KEY)
     assert found.shape == (2,)
-    assert np.array_equal(found, judge.of_points(8 * small.points, small.labels, tests, KEY))
-    (row,) = judged(small, judges=[judge], known={"net": 1.0})
-    assert row["set"] == np.mean(found)
-    assert row["recovery"] == 1 - row["hard"]
+    both = NetworkJudge("net", network, steps=40, seeds=2, rates=(1e9, 0.03))
+    assert np.array_equal(found, both.of_points(8 * points, labels, tests, KEY))
     with pytest.raises(Diverged):
-        NetworkJudge("net", network, steps=40, rates=(1e9,)).of_points(
-            small.points, small.labels, tests, KEY
-        )
+        NetworkJudge("net", network, steps=40, rates=(1e9,)).of_points(points, labels, tests, KEY)
+
+
+class Clerk:
+    """A judge that trains nothing and writes down what it is given."""
+
+    name = "clerk"
+
+    def __init__(self):
+        self.seen = []
+
+    def of_points(self, points, labels, tests, key):
+        self.seen.append(np.asarray(labels))
+        return np.array([0.5, 0.7])
+
+    def of_random(self, taught, labels, tests, val, key):
+        assert not {image.tobytes() for image in val.images} & {
+            image.tobytes() for image in taught.images
+        }
+        return self.of_points(taught.points(), labels, tests, key)
+
+    def of_all(self, taught, tests, key):
+        return np.array([0.9])
+
+
+def test_a_row_is_made_of_four_trainings_and_what_is_known_is_not_trained_again():
+    near, clerk = dl.distill(MODEL, 6, key=KEY, start="nearest", pool=TRAIN), Clerk()
+    (row,) = judged(near, judges=[clerk])
+    hard, own, *random = clerk.seen
+    assert np.array_equal(hard, hard_labels(near.labels))
+    assert np.array_equal(own, near.labels)
+    assert len(random) == 2
+    assert not np.array_equal(*random)
+    assert (row["all"], row["set"], row["images"]) == (0.9, 0.6, 6)
+    assert math.isclose(row["recovery"], 0.3)
+    assert math.isclose(row["set spread"], 0.1)
+    assert judged(near, judges=[clerk], known={"clerk": 1.0})[0]["all"] == 1
 
 
 def test_the_standard_judges_are_three_architectures_and_say_so():
