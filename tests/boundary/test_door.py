@@ -54,6 +54,8 @@ TARGETS = Targets.of(TALL.reshape(-1, *SHAPE), CLASSES, NORM)
 CENTRED = centred(jnp.asarray(X))
 WHITENING = Whitening.of(TALL.reshape(-1, *SHAPE), NORM)
 MECHANISM = dl.StatisticsMechanism(1.0, 1e-5)
+ADAPTIVE = dl.privacy.AdaptiveMechanism(1.0, 1e-5)
+OBJECTIVE = dl.privacy.ObjectivePerturbation(1.0, 1e-5, 2, 10.0, 1.0)
 rng = np.random.default_rng
 
 # Arguments of every public function; `a` makes an array of the type that is tried.
@@ -138,6 +140,7 @@ CASES = {
     "theory.non_surjective.whitening_layer": lambda a: (a(X), 1.0, 1.0),
     "theory.non_surjective.free_layer": lambda a: (a(W), a(X), 1.0),
     "theory.perturbation.error_bounds": lambda a: (a(W), a(X), a(V)),
+    "privacy.adaptive.AdaptiveMechanism.ridge": lambda a: (ADAPTIVE, a(G), a(W), rng(0)),
     "privacy.attacks.sum_residual": lambda a: (a(X), a(W)),
     "privacy.attacks.span_residual": lambda a: (a(X), a(W)),
     "privacy.attacks.last_record": lambda a: (a(W), a(G), a(1 - W), 1.0),
@@ -147,6 +150,8 @@ CASES = {
     "privacy.claimed.claimed_deviation": lambda a: (a(Y), a(ONE_HOT), 1.0, 1.0, 1.0, 0.1),
     "privacy.claimed.claimed_release": lambda a: (a(W), a(Y), 1.0, rng(0)),
     "privacy.gaussian.StatisticsMechanism.__call__": lambda a: (MECHANISM, a(G), a(W), rng(0)),
+    "privacy.objective.ObjectivePerturbation.__call__": lambda a: (OBJECTIVE, a(G), a(W), rng(0)),
+    "privacy.objective.ridge_in_ball": lambda a: (a(G), a(W), 1.0, 1.0),
     "privacy.release.noisy_ridge": lambda a: (a(G), a(W), 1.0),
     "linalg.pseudoinverse.Svd.with_values": lambda a: (svd(X), a(V)),
     "linalg.pseudoinverse.svd": lambda a: (a(X),),

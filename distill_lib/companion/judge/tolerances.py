@@ -176,7 +176,11 @@ LEARNT = r"(?i:kip|rfad)"
 # below 1e6.
 RULES: tuple[tuple[str, str, Rule], ...] = (
     # Columns of rows.
-    (".*", r": (seeds|share|steps|points|batch|width|rate|trials|test_images|claimed|m|n)$", COUNT),
+    (
+        ".*",
+        r": (seeds|share|steps|points|batch|width|rate|trials|test_images|claimed|m|n|epsilon)$",
+        COUNT,
+    ),
     (
         ".*",
         r"/(seconds|seconds a step|time ratio|speedup|step ratio|step|peak memory|cost "
@@ -251,8 +255,10 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("intercept", r"^= (other_answers|.*_images|.*_per_class|tests)$", COUNT),
     ("intercept", r"^= moved_.*_shares$", ERROR),
     ("kip", r"^= recursion$", ERROR),
-    ("privacy", r"^= (.*accuracy|pixels_.*|network_.*|figure_3_original)$", IMAGES),
-    ("privacy", r"^= output_gap$", CHANGES),
+    ("privacy", r"^= figure_3_original$", IMAGES),
+    ("private_release", r"^= output_gap$", CHANGES),
+    ("private_release", r"^= black$", COUNT),
+    ("private_release", r"^= (.*accuracy|pixels_.*|network_.*)$", IMAGES),
     ("quantisation", r"^= .*(accuracy_(kept|solved)|_change|original)$", IMAGES),
     ("table_1", r"^= every_worst$", ERROR),
     ("table_3", r"^= .*_original$", IMAGES),
@@ -264,7 +270,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     (".*", r"^= .*_error(_float64)?$|_float64$|^= reconstruction_error$|^= label_error$", ERROR),
     (".*", r"^= .*condition$", CONDITION),
     (
-        "comparison|corollary_4_1_1|corruption|intercept|interpretability|kip|privacy|proposition_4_1|quantisation",
+        "comparison|corollary_4_1_1|corruption|intercept|interpretability|kip|privacy|private_release|proposition_4_1|quantisation",
         r"^= ",
         SMOOTH,
     ),

@@ -21,5 +21,6 @@ def drawings() -> dict[str, str]:
         schemes.floors,
         schemes.blocks,
         schemes.release,
+        schemes.returned,
     )
     return {make.__name__: make() for make in makers}
