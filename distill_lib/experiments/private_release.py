@@ -1,6 +1,7 @@
 """What privacy costs: accuracy by epsilon, of the private release and of three alternatives."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -95,16 +96,14 @@ def utility(
         for weight in (0.5, 2.0):
             mechanisms[f"weight {weight:g} 1"] = StatisticsMechanism(1.0, of.delta, weight=weight)
     for name, mechanism in mechanisms.items():
-        out[name] = see.tested(see.drawn(lambda by=mechanism: _statistics(see, by)))
+        out[name] = see.tested(see.drawn(partial(_statistics, see, mechanism)))
     if kind == "pixels":
         path = RidgePath.of(stats)
         for eps in map(float, epsilons):
             out[f"output {eps:g}"] = see.best(_output(see, path, eps))
             out[f"objective {eps:g}"] = see.best(_objective(see, eps))
             adaptive = AdaptiveMechanism(eps, of.delta)
-            out[f"AdaSSP {eps:g}"] = see.tested(
-                see.drawn(lambda by=adaptive: by.ridge(see.gram, see.cross, see.rng)[0])
-            )
+            out[f"AdaSSP {eps:g}"] = see.tested(see.drawn(partial(_adaptive, see, adaptive)))
     return out
 
 
@@ -113,12 +112,16 @@ def _statistics(see: Release, mechanism: StatisticsMechanism) -> Any:
     return privacy.noisy_ridge(*noisy, mechanism.reg(len(see.gram)))
 
 
+def _adaptive(see: Release, mechanism: AdaptiveMechanism) -> Any:
+    return mechanism.ridge(see.gram, see.cross, see.rng)[0]
+
+
 def _output(see: Release, path: RidgePath, eps: float) -> Iterator[Iterable[Any]]:
     """Noise on W itself, calibrated to its sensitivity, for each lam."""
     z = privacy.noise_multiplier(eps, see.delta)
     for reg in see.regs:
         w = np.asarray(path.weights(reg))
-        sigma = z * privacy.output_sensitivity(see.stats.count, 1.0, reg)
+        sigma = z * privacy.output_sensitivity(int(see.stats.count), 1.0, reg)
         yield w + sigma * see.rng.standard_normal((see.draws, *w.shape))
 
 
@@ -203,10 +206,10 @@ def recorded(
         "noise_of_statistics": (ours.deviation, "{:.1f}"),
     }
     for name, method in (("adassp", "AdaSSP"), ("objective", "objective"), ("output", "output")):
-        for word, eps in {"1": 1.0, **ends}.items():
-            values[f"{name}_{word}_accuracy"] = (means[f"{method} {eps:g}"], "{:.1f} %")
-    for word, eps in ends.items():
-        values[f"pixels_{word}"] = (means[f"statistics {eps:g}"], "{:.1f} %")
+        for word, at in {"1": 1.0, **ends}.items():
+            values[f"{name}_{word}_accuracy"] = (means[f"{method} {at:g}"], "{:.1f} %")
+    for word, at in ends.items():
+        values[f"pixels_{word}"] = (means[f"statistics {at:g}"], "{:.1f} %")
     for kind in ("pixels", "network"):
         values[f"{kind}_1"] = (100 * np.mean(measured[kind]["statistics 1"]), "{:.1f} %")
         values[f"{kind}_without"] = (100 * measured[kind]["non-private"][0], "{:.1f} %")
