@@ -22,5 +22,6 @@ def drawings() -> dict[str, str]:
         schemes.blocks,
         schemes.release,
         schemes.returned,
+        schemes.bands,
     )
     return {make.__name__: make() for make in makers}

@@ -254,3 +254,28 @@ def returned() -> str:
         "models differ, so every set tells the two training sets apart."
     )
     return sketch("returned", "Noise after the model is undone by training", told, parts, 152)
+
+
+def bands() -> str:
+    """The matrix of a convolution in one dimension, without padding and with zeros around."""
+    size, parts = 19, []
+    for left, rows, columns, offset, names in (
+        (14, 5, 7, 0, ("no padding:", "5 outputs of 7 inputs")),
+        (206, 7, 7, 1, ("zeros around:", "7 outputs of 7 inputs")),
+    ):
+        top = 14 + size * (7 - rows) / 2
+        for i in range(rows):
+            for j in range(columns):
+                inside = 0 <= j - i + offset <= 2
+                at = (left + size * j, top + size * i, size - 2, size - 2)
+                parts.append(box(*at, "one full" if inside else ""))
+        middle = left + size * 3.5
+        parts += [word((middle, 166 + 16 * k), name, "small") for k, name in enumerate(names)]
+    told = (
+        "Two band matrices. Without padding each of five rows has all three taps of the kernel "
+        "between seven columns. With zeros around the image there are seven rows, and the first "
+        "and the last have lost a tap."
+    )
+    return sketch(
+        "bands", "A convolution as a matrix, with whole and with cut rows", told, parts, 192
+    )
