@@ -457,6 +457,13 @@ MUTANTS = (
     Mutant("always-the-large-root", "starts.py", "    if real is None:\n        return", "    if True:\n        return", "algorithm"),
     Mutant("m-not-whole", "algorithm.py", "checks.number(m) and m == int(m)", "checks.number(m)", "algorithm"),
     Mutant("distance-to-nothing", "algorithm.py", '"distance": closed_form.recovery_error(made.samples, points)', '"distance": closed_form.recovery_error(made.real, features)', "algorithm"),
+    # baselines/, beside Table 1
+    Mutant("kernel-gap-without-cross", "baselines/fourier_sets.py", "(apart * reach + beside)", "(apart * reach)", "beside_table_1"),
+    Mutant("kernel-gap-without-gram", "baselines/fourier_sets.py", "(apart * reach + beside)", "beside", "beside_table_1"),
+    Mutant("kernel-answers-unregularised", "baselines/fourier_sets.py", "np.asarray(gram) + reg_s * np.eye(len(gram))", "np.asarray(gram) + 1e-9 * np.eye(len(gram))", "beside_table_1"),
+    Mutant("losses-one-too-few", "baselines/matched_losses.py", "(int(inputs) + 1) * (int(inputs) + 2) // 2", "int(inputs) * (int(inputs) + 2) // 2", "beside_table_1"),
+    Mutant("losses-unsymmetric", "baselines/matched_losses.py", "np.where(upper[0] == upper[1], 1, 2)", "1", "beside_table_1"),
+    Mutant("losses-beyond-the-cone", "baselines/matched_losses.py", "step = 1 / max(", "step = 3 / max(", "beside_table_1"),
     # privacy/
     Mutant("claimed-with-sqrt-2", "privacy/claimed.py", "2 * math.sqrt(math.log(1.25 / delta))", "2 * math.sqrt(2 * math.log(1.25 / delta))", "privacy"),
     Mutant("claimed-sigma-0-once", "privacy/claimed.py", "(sigma_0**2 * epsilon)", "(sigma_0 * epsilon)", "privacy"),

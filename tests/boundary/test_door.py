@@ -37,6 +37,7 @@ EYE = np.eye(3)
 TALL = np.vstack([np.eye(4), 1 - np.eye(4)])  # (n, p)
 CLASSES = np.array([0, 1, 0, 1, 1, 0, 1, 0])
 ONE_HOT = np.eye(2)[CLASSES]
+SIGNS = np.array([1.0, 0, 0, 1, 0, 1, 0, 0])
 V, ROW = np.array([1.0, 1, 1]), np.array([1.0, 0, 1, 1])
 SCORES = np.array([0.0, 1, 1, 0, 1, 0])
 HELD = np.zeros((3, 4), bool)
@@ -60,6 +61,17 @@ rng = np.random.default_rng
 
 # Arguments of every public function; `a` makes an array of the type that is tried.
 CASES = {
+    "baselines.fourier_sets.kernel_answers": lambda a: (a(Y), a(EYE), a(X), 1.0),
+    "baselines.fourier_sets.kernel_gap_bound": lambda a: (
+        a(Y),
+        a(EYE),
+        a(np.ones((3, 3))),
+        a(X),
+        a(Z),
+        a(ROW),
+        1.0,
+    ),
+    "baselines.matched_losses.other_moments": lambda a: (a(TALL), a(SIGNS), a(X)),
     "baselines.moments.same_moments": lambda a: (a(X), a(Y)),
     "baselines.moments.gaussian_kernel": lambda a: (a(X), a(TALL), 1.0),
     "baselines.moments.subset_labels": lambda a: (a(EYE), a(Y), [0, 2]),
