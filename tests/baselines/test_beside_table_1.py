@@ -103,7 +103,7 @@ def test_the_tables_of_the_page():
     task = table_1.task(data, 100, 70, 80.0, 1.0, rng)
     kernel = table_1_beside.read_by_the_kernel(task, 24, task.x[24:60])
     first, last = kernel[0], kernel[-1]
-    assert [row["points"] for row in kernel] == [3, 12, 24, 24, 24]
+    assert [row["points"] for row in kernel] == [3, 6, 12, 24, 24]
     assert last["set, kernel"] < 1e-6 < last["features"] < first["features"]
     assert all(row["best labels, kernel"] <= 1.5 for row in kernel)
     rows = table_1_beside.recorded("digits", kernel, losses)
