@@ -74,10 +74,10 @@ class ObjectivePerturbation:
 
     @cached_property
     def deviation(self) -> float:
-        """The noise's deviation sigma: zeta q / sigma + zeta^2 / (2 sigma^2) is what is `left`.
+        """The noise's deviation sigma.
 
-        zeta = (R B + 1) B bounds a record's gradient, and q is the quantile 1 - delta of the norm
-        of k standard normal numbers.
+        It solves zeta q / sigma + zeta^2 / (2 sigma^2) = `left`, where zeta = (R B + 1) B bounds a
+        record's gradient, and q is the quantile 1 - delta of the norm of k standard normal numbers.
         """
         gradient = (self.radius * self.bound + 1) * self.bound
         q = math.sqrt(scipy.stats.chi2.isf(self.delta, self.outputs))

@@ -49,6 +49,15 @@ def test_two_kernels_on_one_set_answer_within_the_bound(p, reg_s, seed):
         assert np.allclose(by_features, g @ w.T, atol=1e-7)
 
 
+def test_the_bound_sees_a_difference_between_the_points_alone():
+    """One point, K^ = 1/2 and K = 1 there, and both kernels 1 with the input: 1 against 2/3."""
+    one = np.ones((1, 1))
+    apart = abs(kernel_answers(one, one / 2, one, 0.5) - kernel_answers(one, one, one, 0.5)).item()
+    bound = kernel_gap_bound(one, one / 2, one, one, one, np.ones(1), 0.5).item()
+    assert apart == pytest.approx(1 / 3)
+    assert apart < bound == pytest.approx(np.sqrt(1 / 8))
+
+
 def test_few_features_carry_their_model_and_not_the_kernels():
     y, f, _, w, gram, cross = fourier(1, 4)
     kernel = kernel_answers(y, gram, cross, 0.3)
