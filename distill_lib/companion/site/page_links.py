@@ -72,6 +72,9 @@ def _complete(app: Any, page: str, _template: str, context: dict[str, Any], doct
         *_menu(launch, "Run this page", "fas fa-rocket", "launch-buttons"),
         *_menu(links, "Source", "fas fa-code-branch", "source-buttons"),
     ]
+    if 'class="sketch live"' in context["body"]:
+        for name in ("live_data.js", "live.js"):
+            app.add_js_file(name, loading_method="defer")
     title, book = app.env.titles[page].astext(), app.config.html_title
     text = description(doctree) or cut(app.config.book_abstract)
     context["metatags"] = context.get("metatags", "") + tags(title, book, text, site, page)

@@ -21,9 +21,11 @@ from distill_lib.companion.run.notebook import convert, with_one_setup, with_pro
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site import play
 from distill_lib.companion.site.citation import Citation, read_citation, repository, site
+from distill_lib.companion.site.live import data as live
 from distill_lib.companion.site.pasted import substitutions
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.run_pictures import run_pictures
+from distill_lib.companion.site.shown import shown_results
 from distill_lib.companion.site.toc import left_out, needed, toc_pages
 
 # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
@@ -49,7 +51,8 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = needed(root / name)
-    files |= play.script(root) | run_pictures(root, files)
+    files |= play.script(root) | live.script(root, shown_results(root, profile))
+    files |= run_pictures(root, files)
     files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
     files["_config.yml"] = _config(root, profile, citation)
     return files
