@@ -35,6 +35,12 @@ def test_only_icons_that_are_named_stay_by_any_name():
     assert slim.endswith("};done()")
 
 
+def test_a_table_of_verdicts_is_marked_and_no_other():
+    table = '<table class="table">\n<thead><tr><th class="head"><p>{}</p></th></tr></thead></table>'
+    assert 'class="table verdicts"' in polish.named(table.format("verdict"))
+    assert 'class="table"' in polish.named(table.format("ours") + "<p>verdict</p></th>")
+
+
 def test_a_site_is_finished_in_place(tmp_path):
     script = tmp_path / polish.ICONS
     script.parent.mkdir(parents=True)

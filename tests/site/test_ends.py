@@ -6,7 +6,7 @@ import zlib
 from bs4 import BeautifulSoup
 
 PRINTED = "notebooks/theorem_4_2"
-DARKEST = 0.45  # the largest luminance of a letter on paper
+DARKEST = 0.5  # the largest luminance of a letter on paper
 OVER_THE_EDGE = """() => [...document.querySelectorAll("article :is(pre, table, img, svg, mjx-container)")]
   .filter((box) => box.checkVisibility() && box.getBoundingClientRect().right > innerWidth + 1)
   .map((box) => box.tagName + " " + box.textContent.trim().slice(0, 40))"""
@@ -42,6 +42,15 @@ def test_the_search_shows_the_section_and_the_words(site, tab):
     assert tab.complaints == []
 
 
+def test_a_phone_shows_the_verdicts(site, tab):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto((site / "book" / "report.html").as_uri())
+    box = tab.locator("table.verdicts").first
+    box.scroll_into_view_if_needed()
+    for cell in box.locator("tbody tr td:last-child").all()[:3]:
+        assert cell.evaluate("(cell) => cell.getBoundingClientRect().right") <= 390
+
+
 def letters(pdf):
     """The luminance of each colour that text is filled with in the PDF's pages."""
     found, colour = set(), 0.0
@@ -56,6 +65,17 @@ def letters(pdf):
             else:
                 colour = 0.2126 * float(red) + 0.7152 * float(green) + 0.0722 * float(blue)
     return found
+
+
+def printed(tab):
+    """The page as a PDF; with backgrounds, or the browser would darken letters by itself."""
+    sides = dict.fromkeys(("left", "right", "top", "bottom"), "15mm")
+    return tab.pdf(format="A4", margin=sides, print_background=True)
+
+
+def test_pale_letters_are_noticed(tab):
+    tab.set_content("<p style='color: #bbb'>pale</p><p>dark</p>")
+    assert max(letters(printed(tab))) > DARKEST > min(letters(printed(tab)))
 
 
 def test_a_chapter_is_printed_in_dark_ink_with_nothing_cut(site, tab):

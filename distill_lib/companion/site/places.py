@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 PLACES = Path("_static") / "places.js"
-LEFT_OUT = "pre, script, style, template, figure svg, .cell_output, .page-end, .headerlink, nav"
+LEFT_OUT = "pre, script, style, template, svg, summary, .cell_output, .page-end, .headerlink, nav"
 
 
 def places_script(site: Path, pages: list[str]) -> str:
