@@ -58,7 +58,7 @@ function enlarge(image) {
   link.append(image);
 }
 
-const PATIENCE = 5000; // milliseconds for the formulas to be drawn
+const PATIENCE = 20000; // milliseconds for the formulas to be drawn
 const drawn = () => document.documentElement.classList.remove("formulas-wait");
 document.documentElement.classList.add("formulas-wait");
 setTimeout(drawn, PATIENCE);

@@ -49,6 +49,7 @@ def sent(address: str) -> int:
 
 def visit(tab, path):
     tab.add_init_script(SHIFTS)
+    tab.emulate_media(color_scheme="light", reduced_motion="reduce")  # colours change at once
     tab.goto(path.as_uri())
     tab.evaluate(SETTLED)
 

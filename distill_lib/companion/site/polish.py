@@ -15,8 +15,9 @@ ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 DRAWN = re.compile(
     r',("?)([\w-]+)\1:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[(?:"[^"]*",?)*\])\]'
 )
-# Buttons whose text and whose announced name differ: the text is the name.
+# Buttons that are announced by other words than they show; and a list without items.
 NAMED = (
+    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
     ('<summary aria-label="Toggle hidden content">', "<summary>"),
     (' title="Search" aria-label="Search" data-bs', ' title="Search" data-bs'),
     (
