@@ -1,16 +1,13 @@
 """The pages after Sphinx: sizes, names, icons, what the search shows, and how a page ends."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from docutils.core import publish_doctree
 from PIL import Image
 
-from distill_lib.companion.site import card, page_ends, places, polish
-from distill_lib.companion.site.page_links import CARD, CARD_SIZE
+from distill_lib.companion.site import page_ends, places, polish
 
-ROOT = Path(__file__).parents[2]
 ICONS = 'x={"first":[1,1,[],"f0","M"],"sun":[1,1,[],"f1","M1"],moon:[1,1,["night"],"f2",["M2","M3"]],"bars":[1,1,["menu","9776"],"f3","M4"]};done()'
 
 
@@ -119,13 +116,3 @@ def test_a_page_ends_with_its_origin_and_its_citation():
     assert scripts == ["live_data.js", "live.js"]
     page_ends._complete(app, "search", "", {"body": ""}, None)
     assert scripts[2:] == ["places.js", "search_places.js"]
-
-
-def test_the_social_card_is_drawn_by_its_code():
-    import numpy as np
-
-    with Image.open(ROOT / "book" / CARD) as kept:
-        drawn = card.drawn(ROOT)
-        assert drawn.size == kept.size == CARD_SIZE
-        off = np.abs(np.asarray(drawn, int) - np.asarray(kept.convert("RGB"), int))
-    assert off.mean() < 1  # letters may be set otherwise
