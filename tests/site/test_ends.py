@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from functools import cache
 
 from bs4 import BeautifulSoup
 
@@ -12,6 +13,7 @@ OVER_THE_EDGE = """() => [...document.querySelectorAll("article :is(pre, table, 
   .map((box) => box.tagName + " " + box.textContent.trim().slice(0, 40))"""
 
 
+@cache
 def soup(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
