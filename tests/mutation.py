@@ -585,6 +585,13 @@ MUTANTS = (
     Mutant("drawn-plane-without-projector", "companion/site/drawings/spaces.py", "outside = samples - np.outer(row, row @ samples)", "outside = samples", "drawings"),
     Mutant("drawn-roots-without-4", "companion/site/drawings/curves.py", "1 - 4 * level**2", "1 - level**2", "drawings"),
     Mutant("drawn-masks-hold-one-more", "companion/site/drawings/schemes.py", "i < m or (j + i) % m < m - k", "i < m or (j + i) % m <= m - k", "drawings"),
+    # companion/site/live
+    Mutant("live-nearest-gives-up-the-most", "companion/site/live/stills.py", "b[:, -len(weights) :]", "b[:, : len(weights)]", "live_stills"),
+    Mutant("live-axes-without-powers", "companion/site/live/axes.py", "if powers:", "if not powers:", "live_stills"),
+    Mutant("live-curves-of-some-epsilons", "companion/site/live/data.py", "if len(points) == most > 1", "if len(points) > 0", "live_stills"),
+    # companion/site, the pages after Sphinx
+    Mutant("verified-by-any-run", "companion/site/page_ends.py", "if all(run[", "if any(run[", "polish"),
+    Mutant("icons-by-their-first-name", "companion/site/polish.py", "used & {match[2], *others}", "match[2] in used", "polish"),
 )
 # fmt: on
 
