@@ -479,6 +479,13 @@ MUTANTS = (
     Mutant("always-the-large-root", "starts.py", "    if real is None:\n        return", "    if True:\n        return", "algorithm"),
     Mutant("m-not-whole", "algorithm.py", "checks.number(m) and m == int(m)", "checks.number(m)", "algorithm"),
     Mutant("distance-to-nothing", "algorithm.py", '"distance": closed_form.recovery_error(made.samples, points)', '"distance": closed_form.recovery_error(made.real, features)', "algorithm"),
+    # baselines/, beside Table 1
+    Mutant("kernel-gap-without-cross", "baselines/fourier_sets.py", "(apart * reach + beside)", "(apart * reach)", "beside_table_1"),
+    Mutant("kernel-gap-without-gram", "baselines/fourier_sets.py", "(apart * reach + beside)", "beside", "beside_table_1"),
+    Mutant("kernel-answers-unregularised", "baselines/fourier_sets.py", "np.asarray(gram) + reg_s * np.eye(len(gram))", "np.asarray(gram) + 1e-9 * np.eye(len(gram))", "beside_table_1"),
+    Mutant("losses-one-too-few", "baselines/matched_losses.py", "(int(inputs) + 1) * (int(inputs) + 2) // 2", "int(inputs) * (int(inputs) + 2) // 2", "beside_table_1"),
+    Mutant("losses-unsymmetric", "baselines/matched_losses.py", "np.where(upper[0] == upper[1], 1, 2)", "1", "beside_table_1"),
+    Mutant("losses-beyond-the-cone", "baselines/matched_losses.py", "step = 1 / max(", "step = 3 / max(", "beside_table_1"),
     # privacy/
     Mutant("claimed-with-sqrt-2", "privacy/claimed.py", "2 * math.sqrt(math.log(1.25 / delta))", "2 * math.sqrt(2 * math.log(1.25 / delta))", "privacy"),
     Mutant("claimed-sigma-0-once", "privacy/claimed.py", "(sigma_0**2 * epsilon)", "(sigma_0 * epsilon)", "privacy"),
@@ -522,6 +529,15 @@ MUTANTS = (
     Mutant("private-pool", "privacy/release.py", 'if start != "noise" and public_pool is None:', "if False:", "privacy"),
     Mutant("private-pool-renamed", "privacy/release.py", 'if "pool" in options:', "if False:", "privacy"),
     Mutant("private-float32", "privacy/release.py", 'if normalisation.dtype != "float64":', "if False:", "privacy"),
+    Mutant("adassp-eigenvalue-free", "privacy/adaptive.py", "math.hypot(statistics, self.eigenvalue_weight * self.bound**2)", "statistics", "private_alternatives"),
+    Mutant("adassp-bound-of-noise", "privacy/adaptive.py", "math.sqrt((p + 1) * math.log(2 * p / self.failure))", "math.sqrt((p + 1) / 2)", "private_alternatives"),
+    Mutant("adassp-no-lower-bound", "privacy/adaptive.py", "seen - spread * math.sqrt(2 * math.log(1 / self.failure))", "seen", "private_alternatives"),
+    Mutant("adassp-eigenvalue-exact", "privacy/adaptive.py", " + spread * rng.standard_normal()", "", "private_alternatives"),
+    Mutant("objective-volume-of-one", "privacy/objective.py", "self.outputs * math.log1p(", "math.log1p(", "private_alternatives"),
+    Mutant("objective-gradient-of-labels", "privacy/objective.py", "(self.radius * self.bound + 1) * self.bound", "self.bound", "private_alternatives"),
+    Mutant("objective-quantile-of-one", "privacy/objective.py", "scipy.stats.chi2.isf(self.delta, self.outputs)", "scipy.stats.chi2.isf(self.delta, 1)", "private_alternatives"),
+    Mutant("objective-without-ball", "privacy/objective.py", "mu = np.where(inside, 0.0, high)", "mu = 0.0 * high", "private_alternatives"),
+    Mutant("objective-always-on-sphere", "privacy/objective.py", "mu = np.where(inside, 0.0, high)", "mu = high + 0.1 * inside", "private_alternatives"),
     Mutant("audit-on-the-choice", "privacy/auditing.py", "fp, fn = _errors(low[half:], high[half:], threshold)", "fp, fn = _errors(low[:half], high[:half], threshold)", "privacy"),
     Mutant("audit-point-estimate", "privacy/auditing.py", "betaincinv(errors + 1, np.maximum(trials - errors, 1), level)", "np.maximum(errors, 1) / trials", "privacy"),
     Mutant("audit-one-limit", "privacy/auditing.py", "level = 1 - (1 - confidence) / 2", "level = confidence", "privacy"),
@@ -591,6 +607,13 @@ MUTANTS = (
     Mutant("drawn-plane-without-projector", "companion/site/drawings/spaces.py", "outside = samples - np.outer(row, row @ samples)", "outside = samples", "drawings"),
     Mutant("drawn-roots-without-4", "companion/site/drawings/curves.py", "1 - 4 * level**2", "1 - level**2", "drawings"),
     Mutant("drawn-masks-hold-one-more", "companion/site/drawings/schemes.py", "i < m or (j + i) % m < m - k", "i < m or (j + i) % m <= m - k", "drawings"),
+    # companion/site/live
+    Mutant("live-nearest-gives-up-the-most", "companion/site/live/stills.py", "b[:, -len(weights) :]", "b[:, : len(weights)]", "live_stills"),
+    Mutant("live-axes-without-powers", "companion/site/live/axes.py", "if powers:", "if not powers:", "live_stills"),
+    Mutant("live-curves-of-some-epsilons", "companion/site/live/data.py", "if len(points) == most > 1", "if len(points) > 0", "live_stills"),
+    # companion/site, the pages after Sphinx
+    Mutant("verified-by-any-run", "companion/site/page_ends.py", "if all(run[", "if any(run[", "polish"),
+    Mutant("icons-by-their-first-name", "companion/site/polish.py", "used & {match[2], *others}", "match[2] in used", "polish"),
 )
 # fmt: on
 
