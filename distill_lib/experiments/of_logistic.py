@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -46,10 +47,10 @@ def of_logistic(found: Probe, share: float, rows: int, draws: int = 3) -> list[R
     answers, made = whole.predict(found.tests), []
     for name, each in sets.items():
         tried = CS[:1] if name.endswith("roots −") else CS
-        fits = [
-            _best(np.asarray(points), classes, *val, tried).predict(found.tests) for points in each
+        told = [
+            _told(found, _best(np.asarray(points), classes, *val, tried, found.tests), answers)
+            for points in each
         ]
-        told = [_told(found, one, answers) for one in fits]
         mean = {key: float(np.mean([row[key] for row in told])) for key in told[0]}
         made.append({"trained on": name, "images": found.classes, **mean})
     return [
@@ -69,8 +70,13 @@ def _fitted(x, y, c: float, **options: Any) -> LogisticRegression:
         return LogisticRegression(C=c, tol=1e-7, max_iter=200, **options).fit(x, y)
 
 
-def _best(x, y, x_val, y_val, tried) -> LogisticRegression:
-    """The fit of the C with the best accuracy on other rows, the smallest of equals."""
-    size = float(np.sqrt(np.mean(np.sum(x**2, axis=1))))  # C counts against squared lengths
-    fits = [_fitted(x, y, c / size**2) for c in tried]
-    return fits[int(np.argmax([one.score(x_val, y_val) for one in fits]))]
+def _best(x, y, x_val, y_val, tried, tests) -> Int[np.ndarray, " t"]:
+    """The answers of the fit whose C has the best accuracy on other rows, the smallest of equals.
+
+    All embeddings are divided by the points' root mean square length. The outputs stay what they
+    are, if C is multiplied by its square; a solver's tolerance does not know short points.
+    """
+    size = float(np.sqrt(np.mean(np.sum(x**2, axis=1))))
+    fits = [_fitted(x / size, y, c) for c in tried]
+    best = int(np.argmax([one.score(x_val / size, y_val) for one in fits]))
+    return fits[best].predict(tests / size)
