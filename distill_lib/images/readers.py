@@ -89,7 +89,7 @@ def parquet_stream(
     checks.batch(size)
     parquet = arrow_parquet()
     shape = tuple(shape)
-    with parquet.ParquetFile(path) as file:
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
         names = file.schema_arrow.names
     if missing := [name for name in columns if name not in names]:
         raise ValueError(
@@ -98,7 +98,7 @@ def parquet_stream(
         )
 
     def make():
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
             row = 0
             for batch in file.iter_batches(size, columns=list(columns)):
                 images, labels = (batch.column(name) for name in columns)

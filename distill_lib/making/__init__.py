@@ -2,9 +2,9 @@
 
 from distill_lib.making.cards import card as card
 from distill_lib.making.cards import draw as draw
+from distill_lib.making.distilling import make as make
 from distill_lib.making.evaluation import evaluate as evaluate
 from distill_lib.making.evaluation import fitting as fitting
-from distill_lib.making.distilling import make as make
 from distill_lib.making.recipe import Recipe as Recipe
 from distill_lib.making.sources import Source as Source
 from distill_lib.making.sources import open_source as open_source

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from distill_lib.algorithm import distill
-from distill_lib.estimators.points import Model, Wish, labels_for, with_class_labels, with_targets
+from distill_lib.estimators.points import Model, Points, Wish, with_class_labels, with_targets
 from distill_lib.features import FeatureMap, Linear
 from distill_lib.images.normalisation import Normalisation
+from distill_lib.linalg.pseudoinverse import rank
 from distill_lib.making.recipe import Recipe
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets.distilled_set import DistilledSet
@@ -31,6 +32,7 @@ class Original(NamedTuple):
         norm: from rows to inputs.
         lam: the ridge parameter.
         classes: their names; none for numbers to predict.
+        shares: (k,) rows of each class.
     """
 
     weights: Float[np.ndarray, "k p"]
@@ -41,6 +43,7 @@ class Original(NamedTuple):
     norm: Normalisation
     lam: float
     classes: tuple[str, ...]
+    shares: Int[np.ndarray, " k"]
 
     @property
     def map(self) -> FeatureMap:
@@ -63,31 +66,59 @@ def construct(original: Original, recipe: Recipe, start: str, pool) -> Distilled
         pool: rows (m, h, w, c) to start from with their class indices, or None.
     Raises: ValueError as the constructions do.
     """
-    if original.classes and not recipe.intercept:
-        model, k = original.model(), len(original.classes)
-        key = jax.random.key(recipe.seed)
-        m = recipe.points or k
+    model, k = original.model(), len(original.classes)
+    if k and not recipe.intercept and rank(model.weights) == k:
+        key, m = jax.random.key(recipe.seed), recipe.points or k
         return distill(model, m, key=key, start=start, pool=pool, reg_s=recipe.lam_s)  # type: ignore[arg-type]
-    real = None
-    if pool is not None:
-        real = original.map(jnp.asarray(original.norm(pool[0])))
-    random = np.random.RandomState(recipe.seed)
-    wish = Wish(recipe.points, None if start != "nearest" else recipe.lam_s, real, None)
+    if start == "labels":
+        raise ValueError(
+            f"the model has rank {rank(model.weights)} for {k} classes, and start 'labels' needs "
+            "independent ones; take start 'nearest'."
+        )
+    real = None if pool is None else model.feature_map(jnp.asarray(original.norm(pool[0])))
+    wish = Wish(recipe.points, recipe.lam_s, real, None)
     if start == "noise":
-        wish = wish._replace(z=random)
-    if original.classes and start != "nearest":
-        return _with_plain_labels(original, recipe, wish)
+        wish = wish._replace(z=np.random.RandomState(recipe.seed))
+    if k and start != "nearest":
+        return (_with_plain_labels if recipe.intercept else _of_lower_rank)(original, wish)
     w, b = jnp.asarray(original.weights), original.intercept
-    if original.classes:  # W of rank k - 1, up to rounding
+    if k and b is not None:  # W of rank k - 1, up to rounding, for labels +1 and -1
         w, b = 2 * (w - w.mean(axis=0)), 2 * np.asarray(b) - 1
-    model = _carried(original, w, b)
-    made = with_targets(model, wish._replace(alpha=recipe.lam_s))
+    made = with_targets(_carried(original, w, b), wish)
     name = "nearest set" if real is not None else "set about the mean"
     name += ", with an intercept" if recipe.intercept else ""
     return _set(original, made, jnp.asarray(made.labels), name, _OWN)
 
 
-def _with_plain_labels(original: Original, recipe: Recipe, wish: Wish) -> DistilledSet:
+def _of_lower_rank(original: Original, wish: Wish) -> DistilledSet:
+    """A set with one-hot labels for dependent outputs, whose labels span more than W needs.
+
+    Columns with their means taken out make such: the outputs of all classes add up to nothing.
+    """
+    k = len(original.classes)
+    model, labels = _carried(original, original.weights, None), np.arange(wish.points or k) % k
+    targets = np.eye(k)[labels]
+    made = _at_most(model, labels, original, wish, targets)
+    name = "Theorem 4.1/5.1, W of lower rank"
+    return _set(original, made, jnp.asarray(targets), name, "one-hot")
+
+
+def _at_most(model: Model, labels, original: Original, wish: Wish, targets=None) -> Points:
+    """A set with class labels for the wished lam_S, or for its bound where that is lower."""
+    k = len(original.classes)
+    if wish.real is not None:
+        wish = wish._replace(real=wish.real[: len(labels)])
+    try:
+        return with_class_labels(model, labels, k, original.shares, wish, targets)
+    except ValueError:
+        free = wish._replace(alpha=None)  # 1, or the bound where that is lower
+        made = with_class_labels(model, labels, k, original.shares, free, targets)
+        if made.alpha > (wish.alpha or 0):
+            raise
+        return made
+
+
+def _with_plain_labels(original: Original, wish: Wish) -> DistilledSet:
     """A set with class labels, as scikit-learn's classifiers take them: +1 and -1."""
     k = len(original.classes)
     w = 2 * jnp.asarray(original.weights)
@@ -95,12 +126,8 @@ def _with_plain_labels(original: Original, recipe: Recipe, wish: Wish) -> Distil
     if k == 2:  # one column, of the second class
         w, b = w[1:], b[1:]
     model = _carried(original, w, b)
-    labels = labels_for(k, wish, model)
-    if wish.real is not None:
-        wish = wish._replace(real=wish.real[: len(labels)])
-    made = with_class_labels(model, labels, k, np.ones(k), wish._replace(alpha=None))
-    if made.alpha > recipe.lam_s:
-        made = with_class_labels(model, labels, k, np.ones(k), wish._replace(alpha=recipe.lam_s))
+    labels = np.arange(wish.points or k) % k
+    made = _at_most(model, labels, original, wish)
     if made.sample_weight is None:
         signs = 2 * jnp.eye(k)[labels] - 1
         return _set(original, made, signs, "theorem with an intercept, class labels", _PLAIN)
@@ -113,7 +140,7 @@ def _with_plain_labels(original: Original, recipe: Recipe, wish: Wish) -> Distil
 
 def _carried(original: Original, w, b) -> Model:
     mean, b = jnp.asarray(original.mean), None if b is None else jnp.asarray(b)
-    return Model(w, b, mean, original.spread, original.phi)
+    return Model(jnp.asarray(w), b, mean, original.spread, original.phi)
 
 
 def _set(original: Original, made, labels, construction: str, convention: str) -> DistilledSet:

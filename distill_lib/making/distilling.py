@@ -1,24 +1,27 @@
 """From a source to a distilled set: one reading or two, in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from distill_lib import paper
 from distill_lib.images.normalisation import Normalisation
 from distill_lib.making.constructing import Original, construct
 from distill_lib.making.moments import Drawn, Moments
 from distill_lib.making.recipe import Recipe
-from distill_lib.making.sources import Source
+from distill_lib.making.sources import Batch, Source
 from distill_lib.making.training import chosen, model_at
 from distill_lib.sets.distilled_set import DistilledSet
 
 Progress = Callable[[str, int, int], None]  # what is done, rows so far, rows in all
 JUDGES = 2048  # rows kept to judge the model by
+_NARROW = 512  # features
 _MAPS: dict[str, paper.Kind] = {"linear": "linear", "network": "fcnn", "fourier": "rff"}
 
 
@@ -78,7 +81,9 @@ def make(
     sums = read.every, read.held, centre, scale
     lam = chosen(*sums, recipe)
     judge, original = (
-        Original(*model_at(of, centre, scale, lam, recipe), phi, norm, lam, source.classes)
+        Original(
+            *model_at(of, centre, scale, lam, recipe), phi, norm, lam, source.classes, source.counts
+        )
         for of in (read.every.without(read.held), read.every)
     )
     made = construct(original, recipe, start, _pool(source, read))
@@ -154,7 +159,7 @@ def _read(source: Source, recipe: Recipe, through, what: str, told: Progress, po
         Drawn(max(1, groups), pooled) if pooled else None,
     )
     rng, done, met = np.random.default_rng([recipe.seed, 1]), 0, np.zeros(groups, bool)
-    for rows, truth in source.begin():
+    for rows, truth in _in_turn(source.begin(), p):
         y = np.eye(k)[truth] if groups else truth
         number = rng.random(len(rows))
         held = number < recipe.held_out
@@ -178,6 +183,15 @@ def _read(source: Source, recipe: Recipe, through, what: str, told: Progress, po
         told(what, done, source.rows)
     _whole(source, done, read.held.n)
     return read
+
+
+def _in_turn(batches: Iterator[Batch], p: int) -> Iterator[Batch]:
+    """The batches; of few features, whose products are small, with one thread for each product.
+
+    Two threads wait for each other longer than such a product takes.
+    """
+    with nullcontext() if p > _NARROW else threadpool_limits(1, user_api="blas"):
+        yield from batches
 
 
 def _whole(source: Source, done: int, held: int) -> None:

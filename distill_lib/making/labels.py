@@ -123,6 +123,9 @@ class Labels:
 
     def indices(self, values: Iterable[Any]) -> np.ndarray:
         """The class index of each label."""
+        if isinstance(values, np.ndarray):
+            found, places = np.unique(values, return_inverse=True)
+            return self.indices(found.tolist())[places]
         at = {name: i for i, name in enumerate(self.classes)}
         known = {value: at[name] for value, name in self.names.items() if name in at}
         return np.fromiter((known[value] for value in values), np.int64)

@@ -101,7 +101,7 @@ class Parquet:
         self.path, self.row = path, "row"
         self.parquet = arrow_parquet()
         try:
-            with self.parquet.ParquetFile(path) as file:
+            with self.parquet.ParquetFile(path, pre_buffer=False) as file:
                 self.schema = file.schema_arrow
         except ValueError as error:  # of Arrow's own
             raise ValueError(f"{path} cannot be read as Parquet: {error}.") from None
@@ -122,7 +122,7 @@ class Parquet:
     def labels(self, name: str) -> Iterator[tuple[int, list[Any]]]:
         """The column's values in batches, and the row of the first of each, from 1."""
         at = 1
-        with self.parquet.ParquetFile(self.path) as file:
+        with self.parquet.ParquetFile(self.path, pre_buffer=False) as file:
             for batch in file.iter_batches(ROWS, columns=[name]):
                 yield at, batch.column(0).to_pylist()
                 at += batch.num_rows
@@ -130,7 +130,7 @@ class Parquet:
     def batches(self, names: Sequence[str], labels: Sequence[str]):
         """Numbers (b, d) of the columns `names`, and the values of the labels' columns."""
         at, wanted = 1, [*names, *labels]
-        with self.parquet.ParquetFile(self.path) as file:
+        with self.parquet.ParquetFile(self.path, pre_buffer=False) as file:
             for batch in file.iter_batches(ROWS, columns=wanted, use_threads=True):
                 values = np.empty((len(names), batch.num_rows))
                 for j, name in enumerate(names):
@@ -145,8 +145,15 @@ class Parquet:
                 if not checks.all_finite(values):
                     i, j = map(int, np.argwhere(~np.isfinite(values.T))[0])
                     raise ValueError(_not_finite(self, at + i, names[j], values[j, i]))
-                yield values.T, [batch.column(name).to_pylist() for name in labels]
+                yield values.T, [_plain(batch.column(name)) for name in labels]
                 at += batch.num_rows
+
+
+def _plain(column) -> Sequence[Any]:
+    """A column's values: whole numbers as an array, others as a list."""
+    if str(column.type).startswith(("int", "uint")):
+        return column.to_numpy()
+    return column.to_pylist()
 
 
 def _not_finite(table, row: int, column: str, value: float) -> str:

@@ -30,7 +30,7 @@ READ = """
 import resource, sys, time
 from pyarrow import parquet
 start = time.perf_counter()
-with parquet.ParquetFile(sys.argv[1]) as file:
+with parquet.ParquetFile(sys.argv[1], pre_buffer=False) as file:
     rows = sum(batch.num_rows for batch in file.iter_batches(32768))
 print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
