@@ -40,8 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(state, name="state")
-for command in cli_sets.COMMANDS:
-    app.command()(command)
+for name, command in cli_sets.COMMANDS.items():
+    app.command(name)(command)
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")
 ]

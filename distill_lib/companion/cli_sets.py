@@ -123,7 +123,60 @@ def evaluate(
     _console().print(table)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (make, show, evaluate)
+def export(
+    file: SetFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="NAME.npz, .json and .md of it.")],
+    bits: Annotated[
+        int | None, typer.Option("--bits", min=1, max=32, help="Round the rows to integers.")
+    ] = None,
+    robust: Annotated[
+        bool, typer.Option("--robust", help="With --bits: the set that rounding costs least.")
+    ] = False,
+    on: Annotated[
+        str | None, typer.Option("--on", help="With --bits: data on which answers are compared.")
+    ] = None,
+) -> None:
+    """Write a set as plain files that other programs train on: arrays, a description, a card."""
+    _writable(output.with_suffix(".npz"), ".npz")
+    with _plainly():
+        from distill_lib import making
+
+        small, rows = making.DistilledSet.load(file), None
+        if bits is not None:
+            found = making.fitting(small, on) if on else None
+            stored = making.rounded(small, bits, robust)
+            print(f"{bits} bits: recovery error {stored.error:.2g}")
+            if found and found.classes:
+                same = making.same_answers(small, stored.small, found.begin())
+                print(f"same answers on {found.name}: {same:.2%}")
+            if not robust:
+                print(making.robust_offer(small, bits))
+            small, rows = stored.small, stored.rows
+        made = making.export(small, output, rows=rows)
+    print(made.arrays, made.description, made.card, sep="\n")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="NAME.npz, with NAME.json beside.")],
+    output: Output,
+) -> None:
+    """Read the plain files of a set back; they have to train to what they say."""
+    _writable(output, ".npz")
+    with _plainly():
+        from distill_lib import making
+
+        small = making.import_set(file)
+        small.save(output)
+    print(output)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "make": make,
+    "show": show,
+    "evaluate": evaluate,
+    "export": export,
+    "import": import_,
+}
 
 
 @contextmanager

@@ -34,6 +34,10 @@ def card(small: DistilledSet) -> Card:
     }
     if "recovery_error" in record:
         told["recovery error"] = f"{record['recovery_error']:.2g}"
+    if rounding := record.get("rounding"):
+        robust = ", robust set" if rounding["robust"] else ""
+        told["rounded to"] = f"{rounding['bits']} bits{robust}"
+        told["recovery error after rounding"] = f"{rounding['error']:.2g}"
     if making:
         told |= _made(making)
     return told

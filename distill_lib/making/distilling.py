@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from distill_lib import paper
+from distill_lib.features import FeatureMap
 from distill_lib.images.normalisation import Normalisation
 from distill_lib.making.constructing import Original, construct
 from distill_lib.making.moments import Drawn, Moments
@@ -41,7 +42,11 @@ class Read(NamedTuple):
 
 
 def make(
-    source: Source, recipe: Recipe | None = None, progress: Progress | None = None
+    source: Source,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+    *,
+    feature_map: FeatureMap | None = None,
 ) -> DistilledSet:
     """A distilled set of a source, by a recipe.
 
@@ -53,6 +58,7 @@ def make(
         source: from `open_source`.
         recipe: how; by default the smallest set for ridge regression without an intercept.
         progress: is told what is done, and how many of how many rows are read.
+        feature_map: a map of one's own in the place of the recipe's.
     Returns: a `DistilledSet`, whose `provenance["making"]` says where it comes from: source,
         classes, columns, recipe, lam, and how good the model is on rows that were held out.
     Raises: ValueError for a recipe that the data do not allow, before they are read; while they
@@ -67,12 +73,10 @@ def make(
     recipe, told = recipe or Recipe(), progress or (lambda *_: None)
     start = _checked(source, recipe)
     norm = _normalisation(source, recipe)
-    phi = None
-    if recipe.map != "linear":
+    phi = feature_map
+    if phi is not None or recipe.map != "linear":
         norm = norm or standardising(source, _read(source, recipe, None, "means", told).every)
-        variance = float(norm.dim) if recipe.variance is None else recipe.variance
-        key = jax.random.key(recipe.seed)
-        phi = paper.feature_map(_MAPS[recipe.map], norm.dim, key, variance=variance)
+        phi = phi or _map(recipe, norm)
     pooled = -(-recipe.points // max(1, len(source.classes))) if recipe.points else 1
     read = _read(source, recipe, (norm, phi), "rows", told, pooled if start in _REAL else 0)
     norm = norm or standardising(source, read.every)
@@ -95,6 +99,12 @@ def make(
 
 
 _REAL = ("real", "nearest", "labels")
+
+
+def _map(recipe: Recipe, norm: Normalisation) -> FeatureMap:
+    variance = float(norm.dim) if recipe.variance is None else recipe.variance
+    key = jax.random.key(recipe.seed)
+    return paper.feature_map(_MAPS[recipe.map], norm.dim, key, variance=variance)
 
 
 def _checked(source: Source, recipe: Recipe) -> str:
