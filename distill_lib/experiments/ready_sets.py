@@ -15,6 +15,7 @@ import numpy as np
 from distill_lib.boundary import npz
 from distill_lib.boundary.files import replacing
 from distill_lib.data import load
+from distill_lib.experiments.intercept import Few, compared, original
 from distill_lib.making import make, open_source
 from distill_lib.making.exchange import difference
 from distill_lib.making.recipe import Recipe
@@ -24,8 +25,8 @@ from distill_lib.sets.distilled_set import DistilledSet
 
 _LINEAR = tuple(reg for reg in GRID if reg >= 0.999e-3)
 _SMALL = ("digits", "mnist", "fashion_mnist")
-# lam of scikit-learn's classifier, on pixels from 0 to 1, with which three images a class are enough
-# for its own default alpha = 1, see `experiments.intercept.needed`.
+# lam of scikit-learn's classifier, on pixels from 0 to 1, with which three images a class are
+# enough for its own default alpha = 1, see `experiments.intercept.needed`.
 _LAM = {"digits": 10.0, "mnist": 100.0, "fashion_mnist": 100.0}
 LARGEST = 4 * 2**20  # bytes of all files together
 
@@ -118,6 +119,27 @@ def _kept(small: DistilledSet, arrays: dict[str, np.ndarray]) -> DistilledSet:
         {},
         intercept=small.intercept,
     )
+
+
+def headline(name: str) -> list[dict[str, Any]]:
+    """scikit-learn's classifier on the `intercept` sets of a data set, beside that on all images.
+
+    Ten images with alpha = lam_S, and thirty with all its defaults: error of the coefficients and
+    of the intercept, answers that differ, accuracy.
+    """
+    data = load(name)
+    found = original(data, "scaled", alpha=_LAM[name])
+    rows = []
+    for count in (10, 30):
+        small = ready.released(f"{name.replace('_', '-')}-intercept-{count}")
+        labels = np.asarray(small.labels).argmax(axis=1)
+        few = Few(np.asarray(small.points), labels, small.reg_s)
+        rows.append(
+            {"data": data.info.title, "alpha of all": _LAM[name], "tests": len(found.truth)}
+            | compared(found, few)
+            | {"accuracy of all": float(found.classifier.score(found.tests, found.truth))}
+        )
+    return rows
 
 
 def write(name: str) -> dict[str, Any]:
