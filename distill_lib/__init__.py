@@ -77,6 +77,7 @@ __all__ = [
     "recovery_matrix",
     "regularised",
     "regularised_pinv",
+    "released",
     "restore",
     "robust_set",
     "save_picture",

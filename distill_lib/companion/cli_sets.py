@@ -65,20 +65,13 @@ def make(
     end, or not at all.
     """
     _writable(output, ".npz")
+    asked = {"map": map_, "points": points, "start": start, "lam": _grid(lam), "lam_s": lam_s}
+    asked |= {"intercept": intercept, "plain": plain, "seed": seed}
     with _plainly():
         from distill_lib import making
 
-        recipe = making.Recipe(
-            map=map_,  # type: ignore[arg-type]
-            points=points,
-            start=start,  # type: ignore[arg-type]
-            lam=_grid(lam) or making.Recipe().lam,
-            lam_s=lam_s,
-            intercept=intercept,
-            plain=plain,
-            seed=seed,
-        )
-        found = making.open_source(source, tuple(filter(None, labels.split(","))), _task(task))
+        recipe = making.Recipe(**{k: v for k, v in asked.items() if v not in (None, ())})  # type: ignore[arg-type]
+        found = making.open_source(source, _several(labels), _task(task))
         with _bar() as tell:
             small = making.make(found, recipe, tell)
         small.save(output)
@@ -115,7 +108,7 @@ def evaluate(
         from distill_lib import making
 
         small = making.DistilledSet.load(file)
-        found = making.fitting(small, source, tuple(filter(None, labels.split(","))))
+        found = making.fitting(small, source, _several(labels))
         rows = making.evaluate(small, found)
     table = Table("quantity", "value", "of", box=None, pad_edge=False)
     for row in rows:
@@ -229,6 +222,10 @@ def _grid(text: str) -> tuple[float, ...]:
         raise CompanionError(
             f"--lam {text} is no number, no numbers with commas between, and not 'grid'", code=2
         ) from None
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
 
 
 def _task(text: str | None) -> Any:

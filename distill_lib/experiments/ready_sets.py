@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from distill_lib.boundary import npz
@@ -38,15 +39,16 @@ def recipes() -> dict[str, dict[str, Any]]:
     """
     made: dict[str, dict[str, Any]] = {}
 
-    def add(data: str, what: str, points: int, kind: str = "linear", kept="float64", **asked):
+    def add(data: str, what: str, points: int, kind="linear", kept="float64", **more: Any) -> None:
         name = f"{data.replace('_', '-')}-{what}-{points}"
-        asked = {"points": points, "lam": _LINEAR if kind == "linear" else GRID} | asked
+        asked: dict[str, Any] = {"points": points, "lam": _LINEAR if kind == "linear" else GRID}
+        asked |= more
         made[name] = {"data": data, "map": kind, "dtype": kept, "recipe": Recipe(**asked)}
 
     for data in _SMALL:
         add(data, "linear", 10)
         add(data, "nearest", 50, start="nearest")
-        plain = {"intercept": True, "plain": True, "lam": (_LAM[data],)}
+        plain: dict[str, Any] = {"intercept": True, "plain": True, "lam": (_LAM[data],)}
         add(data, "intercept", 10, **plain)
         add(data, "intercept", 30, **plain)
         add(data, "network", 10, "network")
@@ -75,7 +77,7 @@ def made(name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     }
     kept = _kept(small, arrays)
     data = load(asked["data"])
-    norm = small.normalisation
+    norm: Any = small.normalisation
     told = {
         "map": form,
         "normalisation": {
@@ -109,7 +111,7 @@ def made(name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _kept(small: DistilledSet, arrays: dict[str, np.ndarray]) -> DistilledSet:
     """The set with the points as they are kept."""
     return DistilledSet(
-        np.asarray(arrays["points"], float),
+        jnp.asarray(arrays["points"], float),
         small.labels,
         small.reg_s,
         small.feature_map,

@@ -52,8 +52,8 @@ class Original(NamedTuple):
 
     def model(self) -> RidgeModel:
         """The model as one that answers about rows."""
-        w, b = self.map.onto_span(jnp.asarray(self.weights)), self.intercept
-        b = None if b is None else jnp.asarray(b)
+        w = self.map.onto_span(jnp.asarray(self.weights))
+        b = None if self.intercept is None else jnp.asarray(self.intercept)
         return RidgeModel(w, self.map, self.norm, self.lam, (self.lam,), (), b)
 
 
@@ -174,7 +174,7 @@ def _set(original: Original, made, labels, construction: str, convention: str) -
 
 def _error(wished: RidgeModel, found: RidgeModel, signs: float) -> float:
     """The relative error of W and b together; +1 and -1 are twice one-hot labels, less one."""
-    if wished.intercept is None:
+    if wished.intercept is None or found.intercept is None:
         return recovery_error(wished.weights, found.weights)
     b = signs * wished.intercept - (signs - 1)
     both = jnp.column_stack([signs * wished.weights, b])

@@ -1,6 +1,6 @@
 """From a source to a distilled set: one reading or two, in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -84,10 +84,9 @@ def make(
     centre, scale = (0.0, 1.0) if phi else _affine(norm)
     sums = read.every, read.held, centre, scale
     lam = chosen(*sums, recipe)
+    rest = phi, norm, lam, source.classes, source.counts
     judge, original = (
-        Original(
-            *model_at(of, centre, scale, lam, recipe), phi, norm, lam, source.classes, source.counts
-        )
+        Original(*model_at(of, centre, scale, lam, recipe), *rest)  # type: ignore[call-arg]
         for of in (read.every.without(read.held), read.every)
     )
     made = construct(original, recipe, start, _pool(source, read))
@@ -140,15 +139,14 @@ def _normalisation(source: Source, recipe: Recipe) -> Normalisation | None:
 
 def standardising(source: Source, seen: Moments) -> Normalisation:
     """The normalisation by the mean and the deviation of each channel or column."""
-    c, mean = source.shape[2], seen.mean_x.reshape(source.shape[2], -1)
+    c, each = source.shape[2], seen.mean_x.reshape(source.shape[2], -1)
     spread = np.diag(seen.gram).reshape(c, -1) / seen.n
-    middle = mean.mean(axis=1)
-    deviation = np.sqrt(np.mean(spread + (mean - middle[:, None]) ** 2, axis=1))
+    middle = each.mean(axis=1)
+    deviation = np.sqrt(np.mean(spread + (each - middle[:, None]) ** 2, axis=1))
     still = deviation <= 1e-12 * np.abs(middle)  # a constant column stays what it is
     deviation = np.where(still | (deviation == 0), source.white, deviation)
-    return Normalisation(
-        source.shape, source.white, middle / source.white, deviation / source.white
-    )
+    mean, std = (tuple((a / source.white).tolist()) for a in (middle, deviation))
+    return Normalisation(source.shape, source.white, mean, std)
 
 
 def _affine(norm: Normalisation):
@@ -160,6 +158,7 @@ def _affine(norm: Normalisation):
 
 def _read(source: Source, recipe: Recipe, through, what: str, told: Progress, pooled: int = 0):
     """One reading: of rows as they are, or of their features."""
+    norm: Any
     norm, phi = through or (None, None)
     p, k, groups = source.dim if phi is None else phi.dim_out, source.outputs, len(source.classes)
     read = Read(
@@ -195,7 +194,7 @@ def _read(source: Source, recipe: Recipe, through, what: str, told: Progress, po
     return read
 
 
-def _in_turn(batches: Iterator[Batch], p: int) -> Iterator[Batch]:
+def _in_turn(batches: Iterable[Batch], p: int) -> Iterator[Batch]:
     """The batches; of few features, whose products are small, with one thread for each product.
 
     Two threads wait for each other longer than such a product takes.

@@ -36,7 +36,7 @@ _FIELDS = {
     "check": dict,
     "about": dict,
 }
-_MAPS = {Linear: "linear", FullyConnected: "network", RandomFourier: "fourier"}
+_MAPS: dict[type, str] = {Linear: "linear", FullyConnected: "network", RandomFourier: "fourier"}
 
 
 class Exported(NamedTuple):

@@ -63,6 +63,8 @@ class Labels:
         self.found: Counter = Counter()
         self.names: dict[Any, str] = {}
         self.numbers = False
+        self.classes: tuple[str, ...] = ()
+        self.counts = np.zeros(0, int)
         self.n = 0
 
     def see(self, values: Sequence[Any], place) -> None:
@@ -111,7 +113,7 @@ class Labels:
             self.classes, self.counts = (), np.array([self.n])
             return
         whole = "text" not in self.kinds
-        names = sorted(self.found, key=(lambda one: (int(one), one)) if whole else None)
+        names: list[str] = sorted(self.found, key=(lambda one: (int(one), one)) if whole else None)
         if len(names) > MANY:
             raise ValueError(
                 f"column '{self.column}' of {self.source} has more than {MANY} different labels; "

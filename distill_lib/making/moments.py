@@ -55,10 +55,13 @@ class Moments:
         self.gram += x.T @ x  # which NumPy leaves to BLAS's half-priced product
         self.cross += y.T @ x
         self.square += float(np.vdot(y, y))
-        self._move(len(x), mean_x, mean_y, 1)
+        self.move(len(x), mean_x, mean_y, 1)
 
-    def _move(self, count, mean_x, mean_y, sign) -> None:
-        """The means of what was added (or, for -1, taken away), and what lies between them."""
+    def move(self, count: int, mean_x, mean_y, sign: int) -> None:
+        """Take in the means of rows that were added (sign 1) or taken away (-1).
+
+        What lies between the means is part of the second moments.
+        """
         total = self.n + sign * count
         dx, dy = mean_x - self.mean_x, mean_y - self.mean_y
         between = sign * self.n * count / total
@@ -76,7 +79,7 @@ class Moments:
         rest.n, rest.mean_x, rest.mean_y = self.n, self.mean_x, self.mean_y
         rest.gram, rest.cross = self.gram - part.gram, self.cross - part.cross
         rest.square = self.square - part.square
-        rest._move(part.n, part.mean_x, part.mean_y, -1)
+        rest.move(part.n, part.mean_x, part.mean_y, -1)
         return rest
 
     def about(self, c, e) -> About:

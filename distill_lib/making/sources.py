@@ -1,6 +1,6 @@
 """Where data come from: a table, a folder of pictures, a data set of the catalogue."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Source:
     outputs: int
     columns: tuple[str, ...]
     labels: tuple[str, ...]
-    begin: Callable[[], Iterator[Batch]]
+    begin: Callable[[], Iterable[Batch]]
     known: Normalisation | None = None
     tests: Callable[[], "Source"] | None = None
 

@@ -81,7 +81,7 @@ def seeded_map(kind: str, dim: int, seed: int = 0, variance: float = 1000.0) -> 
     Example:
         >>> from distill_lib.sets.ready import seeded_map
         >>> round(float(seeded_map("network", 2).weights[0][0, 0]), 6)
-        1.247362
+        1.247373
     """
     draw = np.random.RandomState(seed)
     if kind == "linear":
