@@ -1,4 +1,4 @@
-"""From data as they lie on a disk to a distilled set, and from a set to numbers about it."""
+"""From data on a disk to a distilled set, and from a set to what it is worth."""
 
 from distill_lib.making.cards import card as card
 from distill_lib.making.cards import draw as draw
