@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,14 +74,18 @@ def library_digest(root: Path) -> str:
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.json")]):
         name = path.relative_to(package).as_posix()
         if name.startswith(USED_BY_NOTEBOOKS) or not name.startswith("companion/"):
-            digest.update(f"{name} {_sha256(_content(path))}\n".encode())
+            digest.update(f"{name} {_digest(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _content(path: Path) -> bytes:
-    if path.suffix != ".py":
-        return path.read_bytes()
-    return json.dumps(without_docstrings(path.read_text(encoding="utf-8"))).encode()
+def _digest(path: Path) -> str:
+    content = path.read_bytes()
+    return _of_statements(content) if path.suffix == ".py" else _sha256(content)
+
+
+@cache  # every notebook of a plan asks for the same library
+def _of_statements(module: bytes) -> str:
+    return _sha256(json.dumps(without_docstrings(module.decode())).encode())
 
 
 def data_digests(words: list[str], cache: Path) -> dict[str, str]:
