@@ -66,6 +66,7 @@ __all__ = [
     "distill",
     "error_bounds",
     "fit",
+    "fit_statistics",
     "nearest_affine_set",
     "nearest_set",
     "picture_grid",

@@ -305,6 +305,28 @@ MUTANTS = (
     Mutant("images-unchecked", "images/normalisation.py", "        checks.finite(\"images\", batch, index)\n", "", "ridge"),
     Mutant("statistics-of-other-models", "ridge/statistics.py", "if self.cross.shape != other.cross.shape:", "if False:", "ridge"),
     Mutant("sum-starts-anywhere", "ridge/statistics.py", "return self if other == 0 else NotImplemented", "return NotImplemented", "ridge"),
+    Mutant("saved-upper-triangle", "ridge/statistics.py", "gram += np.tril(gram, -1).T", "pass", "updating"),
+    Mutant("any-map-of-statistics", "ridge/statistics.py", 'if wanted and file.text("made_with") != wanted:', "if False:", "updating"),
+    Mutant("digest-without-values", "ridge/identity.py", "found.update(array.tobytes())", "pass", "updating"),
+    # updating.py
+    Mutant("part-judged-by-itself", "ridge/updating.py", "enumerate(parts) if j != i))", "enumerate(parts)))", "updating"),
+    Mutant("generalised-unsquared", "ridge/updating.py", "/ n / rest**2", "/ n / rest", "updating"),
+    Mutant("smallest-of-equals", "ridge/updating.py", "(-float(reg) for reg in regs)", "(float(reg) for reg in regs)", "updating"),
+    Mutant("accuracy-once-the-error", "ridge/updating.py", "max(0.0, 1 - 2 * mean)", "max(0.0, 1 - 0.1 * mean)", "updating"),
+    # metrics
+    Mutant("score-sign", "metrics/scores.py", "weight * improvement - (1 - weight) * recovery", "weight * improvement + (1 - weight) * recovery", "worth"),
+    Mutant("score-weights-swapped", "metrics/scores.py", "weight * improvement - (1 - weight) * recovery", "(1 - weight) * improvement - weight * recovery", "worth"),
+    Mutant("recovery-of-soft-labels", "metrics/compared.py", "hard = judge.of_points(small.points, labels, asked, key)", "hard = judge.of_points(small.points, small.labels, asked, key)", "worth"),
+    Mutant("random-with-classes", "metrics/compared.py", "drawn.one_hot() if is_hard else", "drawn.one_hot() if True else", "worth"),
+    Mutant("random-at-the-sets-lam", "metrics/judges.py", "for reg in {*self.regs, self.reg_s}:", "for reg in {self.reg_s}:", "worth"),
+    Mutant("judge-scale", "metrics/judges.py", "points = points * (_size(tests) / size if size else 1.0)", "points = points * 1.0", "worth"),
+    Mutant("residual-not-added", "kernels/residual_network.py", "jax.nn.relu(x + affine(branch", "jax.nn.relu(affine(branch", "worth"),
+    Mutant("residual-branch-unscaled", "kernels/residual_network.py", "last = self.depth if", "last = 1 if", "worth"),
+    # experiments/probes.py
+    Mutant("probe-lam-ignored", "experiments/probes.py", "reg_s = share * max_reg(", "reg_s = 0 * max_reg(", "probes"),
+    Mutant("probe-whole-gram", "experiments/probes.py", "8 * (p * (p + 1) // 2", "8 * (p * p", "probes"),
+    Mutant("probe-rows-too-few", "experiments/probes.py", "rows[pivots[:p]]", "rows[pivots[1:p]]", "probes"),
+    Mutant("encoder-of-other-weights", "experiments/encoder.py", "found.parameters)", "found.loss.start)", "probes"),
     Mutant("two-precisions", "ridge/model.py", "if jnp.result_type(leaf) != normalisation.dtype:", "if False:", "ridge"),
     Mutant("accuracy-of-any-labels", "ridge/model.py", '        checks.labels("labels", np.asarray(labels), len(self.weights), count, every=False)\n', "", "ridge"),
     # features/fully_connected.py
@@ -472,6 +494,13 @@ MUTANTS = (
     Mutant("always-the-large-root", "starts.py", "    if real is None:\n        return", "    if True:\n        return", "algorithm"),
     Mutant("m-not-whole", "algorithm.py", "checks.number(m) and m == int(m)", "checks.number(m)", "algorithm"),
     Mutant("distance-to-nothing", "algorithm.py", '"distance": closed_form.recovery_error(made.samples, points)', '"distance": closed_form.recovery_error(made.real, features)', "algorithm"),
+    # baselines/, beside Table 1
+    Mutant("kernel-gap-without-cross", "baselines/fourier_sets.py", "(apart * reach + beside)", "(apart * reach)", "beside_table_1"),
+    Mutant("kernel-gap-without-gram", "baselines/fourier_sets.py", "(apart * reach + beside)", "beside", "beside_table_1"),
+    Mutant("kernel-answers-unregularised", "baselines/fourier_sets.py", "np.asarray(gram) + reg_s * np.eye(len(gram))", "np.asarray(gram) + 1e-9 * np.eye(len(gram))", "beside_table_1"),
+    Mutant("losses-one-too-few", "baselines/matched_losses.py", "(int(inputs) + 1) * (int(inputs) + 2) // 2", "int(inputs) * (int(inputs) + 2) // 2", "beside_table_1"),
+    Mutant("losses-unsymmetric", "baselines/matched_losses.py", "np.where(upper[0] == upper[1], 1, 2)", "1", "beside_table_1"),
+    Mutant("losses-beyond-the-cone", "baselines/matched_losses.py", "step = 1 / max(", "step = 3 / max(", "beside_table_1"),
     # privacy/
     Mutant("claimed-with-sqrt-2", "privacy/claimed.py", "2 * math.sqrt(math.log(1.25 / delta))", "2 * math.sqrt(2 * math.log(1.25 / delta))", "privacy"),
     Mutant("claimed-sigma-0-once", "privacy/claimed.py", "(sigma_0**2 * epsilon)", "(sigma_0 * epsilon)", "privacy"),
@@ -515,6 +544,15 @@ MUTANTS = (
     Mutant("private-pool", "privacy/release.py", 'if start != "noise" and public_pool is None:', "if False:", "privacy"),
     Mutant("private-pool-renamed", "privacy/release.py", 'if "pool" in options:', "if False:", "privacy"),
     Mutant("private-float32", "privacy/release.py", 'if normalisation.dtype != "float64":', "if False:", "privacy"),
+    Mutant("adassp-eigenvalue-free", "privacy/adaptive.py", "math.hypot(statistics, self.eigenvalue_weight * self.bound**2)", "statistics", "private_alternatives"),
+    Mutant("adassp-bound-of-noise", "privacy/adaptive.py", "math.sqrt((p + 1) * math.log(2 * p / self.failure))", "math.sqrt((p + 1) / 2)", "private_alternatives"),
+    Mutant("adassp-no-lower-bound", "privacy/adaptive.py", "seen - spread * math.sqrt(2 * math.log(1 / self.failure))", "seen", "private_alternatives"),
+    Mutant("adassp-eigenvalue-exact", "privacy/adaptive.py", " + spread * rng.standard_normal()", "", "private_alternatives"),
+    Mutant("objective-volume-of-one", "privacy/objective.py", "self.outputs * math.log1p(", "math.log1p(", "private_alternatives"),
+    Mutant("objective-gradient-of-labels", "privacy/objective.py", "(self.radius * self.bound + 1) * self.bound", "self.bound", "private_alternatives"),
+    Mutant("objective-quantile-of-one", "privacy/objective.py", "scipy.stats.chi2.isf(self.delta, self.outputs)", "scipy.stats.chi2.isf(self.delta, 1)", "private_alternatives"),
+    Mutant("objective-without-ball", "privacy/objective.py", "mu = np.where(inside, 0.0, high)", "mu = 0.0 * high", "private_alternatives"),
+    Mutant("objective-always-on-sphere", "privacy/objective.py", "mu = np.where(inside, 0.0, high)", "mu = high + 0.1 * inside", "private_alternatives"),
     Mutant("audit-on-the-choice", "privacy/auditing.py", "fp, fn = _errors(low[half:], high[half:], threshold)", "fp, fn = _errors(low[:half], high[:half], threshold)", "privacy"),
     Mutant("audit-point-estimate", "privacy/auditing.py", "betaincinv(errors + 1, np.maximum(trials - errors, 1), level)", "np.maximum(errors, 1) / trials", "privacy"),
     Mutant("audit-one-limit", "privacy/auditing.py", "level = 1 - (1 - confidence) / 2", "level = confidence", "privacy"),
@@ -584,6 +622,13 @@ MUTANTS = (
     Mutant("drawn-plane-without-projector", "companion/site/drawings/spaces.py", "outside = samples - np.outer(row, row @ samples)", "outside = samples", "drawings"),
     Mutant("drawn-roots-without-4", "companion/site/drawings/curves.py", "1 - 4 * level**2", "1 - level**2", "drawings"),
     Mutant("drawn-masks-hold-one-more", "companion/site/drawings/schemes.py", "i < m or (j + i) % m < m - k", "i < m or (j + i) % m <= m - k", "drawings"),
+    # companion/site/live
+    Mutant("live-nearest-gives-up-the-most", "companion/site/live/stills.py", "b[:, -len(weights) :]", "b[:, : len(weights)]", "live_stills"),
+    Mutant("live-axes-without-powers", "companion/site/live/axes.py", "if powers:", "if not powers:", "live_stills"),
+    Mutant("live-curves-of-some-epsilons", "companion/site/live/data.py", "if len(points) == most > 1", "if len(points) > 0", "live_stills"),
+    # companion/site, the pages after Sphinx
+    Mutant("verified-by-any-run", "companion/site/page_ends.py", "if all(run[", "if any(run[", "polish"),
+    Mutant("icons-by-their-first-name", "companion/site/polish.py", "used & {match[2], *others}", "match[2] in used", "polish"),
 )
 # fmt: on
 
