@@ -1,4 +1,4 @@
-"""Privacy: Theorem 6.2 as claimed, attacks, a private release, alternatives to it, audits."""
+"""Privacy: Theorem 6.2 as claimed, attacks, private releases, audits."""
 
 from distill_lib.privacy.adaptive import AdaptiveMechanism
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
