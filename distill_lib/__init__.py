@@ -78,6 +78,7 @@ __all__ = [
     "recovery_matrix",
     "regularised",
     "regularised_pinv",
+    "released",
     "restore",
     "robust_set",
     "save_picture",

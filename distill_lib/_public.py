@@ -22,6 +22,7 @@ from distill_lib.linalg.pseudoinverse import regularised, regularised_pinv, unre
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit, fit_statistics
 from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.sets.ready import released
 from distill_lib.theory.closed_form import (
     cosine,
     recovered_weights,

@@ -257,7 +257,17 @@ def modules():
 
     Of the others, some are private or descend for long, some read files.
     """
-    others = {"companion", "data", "sets", "boundary", "experiments", "paper", "starts", "_public"}
+    others = {
+        "companion",
+        "data",
+        "sets",
+        "boundary",
+        "experiments",
+        "making",
+        "paper",
+        "starts",
+        "_public",
+    }
     others |= {
         f"baselines.{name}" for name in ("descent", "checkpoint", "training_set", "finite_network")
     }
