@@ -22,9 +22,10 @@ from distill_lib.images.sampling import balanced_sample
 from distill_lib.images.streams import Stream
 from distill_lib.linalg.pseudoinverse import regularised, regularised_pinv, unregularised
 from distill_lib.privacy import PrivateRidge, StatisticsMechanism, private_ridge
-from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit
+from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, fit, fit_statistics
 from distill_lib.ridge.matrix_free import fit_matrix_free
 from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.sets.ready import released
 from distill_lib.theory.closed_form import (
     cosine,
     recovered_weights,

@@ -148,6 +148,11 @@ def _check_words(start, label_rule, too_large) -> None:
 def _asked(model, m, key, start, pool, reg_s, branch, too_large, label_rule, noise) -> Asked:
     """The arguments as numbers; raises ValueError for those that do not fit the model."""
     weights, phi = model.weights, model.feature_map
+    if model.intercept is not None:
+        raise ValueError(
+            "this model has an intercept, and Algorithm 1 is for trainers without one; take "
+            "affine_set or nearest_affine_set."
+        )
     if not (checks.number(noise) and noise >= 0):
         raise ValueError(
             f"noise = {noise!r} is no standard deviation; it must be finite and at least 0."

@@ -18,7 +18,8 @@ from distill_lib.experiments import rfad_step
 from distill_lib.kernels import regression
 from distill_lib.kernels.blocks import cross
 from distill_lib.kernels.infinite_width import InfiniteWidth
-from distill_lib.kernels.random_networks import Network, RandomNetworks, _convolution
+from distill_lib.kernels.layers import convolution
+from distill_lib.kernels.random_networks import Network, RandomNetworks
 
 GPU = jax.default_backend() == "gpu"
 pytestmark = [
@@ -93,10 +94,10 @@ def test_the_convolution_and_its_own_gradient_agree_with_a_processor_in_float64(
     x, weights, slope = normal(4, 8, 16, 16, 32), normal(5, 3, 3, 32, 48), normal(6, 8, 16, 16, 48)
 
     def both(x, weights, slope):
-        value, pull = jax.vjp(lambda x, w: _convolution(x, w, precision), x, weights)
+        value, pull = jax.vjp(lambda x, w: convolution(x, w, precision), x, weights)
         return [value, *pull(slope)]
 
-    wanted = jax.vjp(_convolution.fun, *jax.device_put((x, weights), CPU))
+    wanted = jax.vjp(convolution.fun, *jax.device_put((x, weights), CPU))
     with jax.default_device(CPU):
         exact = [wanted[0], *wanted[1](jax.device_put(slope, CPU))]
     dtype = jnp.bfloat16 if precision == "bf16" else jnp.float32

@@ -1,3 +1,4 @@
+// Until the formulas are drawn, what they would move is not shown: a page stands still once it can be read. Then:
 // Formulas and tables shrink a little before they scroll; what scrolls sideways can be reached by keyboard; a figure
 // shown smaller than it is leads to its full size.
 
@@ -56,6 +57,12 @@ function enlarge(image) {
   image.replaceWith(link);
   link.append(image);
 }
+
+const PATIENCE = 20000; // milliseconds for the formulas to be drawn
+const drawn = () => document.documentElement.classList.remove("formulas-wait");
+document.documentElement.classList.add("formulas-wait");
+setTimeout(drawn, PATIENCE);
+addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(drawn, drawn));
 
 function start() {
   const article = document.querySelector("article");

@@ -1,5 +1,5 @@
-// Bundles page.js and the two packages that it uses into ../_static/play.js, with their licences on top.
-// `node build.mjs` writes it and SHA256SUMS; `node build.mjs --print` prints the bundle and writes nothing.
+// Bundles page.js and live/page.js, with the packages that they use, into ../_static/play.js and live.js, licences on top.
+// `node build.mjs` writes them and SHA256SUMS; `node build.mjs --print play` prints a bundle and writes nothing.
 import { build, version } from "esbuild";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -7,7 +7,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const BUNDLE = "../_static/play.js";
+const BUNDLES = {
+  play: { entry: "page.js", name: "distil", title: 'The page "Distil in your browser"' },
+  live: { entry: "live/page.js", name: "live", title: "The live figures" },
+};
+const outfile = (bundle) => `../_static/${bundle}.js`;
 
 // The licence of every package whose code is in the bundle.
 function licences(inputs) {
@@ -20,43 +24,52 @@ function licences(inputs) {
   });
 }
 
-async function bundle(banner) {
+async function bundled(bundle, banner) {
+  const { entry, name } = BUNDLES[bundle];
   return build({
     absWorkingDir: here,
-    entryPoints: ["page.js"],
+    entryPoints: [entry],
     bundle: true,
     minify: true,
     format: "iife",
-    globalName: "distil",
+    globalName: name,
     target: "es2020",
     charset: "utf8",
     legalComments: "none",
     metafile: true,
     write: false,
-    outfile: BUNDLE,
+    outfile: outfile(bundle),
     banner: { js: banner },
     logLevel: "warning",
   });
 }
 
-const plain = await bundle("");
-const parts = Object.values(plain.metafile.outputs)[0].inputs;
-const used = Object.fromEntries(Object.entries(parts).filter(([, part]) => part.bytesInOutput > 0));
-const head = [
-  `The page "Distil in your browser" of distill-lib (Apache-2.0): made of book/play by esbuild ${version}, not written by hand.`,
-  "It contains:",
-  ...licences(used),
-].join("\n\n");
-const made = (await bundle(`/*!\n${head}\n*/`)).outputFiles[0].contents;
+// The bytes of a bundle.
+async function made(bundle) {
+  const plain = await bundled(bundle, "");
+  const parts = Object.values(plain.metafile.outputs)[0].inputs;
+  const used = Object.fromEntries(Object.entries(parts).filter(([, part]) => part.bytesInOutput > 0));
+  const head = [
+    `${BUNDLES[bundle].title} of distill-lib (Apache-2.0): made of book/play by esbuild ${version}, not written by hand.`,
+    "It contains:",
+    ...licences(used),
+  ].join("\n\n");
+  return (await bundled(bundle, `/*!\n${head}\n*/`)).outputFiles[0].contents;
+}
 
-if (process.argv.includes("--print")) process.stdout.write(made);
+const [flag, wanted] = process.argv.slice(2);
+if (flag === "--print") process.stdout.write(await made(wanted));
 else {
-  writeFileSync(join(here, BUNDLE), made);
-  const sources = readdirSync(here).filter((name) => /\.(m?js|json)$/.test(name) && name !== "mnist.json");
-  const lines = [...sources.sort(), BUNDLE].map((name) => {
+  const listed = ["", "live/"].flatMap((folder) => readdirSync(join(here, folder)).map((name) => `${folder}${name}`));
+  const sources = listed.filter((name) => /\.(m?js|json)$/.test(name) && !["mnist.json", "digits.json"].includes(name));
+  for (const bundle of Object.keys(BUNDLES)) {
+    const bytes = await made(bundle);
+    writeFileSync(join(here, outfile(bundle)), bytes);
+    console.log(`${outfile(bundle)}: ${bytes.length} bytes`);
+  }
+  const lines = [...sources.sort(), ...Object.keys(BUNDLES).map(outfile)].map((name) => {
     const sum = createHash("sha256").update(readFileSync(join(here, name))).digest("hex");
     return `${sum}  ${name}\n`;
   });
   writeFileSync(join(here, "SHA256SUMS"), lines.join(""));
-  console.log(`${BUNDLE}: ${made.length} bytes`);
 }

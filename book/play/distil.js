@@ -1,4 +1,5 @@
 // From a setting to a distilled set and the model that it trains.
+import { normals } from "./draws.js";
 import { Matrix, inverse, norm, svd } from "./linear.js";
 import {
   errorBound, floor, largestReg, nearest, realistic, recoveryError, recoveryMatrix, solvedLabels,
@@ -9,19 +10,7 @@ import {
 export const toInputs = (of, pixels) => Matrix.div(pixels, of.white).sub(of.mean).div(of.std);
 export const toPixels = (of, points) => Matrix.mul(points, of.std).add(of.mean).mul(of.white);
 
-// Standard normal numbers from a seed: Box and Muller's of the generator mulberry32.
-function normals(seed) {
-  let state = (seed + 1) * 0x9e3779b9;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-}
-
-function oneHot(m, k) {
+export function oneHot(m, k) {
   const labels = Matrix.zeros(m, k);
   for (let i = 0; i < m; i++) labels.set(i, i % k, 1);
   return labels;

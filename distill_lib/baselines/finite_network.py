@@ -16,6 +16,7 @@ from distill_lib.baselines.descent import Descent
 from distill_lib.boundary import checks
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels.random_networks import BIAS_VARIANCE, WEIGHT_VARIANCE, Network, Precision
+from distill_lib.kernels.residual_network import ResidualNetwork
 
 Parameterisation = Literal["standard", "ntk"]
 
@@ -32,7 +33,7 @@ class FiniteNetwork(eqx.Module):
         precision: of the products below the output layer.
     """
 
-    network: Network
+    network: Network | ResidualNetwork
     classes: int = eqx.field(static=True)
     parameterisation: Parameterisation = eqx.field(static=True, default="standard")
     precision: Precision = eqx.field(static=True, default="highest")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from distill_lib.companion import cli_sets
 from distill_lib.companion.cli_state import Profile, state
 from distill_lib.companion.errors import CompanionError, explained
 from distill_lib.companion.root import project_root
@@ -31,15 +32,16 @@ class Interruptible(TyperGroup):
 
 app = typer.Typer(
     cls=Interruptible,
-    help="Runs the notebooks, builds the book and compares its numbers with the published ones. "
-    "A plain install has the library; the extra 'book' adds what runs notebooks and builds the "
-    "book, "
-    "'privacy' the accounting of noise, 'cuda' JAX for NVIDIA GPUs.",
+    help="Makes distilled sets of your data, runs the notebooks, builds the book and compares its "
+    "numbers with the published ones. A plain install has the library; the extra 'book' adds this "
+    "command and what it runs, 'privacy' the accounting of noise, 'cuda' JAX for NVIDIA GPUs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(state, name="state")
+for name, command in cli_sets.COMMANDS.items():
+    app.command(name)(command)
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks (default: all).")
 ]
@@ -113,9 +115,8 @@ def measure(
     from distill_lib.experiments.pieces import pieces
 
     root = project_root()
-    kept = ledger_folder(root)
-    folder = to or kept
-    todo = wanted(pieces(), names or [], [kept, folder], force)
+    folder = to or ledger_folder(root)
+    todo = wanted(pieces(), names or [], [ledger_folder(root), folder], force)
     if show:
         for piece in todo:
             print(f"{piece.name}: {piece.about}, about {piece.minutes:g} min on {piece.on}")
@@ -218,10 +219,8 @@ def reference(
     from distill_lib.companion.run.reference import commit_reference
 
     root = project_root()
-    print(
-        f"{commit_reference(root, profile, names or [], allow_dirty=allow_dirty).relative_to(root)}"
-        " is ready to be committed"
-    )
+    kept = commit_reference(root, profile, names or [], allow_dirty=allow_dirty)
+    print(f"{kept.relative_to(root)} is ready to be committed")
 
 
 @app.command()

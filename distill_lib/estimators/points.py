@@ -102,16 +102,20 @@ def labels_for(classes: int, wish: Wish, model: Model) -> Int[np.ndarray, " m"]:
     return np.arange(count) % classes
 
 
-def with_class_labels(model: Model, labels, classes: int, shares, wish: Wish) -> Points:
+def with_class_labels(
+    model: Model, labels, classes: int, shares, wish: Wish, targets=None
+) -> Points:
     """Points with plain class labels (`theory.intercept`; Theorem 4.1 without an intercept).
 
     Args:
         labels: (m,) class indices, from `labels_for`.
         shares: the classes' shares of the training weight, for the points' weights where no mean
             carries b without.
+        targets: (m, k) what the trainer makes of the labels; None for scikit-learn's +1 and -1.
     Raises: ValueError if alpha is above its bound.
     """
-    y, w, b = jnp.asarray(codes(labels, classes)), model.weights, model.intercept
+    y = jnp.asarray(codes(labels, classes) if targets is None else targets)
+    w, b = model.weights, model.intercept
     omega = None
     if b is not None:
         try:

@@ -1,7 +1,7 @@
-"""Records read from a distilled set, Theorem 6.2 as claimed, the cost of a private release."""
+"""Records read from a distilled set, and Theorem 6.2 as claimed, on images."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -11,15 +11,12 @@ from jaxtyping import Float, Int
 from distill_lib import paper, privacy
 from distill_lib.algorithm import distill
 from distill_lib.data import Dataset, load
-from distill_lib.experiments.common import accuracy
 from distill_lib.experiments.privacy_audit import decided
-from distill_lib.features import FeatureMap, FullyConnected, Linear
+from distill_lib.features import Linear
 from distill_lib.images.normalisation import Normalisation
-from distill_lib.privacy import StatisticsMechanism
 from distill_lib.ridge import RidgePath, RidgeStats
 
 Row = dict[str, Any]
-KINDS = ("pixels", "network", "projection")
 
 
 class Problem(NamedTuple):
@@ -145,82 +142,6 @@ def constants() -> list[Row]:
     return rows
 
 
-def feature_map(of: Problem, kind: str) -> FeatureMap:
-    """Of `KINDS`: the pixels, a network with as many features, a random projection to a quarter."""
-    d = of.plain.dim
-    if kind == "pixels":
-        return Linear(d)
-    projection = kind == "projection"
-    widths = (d, d // 4 if projection else d)
-    return FullyConnected.random(jax.random.key(0), widths, slope=1.0 if projection else 0.1)
-
-
-def utility(
-    of: Problem, kind: str, epsilons: Sequence[float], draws: int
-) -> dict[str, list[float]]:
-    """Test accuracies of every draw of the noise, by mechanism and epsilon, for one feature map.
-
-    Without noise lam = 1e-5 n. Of output perturbation those of the best lam, in hindsight.
-    """
-    data, phi, (k, _, n) = of.data, feature_map(of, kind), of.sizes
-    pool = (data.x_train, data.y_train)
-    stats = of.clipped
-    if kind != "pixels":
-        stats = privacy.clipped_statistics(*pool, phi, of.plain, 1.0, classes=k)
-    gram, cross = np.asarray(stats.gram), np.asarray(stats.cross)
-    features, rng = np.asarray(phi(of.plain(data.x_test))), np.random.default_rng(10)
-    plain = privacy.noisy_ridge(gram, cross, 1e-5 * n)
-    out = {"non-private": [accuracy(plain, features, data.y_test)]}
-    mechanisms = {
-        f"statistics {eps:g}": StatisticsMechanism(float(eps), of.delta)
-        for eps in (epsilons if kind != "projection" else [1])
-    }
-    if kind == "pixels":
-        replaced = StatisticsMechanism(1.0, of.delta, adjacency="replace-one")
-        mechanisms["replace-one 1"] = replaced
-        for weight in (0.5, 2.0):
-            mechanisms[f"weight {weight:g} 1"] = StatisticsMechanism(1.0, of.delta, weight=weight)
-    for name, mechanism in mechanisms.items():
-        releases = (mechanism(gram, cross, rng) for _ in range(draws))
-        models = (privacy.noisy_ridge(*one, mechanism.reg(len(gram))) for one in releases)
-        out[name] = [accuracy(w, features, data.y_test) for w in models]
-    if kind == "pixels":
-        for eps in epsilons:
-            out[f"output {eps:g}"] = _output(of, stats, features, float(eps), draws, rng)
-    return out
-
-
-def _output(of, stats, features, eps, draws, rng) -> list[float]:
-    """Accuracies by noise on W itself, calibrated to its sensitivity, for the best of eight lam."""
-    n, z, path = of.sizes[2], privacy.noise_multiplier(eps, of.delta), RidgePath.of(stats)
-    tried = []
-    for reg in n * np.geomspace(3e-4, 1, 8):
-        w, sigma = np.asarray(path.weights(reg)), z * privacy.output_sensitivity(n, 1.0, reg)
-        models = (w + sigma * rng.standard_normal(w.shape) for _ in range(draws))
-        tried.append([accuracy(one, features, of.data.y_test) for one in models])
-    return max(tried, key=np.mean)
-
-
-def variants(measured: Mapping[str, Mapping[str, Sequence[float]]], d: int) -> list[Row]:
-    """Releases at epsilon = 1 beside each other: means and deviations, in per cent."""
-    chosen = {
-        "pixels": ("pixels", "statistics 1"),
-        "pixels, replace-one": ("pixels", "replace-one 1"),
-        "pixels, w = 0.5": ("pixels", "weight 0.5 1"),
-        "pixels, w = 2": ("pixels", "weight 2 1"),
-        f"random projection to p = {d // 4}": ("projection", "statistics 1"),
-        "network": ("network", "statistics 1"),
-        "pixels, output perturbation": ("pixels", "output 1"),
-    }
-    rows = []
-    for name, (kind, key) in chosen.items():
-        runs, (without,) = 100 * np.array(measured[kind][key]), measured[kind]["non-private"]
-        row = {"release": name}
-        row |= {"accuracy at epsilon = 1 (%)": f"{runs.mean():.1f} ± {runs.std():.1f}"}
-        rows.append(row | {"without noise (%)": f"{100 * without:.1f}"})
-    return rows
-
-
 class FromNoise(NamedTuple):
     """A set from noise for the network with one hidden layer: its first ten points as images."""
 
@@ -238,32 +159,6 @@ def figure_3(of: Problem) -> tuple[dict[int, FromNoise], float]:
         error, images = made.provenance["recovery_error"], np.asarray(made.images()[:10])
         found[ipc] = FromNoise(images, made.model().accuracy(*tests), error)
     return found, network.accuracy(*tests)
-
-
-def recorded(
-    of: Problem, measured: Mapping[str, Mapping[str, Sequence[float]]], draws: int
-) -> tuple[list[Row], dict[str, Any]]:
-    """Rows and named numbers of `utility` by feature map."""
-    rows: list[Row] = []
-    for kind, runs in measured.items():
-        for name, found in runs.items():
-            row: Row = {"table": "privacy", "dataset": of.data.info.name, "model": kind}
-            row |= {"method": name, "quantity": "accuracy", "unit": "%", "delta": of.delta}
-            row |= {"measured": 100 * np.mean(found), "spread": 100 * np.std(found)}
-            rows.append(row | {"seeds": len(found)})
-    means = {key: float(np.mean(found)) for key, found in measured["pixels"].items()}
-    values: dict[str, Any] = {
-        "delta": (of.delta, "{:.1e}"),
-        "smallest_norm": (norms(of).min(), "{:.2f}"),
-        "draws": draws,
-        "inputs": of.plain.dim,
-        "output_gap": (100 * (means["statistics 1"] - means["output 1"]), "{:.0f}"),
-    }
-    for kind in ("pixels", "network"):
-        one = 100 * np.mean(measured[kind]["statistics 1"])
-        values[f"{kind}_1"] = (one, "{:.1f} %")
-        values[f"{kind}_without"] = (100 * measured[kind]["non-private"][0], "{:.1f} %")
-    return rows, values
 
 
 def recorded_3(

@@ -1,6 +1,6 @@
 """Distilled sets stored with a few bits: what their models lose, and what repairs it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +25,6 @@ NAMES = (NOISE, SMALL, REAL, NEAREST, ROBUST, LABELS)
 SHORT = dict(
     zip(NAMES, ("4.1", "4.1, small roots", "Cor. 4.1.1", "nearest", "robust", LABELS), strict=True)
 )
-WORDS = ("noise", "small", "real", "nearest", "robust", "labels")  # in named numbers
 FLOATS = ("float16", "float32")
 
 
@@ -229,70 +228,3 @@ def trade(of: Problem, made: Sets) -> list[Row]:
         error = relative_error(trained(seen, seen @ of.w.T), of.w)
         rows.append({"share": share, "distance": found.distance / size, "solved": error})
     return rows
-
-
-def recorded(
-    of: Problem, made: Mapping[int, Sets], rows: Iterable[Row], ridge: Iterable[Row]
-) -> tuple[list[Row], dict[str, Any]]:
-    """Rows and named numbers of the page, all at 8 bits.
-
-    Args:
-        made: `sets` by images per class.
-        rows: all that is `measured`.
-        ridge: `with_ridge` of the middle size.
-    """
-    own = (row for row in rows if (row["limits"], row["how"]) == ("own", 8))
-    eight = {(row["set"], row["ipc"]): row for row in own}
-    ipcs = list(made)
-    cell = {"table": "Quantisation", "dataset": of.data.info.name, "model": "linear"}
-    out = [
-        cell
-        | {"ipc": ipc, "method": f"{name}, 8 bits", "quantity": f"recovery error{more}"}
-        | {"measured": eight[name, ipc][column], "unit": "relative"}
-        | {"accuracy": eight[name, ipc][f"accuracy {column}"]}
-        | {"distance": eight[name, ipc]["distance"]}
-        for ipc in ipcs
-        for name in NAMES
-        for column, more in (("kept", ""), ("solved", ", labels solved again"))
-    ]
-    values: dict[str, Any] = {"tolerance": (100 * of.tolerance, "{:.0f} %")}
-    for where, ipc in (("first", ipcs[0]), ("middle", ipcs[len(ipcs) // 2]), ("last", ipcs[-1])):
-        values[f"{where}_ipc"] = ipc
-        for word, name in zip(WORDS, NAMES, strict=True):
-            row = eight[name, ipc]
-            for part in ("kept", "solved", "distance"):
-                values[f"{where}_{word}_{part}"] = (row[part], "{:.2g}")
-            for part in ("kept", "solved"):
-                share = 100 * row[f"accuracy {part}"]
-                values[f"{where}_{word}_accuracy_{part}"] = (share, "{:.2f} %")
-    values |= _summary(of, made, eight)
-    for word, title in (("none", "0"), ("large", "100 s_1^2")):
-        (row,) = (r for r in ridge if (r["set"], r["lam_S"]) == (SHORT[REAL], title))
-        for part in ("distance", "labels kept", "solved again"):
-            values[f"ridge_{word}_{part.replace(' ', '_')}"] = (row[part], "{:.2g}")
-    return out, values
-
-
-def _summary(of: Problem, made: Mapping[int, Sets], eight: Mapping[Any, Row]) -> dict[str, Any]:
-    """What the prose says of W itself, of the sets with small roots, and of all the others."""
-    original, w, ipcs = of.accuracy(of.w), of.w, list(made)
-    small = [eight[SMALL, ipc] for ipc in ipcs]
-    roots = [one.made[SMALL] for one in made.values()]
-    # ||D||_2 = 1 / (2 sqrt(lam_S)), as lam_S is at its limit.
-    factors = [
-        np.linalg.norm(one.labels) / (np.sqrt(one.reg_s) * np.linalg.norm(w)) + 0.5 for one in roots
-    ]
-    sizes = ipcs[len(ipcs) // 2], ipcs[-1]
-    rest = [eight[name, ipc]["accuracy solved"] for name in NAMES[1:-1] for ipc in sizes]
-    moved = [abs(row["accuracy kept"] - original) for row in small]
-    return {
-        "original": (100 * original, "{:.2f} %"),
-        "w_itself": (relative_error(restore(quantise(w, 8)), w), "{:.2g}"),
-        "small_worst": (max(row["kept"] for row in small), "{:.2g}"),
-        "small_change": (100 * max(moved), "{:.2f}"),
-        "small_least": (min(row["least"] for row in small), "{:.0f}"),
-        "small_largest": (max(row["largest"] for row in small), "{:.0f}"),
-        "pixel_max": (of.pixels[1], "{:.0f}"),
-        "small_factor": (max(factors), "{:.1f}"),
-        "rest_change": (100 * max(abs(original - right) for right in rest), "{:.2f}"),
-    }

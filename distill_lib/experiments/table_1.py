@@ -17,6 +17,7 @@ from distill_lib.baselines.moments import Moments, gaussian_kernel, subset_label
 from distill_lib.data import Dataset
 from distill_lib.experiments.common import relative_error
 from distill_lib.features import FeatureMap, RandomFourier
+from distill_lib.images.normalisation import Normalisation
 from distill_lib.ridge import GRID
 from distill_lib.theory import closed_form
 from distill_lib.theory.labels_only import solved_labels
@@ -78,6 +79,7 @@ class Task(NamedTuple):
         models: the same -> W, trained through phi.
         untrained: (k, p) a last layer on G that was not trained through it.
         noise: (d, d) points for labels alone.
+        inputs: images to network inputs.
     """
 
     x: Float[np.ndarray, "n d"]
@@ -90,6 +92,7 @@ class Task(NamedTuple):
     models: dict[str, Weights]
     untrained: Weights
     noise: Float[np.ndarray, "d d"]
+    inputs: Normalisation
 
     def reached(self, w: Weights) -> Weights:
         """What of W has its rows in range(G): W G G^+, all of it where W was trained."""
@@ -119,10 +122,9 @@ def task(
         name: np.linalg.solve(f.T @ f + reg * np.eye(f.shape[1]), f.T @ y).T
         for name, f in features.items()
     }
-    untrained = rng.normal(size=(k, p_fourier))
-    noise = rng.normal(size=(d, d))
+    untrained, noise = rng.normal(size=(k, p_fourier)), rng.normal(size=(d, d))
     return Task(
-        features["linear"], y, reg, variance, fcnn, deep, features, models, untrained, noise
+        features["linear"], y, reg, variance, fcnn, deep, features, models, untrained, noise, norm
     )
 
 

@@ -45,12 +45,11 @@ class Setting(NamedTuple):
         return np.asarray(self.model.weights)
 
 
-def setting(data: Dataset, most: int = 20_000) -> Setting:
-    """The original model, and Sigma = X X^T / n over the first `most` training images."""
+def setting(data: Dataset) -> Setting:
+    """The original model, and Sigma = X X^T / n over all training images."""
     model = paper.original_model(data, "linear", seed=0)
-    norm, count = model.normalisation, min(most, len(data.x_train))
-    images, labels = data.x_train[:count], data.y_train[:count]
-    stats = RidgeStats.of_images(images, labels, len(model.weights), Linear(norm.dim), norm)
+    norm, count, k = model.normalisation, len(data.x_train), len(model.weights)
+    stats = RidgeStats.of_images(data.x_train, data.y_train, k, Linear(norm.dim), norm)
     values, vectors = np.linalg.eigh(np.asarray(stats.gram) / count)
     tests = np.asarray(norm(data.x_test))
     return Setting(data, model, tests, np.clip(values[::-1], 0, None), vectors[:, ::-1])

@@ -47,13 +47,13 @@ def folder_stream(path: str | Path, shape: Sequence[int], size: int = 256) -> St
     if not classes:
         raise ValueError(f"{path} has no folders; one folder of pictures for each class is needed.")
     for one in classes:
-        if not _pictures(one):
+        if not pictures(one):
             raise ValueError(f"{one} holds no pictures ({', '.join(sorted(_PICTURES))}).")
 
     def make():
         images, labels = [], []
         for label, one in enumerate(classes):
-            for picture in _pictures(one):
+            for picture in pictures(one):
                 images.append(_decoded(picture.read_bytes(), mode, shape, picture))
                 labels.append(label)
                 if len(images) == size:
@@ -87,12 +87,9 @@ def parquet_stream(
         size, with its row. ImportError without pyarrow.
     """
     checks.batch(size)
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError("Parquet is read by pyarrow: pip install pyarrow.") from error
+    parquet = arrow_parquet()
     shape = tuple(shape)
-    with parquet.ParquetFile(path) as file:
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
         names = file.schema_arrow.names
     if missing := [name for name in columns if name not in names]:
         raise ValueError(
@@ -101,7 +98,7 @@ def parquet_stream(
         )
 
     def make():
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
             row = 0
             for batch in file.iter_batches(size, columns=list(columns)):
                 images, labels = (batch.column(name) for name in columns)
@@ -109,6 +106,18 @@ def parquet_stream(
                 row += batch.num_rows
 
     return Stream(make, classes)
+
+
+def arrow_parquet() -> Any:
+    """The module of pyarrow that reads Parquet.
+
+    Raises: ImportError with the remedy where it is not installed.
+    """
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError("Parquet is read by pyarrow: pip install pyarrow.") from error
+    return parquet
 
 
 def _images(column: Any, shape: tuple[int, ...], name: str, row: int) -> np.ndarray:
@@ -149,7 +158,8 @@ def _mode(shape: Sequence[int]) -> str:
     return _MODES[shape[2]]
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder and below, in the order of their names."""
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in _PICTURES)
 
 

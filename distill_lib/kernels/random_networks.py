@@ -1,8 +1,7 @@
 """Random finite networks, whose features estimate an infinitely wide one's kernel (RFAD)."""
 
 import math
-from functools import partial
-from typing import Literal, get_args
+from typing import get_args
 
 import equinox as eqx
 import jax
@@ -13,15 +12,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from distill_lib.boundary import checks
 from distill_lib.kernels.base import Kernel
 from distill_lib.kernels.infinite_width import Architecture
+from distill_lib.kernels.layers import Precision as Precision
+from distill_lib.kernels.layers import convolution, halved, product
 
 WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
 BIAS_VARIANCE = 0.01  # b_std = 0.1
 
 Parameters = list[tuple[Float[Array, "..."], Float[Array, " out"]]]
-# How the products of float32 networks are computed; sums are of float32 in each. Only accelerators
-# have "tf32", factors of 11 significant bits: processors compute it as "highest". "bf16" keeps
-# factors and activations to 8 significant bits everywhere.
-Precision = Literal["highest", "tf32", "bf16"]
 
 
 class Network(eqx.Module):
@@ -125,66 +122,15 @@ class Network(eqx.Module):
         x = x.astype(parameters[0][0].dtype)
         if self.architecture == "fc":
             for weights, biases in parameters:
-                x = jax.nn.relu(jnp.matmul(x, weights, precision=_OF_JAX[precision]) + biases)
+                x = jax.nn.relu(product(x, weights, precision) + biases)
             return x.astype(dtype)
         h, w, c = self.shape
         x = jnp.moveaxis(x.reshape(len(x), c, h, w), 1, 3)
         for weights, biases in parameters:
-            x = jax.nn.relu(_convolution(x, weights, precision) + biases)
+            x = jax.nn.relu(convolution(x, weights, precision) + biases)
             if self.architecture == "convnet":
-                x = _halved(x)
+                x = halved(x)
         return x.reshape(len(x), -1).astype(dtype)
-
-
-_OF_JAX = {
-    "highest": jax.lax.Precision.HIGHEST,
-    "tf32": jax.lax.Precision.DEFAULT,
-    "bf16": jax.lax.Precision.DEFAULT,
-}
-
-
-def _halved(x):
-    """Means of 2x2 squares, as one sum of four strided parts: it melts into what computes x."""
-    h, w = (size // 2 * 2 for size in x.shape[1:3])
-    return (x[:, 0:h:2, 0:w:2] + x[:, 1:h:2, 0:w:2] + x[:, 0:h:2, 1:w:2] + x[:, 1:h:2, 1:w:2]) / 4
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolution(x, weights, precision="highest"):
-    """Convolution of images with 3x3 windows, zeros around; differentiable once, backwards.
-
-    XLA's own gradient is the same but reverses windows and makes the batch a channel, many times
-    slower on processors. Here that for x is a convolution with the window turned by 180 degrees,
-    and that for the weights one matrix product for each of nine shifts.
-    """
-    return jax.lax.conv_general_dilated(
-        x,
-        weights,
-        (1, 1),
-        "SAME",
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        precision=_OF_JAX[precision],
-    )
-
-
-def _pulled_back(precision, inputs, slope):
-    x, weights = inputs
-    _, h, w, _ = x.shape
-    around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifted = [[around[:, i : i + h, j : j + w] for j in range(3)] for i in range(3)]
-    return _convolution(slope, weights[::-1, ::-1].swapaxes(2, 3), precision), jnp.array(
-        [
-            [jnp.einsum("nhwi,nhwo->io", part, slope, precision=_OF_JAX[precision]) for part in row]
-            for row in shifted
-        ]
-    )
-
-
-def _kept(x, weights, precision):
-    return _convolution(x, weights, precision), (x, weights)
-
-
-_convolution.defvjp(_kept, _pulled_back)
 
 
 class RandomNetworks(eqx.Module):

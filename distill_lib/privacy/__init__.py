@@ -1,5 +1,6 @@
-"""Privacy: Theorem 6.2 as claimed, attacks, a private release, audits of both."""
+"""Privacy: Theorem 6.2 as claimed, attacks, private releases, audits."""
 
+from distill_lib.privacy.adaptive import AdaptiveMechanism
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
 from distill_lib.privacy.auditing import Audit, audit, correlations, epsilon_lower, roc_area
 from distill_lib.privacy.claimed import claimed_deviation, claimed_release
@@ -17,10 +18,13 @@ from distill_lib.privacy.gaussian import (
     output_sensitivity,
     sensitivity,
 )
+from distill_lib.privacy.objective import ObjectivePerturbation, ridge_in_ball
 from distill_lib.privacy.release import PrivateRidge, clipped_statistics, noisy_ridge, private_ridge
 
 __all__ = [
+    "AdaptiveMechanism",
     "Audit",
+    "ObjectivePerturbation",
     "PrivateRidge",
     "SiloRelease",
     "StatisticsMechanism",
@@ -39,6 +43,7 @@ __all__ = [
     "noisy_ridge",
     "output_sensitivity",
     "private_ridge",
+    "ridge_in_ball",
     "roc_area",
     "sensitivity",
     "silo_release",

@@ -28,7 +28,7 @@ GRID = tuple(float(10 ** (e / 2)) for e in range(-12, 12))
 
 
 class RidgeModel(eqx.Module):
-    """A trained model f(x) = W phi(x) on normalised images, with how its lam was chosen.
+    """A trained model f(x) = W phi(x) + b on normalised images, with how its lam was chosen.
 
     Attributes:
         weights: (k, p) W.
@@ -36,6 +36,7 @@ class RidgeModel(eqx.Module):
         normalisation: from images to network inputs.
         reg: the chosen lam.
         regs, validation: the grid and the validation accuracy (fraction) at each of its values.
+        intercept: (k,) b; None for a model without, as those of `fit` are.
 
     Example:
         >>> images, labels = np.arange(20.0).reshape(20, 1, 1, 1) % 2, np.arange(20) % 2
@@ -51,21 +52,25 @@ class RidgeModel(eqx.Module):
     reg: float = eqx.field(static=True)
     regs: tuple[float, ...] = eqx.field(static=True)
     validation: tuple[float, ...] = eqx.field(static=True)
+    intercept: Float[Array, " k"] | None = None
 
     def __check_init__(self) -> None:
         if not isinstance(self.weights, jax.core.Tracer):
             checks.matrix("weights", self.weights, cols=self.feature_map.dim_out)
+            if self.intercept is not None:
+                checks.shaped("intercept", self.intercept, (len(self.weights),))
 
     @door()
     def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
-        """The scores W phi(x) of images (n, h, w, c), one column a class.
+        """The scores W phi(x) + b of images (n, h, w, c), one column a class.
 
         Args:
             white: the pixel value that is white in these images, where it is not that of the
                 model's normalisation.
         """
         normalisation = self.normalisation if white is None else self.normalisation.for_white(white)
-        return scores(self.weights, self.feature_map, normalisation, images)
+        found = scores(self.weights, self.feature_map, normalisation, images)
+        return found if self.intercept is None else found + self.intercept
 
     def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
         """The class index of each image (n, h, w, c): that of the largest score.

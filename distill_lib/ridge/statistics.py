@@ -1,6 +1,7 @@
 """Sufficient statistics: all that ridge regression needs of a training set, added up."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import equinox as eqx
@@ -9,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from distill_lib.boundary import checks
+from distill_lib.boundary import checks, npz
 from distill_lib.boundary.door import door, finished, floats, in_file
 from distill_lib.features import FeatureMap
 from distill_lib.images.streams import Pair, given, rechunked
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.ridge import batches
 from distill_lib.ridge.devices import ShardedSums
+from distill_lib.ridge.identity import digest
 from distill_lib.ridge.sums import sums_of
 from distill_lib.ridge.works import Statistics, given_in_parts, summed
 
@@ -35,6 +37,8 @@ class RidgeStats(eqx.Module):
         >>> chunks.append(dl.RidgeStats.of(features[2:], targets[2:]))
         >>> np.allclose(sum(chunks).solve(reg=1.0), targets.T / 2)
         True
+
+    They can be kept and added to when new data arrive: `save`, `load`, and `fit_statistics`.
     """
 
     gram: Float[Array, "p p"]
@@ -165,6 +169,92 @@ class RidgeStats(eqx.Module):
                 "RidgePath."
             )
         return weights
+
+    def save(
+        self,
+        path: str | Path,
+        feature_map: FeatureMap | None = None,
+        normalisation: Preprocessing | None = None,
+    ) -> None:
+        """Write the statistics to one npz file without pickles, at once or not at all.
+
+        Of G half is kept, so p (p + 1) / 2 + k p numbers.
+
+        Args:
+            feature_map, normalisation: what the features were made with; the file then names them
+                by a digest, and `load` refuses others.
+        Raises: OSError if it cannot be written; nothing is left then.
+        """
+        gram = np.asarray(self.gram)
+        arrays = {
+            "kind": np.array(_KIND),
+            "made_with": np.array(_made_with(feature_map, normalisation)),
+            "triangle": gram[np.tri(len(gram), dtype=bool)],
+            "cross": np.asarray(self.cross),
+            "label_sq": np.asarray(self.label_sq),
+            "count": np.asarray(self.count, np.int64),
+        }
+        npz.write(path, arrays)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        feature_map: FeatureMap | None = None,
+        normalisation: Preprocessing | None = None,
+    ) -> Self:
+        """Read statistics that `save` wrote, bit for bit.
+
+        Args: as `save`; where they are given, the file has to name the same.
+        Raises: ValueError if the file cannot be read, is no statistics, contradicts itself, or was
+            made with another map or normalisation.
+
+        Example:
+            >>> import os, tempfile
+            >>> stats = dl.RidgeStats.of(np.eye(2), np.eye(2))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     stats.save(path := os.path.join(folder, "monday.npz"))
+            ...     int((dl.RidgeStats.load(path) + stats).count)
+            4
+        """
+        try:
+            with npz.opened(path) as file:
+                return cls(*_read(file, _made_with(feature_map, normalisation)))
+        except npz.Unreadable as error:
+            raise ValueError(
+                f"{path} cannot be read as statistics: {str(error).rstrip('.')}; give a file "
+                "written by RidgeStats.save."
+            ) from error
+
+
+_KIND = "ridge statistics 1"
+
+
+def _made_with(feature_map: FeatureMap | None, normalisation: Preprocessing | None) -> str:
+    if (feature_map is None) != (normalisation is None):
+        raise ValueError("give both the feature map and the normalisation, or neither.")
+    return "" if feature_map is None else digest(feature_map, normalisation)
+
+
+def _read(file: npz.Npz, wanted: str) -> tuple[Array, ...]:
+    """The arrays of a file, once they fit each other."""
+    if (kind := file.text("kind")) != _KIND:
+        raise npz.Unreadable(f"it is of the kind '{kind[:40]}', not '{_KIND}'")
+    if wanted and file.text("made_with") != wanted:
+        named = "names no" if not file.text("made_with") else "was made with another"
+        raise npz.Unreadable(f"it {named} feature map and normalisation than the given")
+    p = file.check("cross", (None, None)).shape[1]
+    dtype = file.check("cross").dtype
+    file.only({"kind", "made_with", "triangle", "cross", "label_sq", "count"}, "statistics")
+    gram = np.zeros((p, p), dtype)
+    lower = np.tri(p, dtype=bool)
+    gram[lower] = file.read("triangle", shape=(p * (p + 1) // 2,), dtype=dtype)
+    gram += np.tril(gram, -1).T
+    label_sq = file.read("label_sq", shape=(), dtype=dtype)
+    count = file.read("count", shape=(), dtype=np.int64)
+    if gram.diagonal().min(initial=0) < 0 or label_sq < 0 or count < 0:
+        raise npz.Unreadable("its sums of squares or its count are negative")
+    return tuple(map(jnp.asarray, (gram, file.read("cross"), label_sq, count)))
 
 
 def _of_slices(features, targets):

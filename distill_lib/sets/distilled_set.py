@@ -1,8 +1,6 @@
 """A distilled set that carries everything needed to use it."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +22,7 @@ from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets import packing, released
 from distill_lib.theory.closed_form import recovered_weights
+from distill_lib.theory.intercept import affine_model
 
 _BATCH = 4096  # images at a time against a kernel
 
@@ -49,6 +48,7 @@ class DistilledSet(eqx.Module):
         construction: which theorem or method made the set.
         provenance: how it was made and how exactly it carries its model; kept as plain JSON values.
         kernel: the kernel it was made for, where there is no feature map.
+        intercept: whether its trainer fits an intercept, which it does not penalise.
 
     Example:
         >>> norm = dl.Normalisation((1, 2, 1), 255, 0, 1)
@@ -68,6 +68,7 @@ class DistilledSet(eqx.Module):
     construction: str = eqx.field(static=True)
     provenance: dict[str, Any] = eqx.field(static=True, converter=_record)
     kernel: InfiniteWidth | None = None
+    intercept: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         phi, kernel = self.feature_map, self.kernel
@@ -78,6 +79,8 @@ class DistilledSet(eqx.Module):
         if not np.size(self.points) or not np.size(self.labels):
             raise ValueError("a distilled set needs at least one point and one label for each.")
         checks.reg("reg_s", self.reg_s)
+        if self.intercept and phi is None:
+            raise ValueError("an intercept belongs to a feature map, which this set has not.")
         if phi is not None and kernel is not None:
             raise ValueError(
                 "a set is for a feature map or for a kernel; give one of them, the other being "
@@ -97,7 +100,8 @@ class DistilledSet(eqx.Module):
     def model(self) -> RidgeModel:
         """The model that training on this set gives: W_S = Y_S phi_{lam_S}(X_S)^+.
 
-        It costs one decomposition of the m support features.
+        With an intercept it is that of `theory.intercept.affine_model`. It costs one decomposition
+        of the m support features.
 
         Raises: ValueError without a feature map.
         """
@@ -107,9 +111,13 @@ class DistilledSet(eqx.Module):
                 "kernel, or regression.scores "
                 "with any other."
             )
-        weights = recovered_weights(self.feature_map(self.points), self.labels, self.reg_s)
+        features, b = self.feature_map(self.points), None
+        if self.intercept:
+            weights, b = affine_model(features, reg_s=self.reg_s, labels=self.labels)
+        else:
+            weights = recovered_weights(features, self.labels, self.reg_s)
         _within("the weights W_S that this set trains", weights)
-        return RidgeModel(weights, self.feature_map, self.normalisation, self.reg_s, (), ())
+        return RidgeModel(weights, self.feature_map, self.normalisation, self.reg_s, (), (), b)
 
     def scores(self, images, white: float | None = None) -> Float[Array, "n k"]:
         """Scores of images (n, h, w, c) for each class, by the model of this set.
@@ -182,7 +190,7 @@ class DistilledSet(eqx.Module):
             "label_convention": self.label_convention,
             "construction": self.construction,
             "provenance": self.provenance,
-        }
+        } | ({"intercept": True} if self.intercept else {})
         npz.write(path, {"header": np.array(packing.header_text(header, arrays))} | arrays)
 
     @classmethod
@@ -205,7 +213,7 @@ class DistilledSet(eqx.Module):
             'by hand'
         """
         remedy = "give a file written by DistilledSet.save"
-        with _refusing(path, "a distilled set", remedy), npz.opened(path) as file:
+        with released.refusing(path, "a distilled set", remedy), npz.opened(path) as file:
             header = packing.read_header(file)
             named = {"header"}
 
@@ -251,7 +259,7 @@ class DistilledSet(eqx.Module):
             another, or one is not finite, real or of such a shape.
         """
         wanted = released.remedy(normalisation)
-        with _refusing(path, "images and labels", wanted), npz.opened(path) as file:
+        with released.refusing(path, "images and labels", wanted), npz.opened(path) as file:
             images = released.images(file, normalisation, channels)
             labels, one_hot = released.labels(file, len(images), classes)
             if one_hot and label_convention == "as released":
@@ -272,17 +280,6 @@ class DistilledSet(eqx.Module):
         if hint := released.pixels_hint(images, normalisation, pixels):
             warnings.warn(f"{path}: {hint}", stacklevel=2)
         return made
-
-
-@contextmanager
-def _refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
-    """Name the file and the remedy in every ValueError."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(
-            f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}."
-        ) from error
 
 
 def _within(name: str, values: Array) -> Array:

@@ -23,7 +23,7 @@ Array = Callable[[str], Any]  # from an array's name in the file to the array, o
 FORMAT, VERSION = "distill-lib distilled set", 2
 _WHITENING = ("mean", "forward", "backward")
 _DEEPEST = 1000  # layers of a kernel that JAX would compile
-_SINCE_VERSION_1 = ("kernel", "arrays")
+_OPTIONAL = ("kernel", "arrays", "intercept")  # since version 1; the last only where it is so
 _HEADER = {
     "format": str,
     "version": int,
@@ -35,6 +35,7 @@ _HEADER = {
     "construction": str,
     "provenance": dict,
     "arrays": dict,
+    "intercept": Literal[True],
 }
 
 
@@ -47,7 +48,8 @@ def header_text(header: dict[str, Any], arrays: Arrays) -> str:
     content = {"format": FORMAT, "version": VERSION, "arrays": described}
     content |= {name: plain(name, value) for name, value in header.items()}
     try:
-        check_shapes(unpack(entries("", content, _HEADER), arrays.__getitem__))
+        known = entries("", content, _HEADER, optional=("intercept",))
+        check_shapes(unpack(known, arrays.__getitem__))
     except ValueError as error:
         raise ValueError(
             f"the set cannot be saved, since `load` would refuse it: {error}."
@@ -75,7 +77,7 @@ def read_header(file: Npz) -> dict[str, Any]:
         raise ValueError(f"it is of version {version}, newer than this library knows")
     if version < 1:
         raise ValueError(f"its version is {version}, not 1 or {VERSION}")
-    header = entries("", header, _HEADER, optional=_SINCE_VERSION_1)
+    header = entries("", header, _HEADER, optional=_OPTIONAL)
     if version > 1:
         _check_described(file, header.get("arrays", {}))
     return header
@@ -105,6 +107,7 @@ def unpack(header: dict[str, Any], array: Array) -> dict[str, Any]:
         "construction": header["construction"],
         "provenance": header["provenance"],
         "kernel": unpack_kernel(header.get("kernel")),
+        "intercept": header.get("intercept", False),
     }
 
 

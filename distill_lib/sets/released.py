@@ -1,5 +1,8 @@
 """Images and labels as others release them, in the layouts that are in use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -103,3 +106,14 @@ def pixels_hint(
         f"pixels={pixels} takes them for {names[pixels]} (about {usual[pixels]:.3g}), so try "
         f"pixels={not pixels}."
     )
+
+
+@contextmanager
+def refusing(path: str | Path, what: str, remedy: str) -> Iterator[None]:
+    """Name the file and the remedy in every ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read as {what}: {str(error).rstrip('.')}; {remedy}."
+        ) from error

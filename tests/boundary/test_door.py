@@ -37,6 +37,7 @@ EYE = np.eye(3)
 TALL = np.vstack([np.eye(4), 1 - np.eye(4)])  # (n, p)
 CLASSES = np.array([0, 1, 0, 1, 1, 0, 1, 0])
 ONE_HOT = np.eye(2)[CLASSES]
+SIGNS = np.array([1.0, 0, 0, 1, 0, 1, 0, 0])
 V, ROW = np.array([1.0, 1, 1]), np.array([1.0, 0, 1, 1])
 SCORES = np.array([0.0, 1, 1, 0, 1, 0])
 HELD = np.zeros((3, 4), bool)
@@ -54,10 +55,23 @@ TARGETS = Targets.of(TALL.reshape(-1, *SHAPE), CLASSES, NORM)
 CENTRED = centred(jnp.asarray(X))
 WHITENING = Whitening.of(TALL.reshape(-1, *SHAPE), NORM)
 MECHANISM = dl.StatisticsMechanism(1.0, 1e-5)
+ADAPTIVE = dl.privacy.AdaptiveMechanism(1.0, 1e-5)
+OBJECTIVE = dl.privacy.ObjectivePerturbation(1.0, 1e-5, 2, 10.0, 1.0)
 rng = np.random.default_rng
 
 # Arguments of every public function; `a` makes an array of the type that is tried.
 CASES = {
+    "baselines.fourier_sets.kernel_answers": lambda a: (a(Y), a(EYE), a(X), 1.0),
+    "baselines.fourier_sets.kernel_gap_bound": lambda a: (
+        a(Y),
+        a(EYE),
+        a(np.ones((3, 3))),
+        a(X),
+        a(Z),
+        a(ROW),
+        1.0,
+    ),
+    "baselines.matched_losses.other_moments": lambda a: (a(TALL), a(SIGNS), a(X)),
     "baselines.moments.same_moments": lambda a: (a(X), a(Y)),
     "baselines.moments.gaussian_kernel": lambda a: (a(X), a(TALL), 1.0),
     "baselines.moments.subset_labels": lambda a: (a(EYE), a(Y), [0, 2]),
@@ -138,6 +152,7 @@ CASES = {
     "theory.non_surjective.whitening_layer": lambda a: (a(X), 1.0, 1.0),
     "theory.non_surjective.free_layer": lambda a: (a(W), a(X), 1.0),
     "theory.perturbation.error_bounds": lambda a: (a(W), a(X), a(V)),
+    "privacy.adaptive.AdaptiveMechanism.ridge": lambda a: (ADAPTIVE, a(G), a(W), rng(0)),
     "privacy.attacks.sum_residual": lambda a: (a(X), a(W)),
     "privacy.attacks.span_residual": lambda a: (a(X), a(W)),
     "privacy.attacks.last_record": lambda a: (a(W), a(G), a(1 - W), 1.0),
@@ -148,6 +163,8 @@ CASES = {
     "privacy.claimed.claimed_deviation": lambda a: (a(Y), a(ONE_HOT), 1.0, 1.0, 1.0, 0.1),
     "privacy.claimed.claimed_release": lambda a: (a(W), a(Y), 1.0, rng(0)),
     "privacy.gaussian.StatisticsMechanism.__call__": lambda a: (MECHANISM, a(G), a(W), rng(0)),
+    "privacy.objective.ObjectivePerturbation.__call__": lambda a: (OBJECTIVE, a(G), a(W), rng(0)),
+    "privacy.objective.ridge_in_ball": lambda a: (a(G), a(W), 1.0, 1.0),
     "privacy.release.noisy_ridge": lambda a: (a(G), a(W), 1.0),
     "linalg.pseudoinverse.Svd.with_values": lambda a: (svd(X), a(V)),
     "linalg.pseudoinverse.svd": lambda a: (a(X),),
@@ -159,11 +176,13 @@ CASES = {
     "linalg.pseudoinverse.unregularised": lambda a: (a(X), 1e-3),
     "linalg.pseudoinverse.roots": lambda a: (a(V), 0.1, "+"),
     "linalg.pseudoinverse.largest_reg": lambda a: (a(V),),
+    "metrics.scores.hard_labels": lambda a: (a(Y),),
     "images.quantisation.quantise": lambda a: (a(X), 4),
     "ridge.statistics.RidgeStats.of": lambda a: (dl.RidgeStats, a(TALL), a(ONE_HOT)),
     "ridge.statistics.RidgeStats.loss": lambda a: (STATS, a(W)),
     "ridge.path.RidgePath.accuracies": lambda a: (PATH, a(TALL), CLASSES, (1.0, 2.0)),
     "ridge.path.RidgePath.losses": lambda a: (PATH, a(TALL), a(ONE_HOT), (1.0, 2.0)),
+    "ridge.updating.least_accuracy": lambda a: (STATS, a(W)),
     "ridge.model.scores": lambda a: (a(W), dl.Linear(4), NORM, a(TALL.reshape(-1, *SHAPE))),
     "images.whitening.Whitening.inverse": lambda a: (WHITENING, a(X)),
 }
@@ -239,17 +258,28 @@ def modules():
 
     Of the others, some are private or descend for long, some read files.
     """
-    others = {"companion", "data", "sets", "boundary", "experiments", "paper", "starts", "_public"}
+    others = {
+        "companion",
+        "data",
+        "sets",
+        "boundary",
+        "experiments",
+        "making",
+        "paper",
+        "starts",
+        "_public",
+    }
     others |= {
         f"baselines.{name}" for name in ("descent", "checkpoint", "training_set", "finite_network")
     }
-    others |= {"baselines.rfad", "baselines.rfad_objective"}
+    others |= {"baselines.rfad", "baselines.rfad_objective", "metrics.judges"}
     others |= {
         "kernels.random_networks",
         "kernels.infinite_width",
         "kernels.neural_tangents",
         "kernels.blocks",
         "kernels.base",
+        "kernels.residual_network",
     }
     others |= {"theory.points_without_inverse", "theory.exactness", "theory.conditions"}
     for module in pkgutil.walk_packages(dl.__path__, "distill_lib."):

@@ -1,4 +1,4 @@
-"""The script and the data of the page "Distil in your browser": made of what they say they are."""
+"""The scripts and the data of the pages that compute: made of what they say they are."""
 
 import hashlib
 import json
@@ -13,7 +13,8 @@ from distill_lib.companion.site import play
 
 ROOT = project_root()
 SOURCES = ROOT / "book" / "play"
-BUNDLE = ROOT / "book" / "_static" / "play.js"
+BUNDLES = ("play", "live")
+DATA = {"mnist.json", "digits.json"}
 SHIPPED = 300_000  # bytes, at most
 
 
@@ -49,29 +50,37 @@ def test_the_bundle_is_that_of_its_sources():
         for line in (SOURCES / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     )
     sources = {
-        path.name for path in SOURCES.glob("*.*s*") if path.suffix in (".js", ".mjs", ".json")
+        path.relative_to(SOURCES).as_posix()
+        for path in (*SOURCES.glob("*.*s*"), *SOURCES.glob("live/*.js"))
+        if path.suffix in (".js", ".mjs", ".json")
     }
-    assert listed.keys() == sources - {"mnist.json"} | {"../_static/play.js"}
+    assert listed.keys() == sources - DATA | {f"../_static/{name}.js" for name in BUNDLES}
     for name, digest in listed.items():
         found = hashlib.sha256((SOURCES / name).read_bytes()).hexdigest()
         assert found == digest, f"{name} has changed: npm run build in book/play"
 
 
-def test_the_bundle_names_the_licence_of_every_package_in_it():
-    head = " ".join(BUNDLE.read_text(encoding="utf-8").split("*/", 1)[0].split())
+def bundle(name):
+    return (ROOT / "book" / "_static" / f"{name}.js").read_bytes()
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_the_bundle_names_the_licence_of_every_package_in_it(name):
+    text = bundle(name).decode()
+    head = " ".join(text.split("*/", 1)[0].split())
     wanted = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    for name, version in wanted.items():
-        assert f"{name} {version} (MIT)" in head
+    named = {package for package in wanted if f"{package} {wanted[package]} (MIT)" in head}
+    assert named == {package for package in wanted if name == "play" or package == "ml-matrix"}
     assert head.count("Permission is hereby granted") == len(re.findall(r"\d \(MIT\)", head))
 
 
-def test_the_bundle_is_built_again_byte_for_byte():
+@pytest.mark.parametrize("name", BUNDLES)
+def test_the_bundle_is_built_again_byte_for_byte(name):
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node: install Node 20 or newer")
     if not (SOURCES / "node_modules" / "esbuild").is_dir():
         pytest.skip("no node_modules: npm ci in book/play")
-    built = subprocess.run(
-        [node, SOURCES / "build.mjs", "--print"], capture_output=True, check=True, timeout=60
-    )
-    assert built.stdout == BUNDLE.read_bytes()
+    command = [node, SOURCES / "build.mjs", "--print", name]
+    built = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert built.stdout == bundle(name)

@@ -9,15 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from docutils.core import publish_doctree
 from packaging.specifiers import SpecifierSet
+from PIL import Image
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.numbers.results import Results
 from distill_lib.companion.root import project_root
-from distill_lib.companion.site import page_links
+from distill_lib.companion.site import card, page_links
 from distill_lib.companion.site.citation import read_citation, repository
 from distill_lib.companion.site.citation import site as address
 from distill_lib.companion.site.downloads import downloads
@@ -160,6 +162,14 @@ def test_a_social_card_has_only_addresses_that_are_known(home):
     assert 'content="A &quot;title&quot;"' in told
     assert ("og:image" in told) == ("og:url" in told) == bool(home)
     assert (ROOT / "book" / page_links.CARD).is_file()
+
+
+def test_the_social_card_is_drawn_by_its_code():
+    with Image.open(ROOT / "book" / page_links.CARD) as kept:
+        drawn = card.drawn(ROOT)
+        assert drawn.size == kept.size == page_links.CARD_SIZE
+        off = np.abs(np.asarray(drawn, int) - np.asarray(kept.convert("RGB"), int))
+    assert off.mean() < 1  # letters may be set otherwise
 
 
 # Files that describe the project

@@ -1,6 +1,7 @@
 """The data of the page "Distil in your browser"."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from helpers import at_hand
 
 from distill_lib import paper
 from distill_lib.companion.root import project_root
+from distill_lib.companion.site.live.data import DATA as SMALL
 from distill_lib.companion.site.play import DATA
 from distill_lib.data import load
-from distill_lib.experiments.in_the_browser import array, content
+from distill_lib.experiments.in_the_browser import array, content, small
 
 ARRAYS = ("weights", "real", "test", "test_labels")
 
@@ -48,3 +50,30 @@ def test_the_committed_data_are_made_by_this_code():
         np.testing.assert_allclose(array(kept[name]), array(made[name]), rtol=1e-8, atol=1e-12)
     for name in kept.keys() - {*ARRAYS, "provenance"}:
         assert kept[name] == made[name], name
+
+
+def test_the_committed_digits_are_made_by_this_code():
+    data = load("digits")
+    made = small(data, counts=(5, 40))
+    kept = json.loads((project_root() / SMALL).read_text(encoding="utf-8"))
+    curves, at = kept.pop("curves"), made.pop("curves")
+    assert made == kept
+    assert curves["m"] == list(range(1, 101))
+    for name in ("labels", "points"):
+        np.testing.assert_allclose(
+            at[name], [curves[name][m - 1] for m in (5, 40)], rtol=1e-3, atol=1e-12
+        )
+    np.testing.assert_allclose(at["nearest"], [curves["nearest"][40 - 10]], rtol=1e-3)
+    assert len(curves["nearest"]) == 64 - 10 + 1
+    images = np.array([[int(c, 36) for c in image] for image in made["images"]])
+    rows = {image.tobytes(): label for image, label in zip(data.x_train, data.y_train, strict=True)}
+    found = [rows[image.astype("u1").tobytes()] for image in images]
+    assert "".join(map(str, found)) == made["labels"]
+    assert found[:20] == list(range(10)) * 2
+
+
+def test_a_set_that_no_small_page_holds_is_refused():
+    data = load("digits")
+    wide = replace(data, info=replace(data.info, pixel_max=255))
+    with pytest.raises(ValueError, match="pixels up to 255"):
+        small(wide)

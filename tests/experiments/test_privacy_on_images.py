@@ -1,4 +1,4 @@
-"""What the page on privacy computes: attacks that decide, releases that cost accuracy, audits."""
+"""What the page on privacy computes: attacks that decide, and audits."""
 
 import math
 
@@ -33,29 +33,6 @@ def test_the_claimed_noise_hides_nothing(problem):
     assert facts["sum"][0] == facts["span"][0] == 100
     assert facts["rank of X"][0] < problem.sizes[1]
     assert facts["label error"][0] < 1e-6 < facts["label error of the neighbour"][0]
-
-
-@pytest.mark.parametrize("kind", experiment.KINDS)
-def test_accuracies_of_every_release(problem, kind):
-    found = experiment.utility(problem, kind, [1, 10], 2)
-    assert all(len(runs) == (1 if name == "non-private" else 2) for name, runs in found.items())
-    assert found["non-private"][0] > 0.7
-    assert ("statistics 10" in found) == (kind != "projection")
-    if kind == "pixels":
-        assert np.mean(found["statistics 10"]) > np.mean(found["statistics 1"])
-        assert {"replace-one 1", "weight 0.5 1", "weight 2 1", "output 1", "output 10"} < set(found)
-
-
-def test_rows_of_the_releases(problem):
-    one = {"non-private": [0.9], "statistics 1": [0.7, 0.8], "output 1": [0.5, 0.5]}
-    one |= {key: [0.6] for key in ("replace-one 1", "weight 0.5 1", "weight 2 1")}
-    measured = dict.fromkeys(experiment.KINDS, one)
-    rows, values = experiment.recorded(problem, measured, 2)
-    assert len(rows) == 3 * len(one)
-    assert rows[1]["measured"] == pytest.approx(75)
-    assert values["output_gap"][0] == pytest.approx(25)
-    assert values["network_without"] == (90, "{:.1f} %")
-    assert experiment.variants(measured, 64)[0]["accuracy at epsilon = 1 (%)"] == "75.0 ± 5.0"
 
 
 def test_the_claimed_constant_gives_a_larger_epsilon_where_delta_is_small():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distill_lib.experiments import quantisation
+from distill_lib.experiments import quantisation, quantisation_numbers
 from distill_lib.experiments.common import relative_error
 from distill_lib.experiments.quantisation import LABELS, NAMES, ROBUST, SMALL
 
@@ -70,7 +70,7 @@ def test_rows_and_numbers_are_those_at_eight_bits(problem, made, rows):
         }
         for title in ("0", "100 s_1^2")
     ]
-    out, values = quantisation.recorded(problem, {3: made}, rows, ridge)
+    out, values = quantisation_numbers.recorded(problem, {3: made}, rows, ridge)
     assert len(out) == 2 * len(NAMES)
     small = next(
         row for row in rows if (row["set"], row["how"], row["limits"]) == (SMALL, 8, "own")
@@ -78,3 +78,11 @@ def test_rows_and_numbers_are_those_at_eight_bits(problem, made, rows):
     assert values["small_worst"][0] == values["middle_small_kept"][0] == small["kept"]
     assert values["ridge_large_labels_kept"] == (0.2, "{:.2g}")
     assert values["tolerance"] == (5, "{:.0f} %")
+    # Proposition on small roots: at Z = 0 with balanced one-hot labels 2 sqrt(k) + 1/2 is enough.
+    factor = values["small_factor_without_noise"][0]
+    assert factor <= values["small_factor_limit"][0] == 2 * np.sqrt(10) + 0.5
+    labels = made.made[SMALL].labels
+    d = np.linalg.pinv(labels.T) @ problem.w
+    size = 2 * np.linalg.norm(labels) * np.linalg.norm(d, 2) / np.linalg.norm(problem.w)
+    assert factor == pytest.approx(size + 0.5)
+    assert 0 < values["small_worst_without_noise"][0] < 0.1

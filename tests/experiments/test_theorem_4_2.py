@@ -23,6 +23,16 @@ def test_the_prediction_is_isotropic_for_equal_eigenvalues_and_zero_from_the_ran
     assert 0 < errors[1] < errors[0] < 1
 
 
+def test_the_second_moment_is_that_of_all_images(at):
+    """And its rank the number of independent samples that carry the model."""
+    x = np.asarray(at.model.normalisation(at.data.x_train))
+    moment = (at.vectors * at.values) @ at.vectors.T
+    assert np.allclose(moment, x.T @ x / len(x), atol=1e-9 * at.values[0])
+    count = int(np.sum(at.values > theorem_4_2.ROUNDING * at.values[0]))
+    inside = at.vectors[:, :count]
+    assert np.linalg.norm(at.weights - at.weights @ inside @ inside.T) < 1e-6
+
+
 def test_labels_alone_err_as_the_projector_and_the_full_constructions_do_not(at):
     rows = theorem_4_2.along_m(at, 12, [0])
     assert [row["m"] for row in rows] == [10, 11, 12]

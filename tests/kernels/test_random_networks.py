@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from distill_lib import paper
 from distill_lib.kernels.blocks import cross, gram
 from distill_lib.kernels.infinite_width import InfiniteWidth
+from distill_lib.kernels.layers import convolution
 from distill_lib.kernels.random_networks import (
     EmpiricalNNGP,
     Network,
     RandomNetworks,
-    _convolution,
     batched_features,
     from_features,
 )
@@ -67,8 +67,8 @@ def test_the_gradient_of_a_convolution_is_the_one_that_jax_derives(seed):
     x, weights, slope = (
         rng.normal(size=shape) for shape in ((2, 4, 5, 3), (3, 3, 3, 2), (2, 4, 5, 2))
     )
-    _, mine = jax.vjp(lambda x, weights: _convolution(x, weights), x, weights)
-    _, theirs = jax.vjp(_convolution.fun, x, weights)
+    _, mine = jax.vjp(lambda x, weights: convolution(x, weights), x, weights)
+    _, theirs = jax.vjp(convolution.fun, x, weights)
     for a, b in zip(mine(slope), theirs(slope), strict=True):
         assert np.allclose(a, b, rtol=1e-12, atol=1e-12)
 

@@ -17,6 +17,8 @@ from distill_lib.companion.root import build_folder
 from distill_lib.companion.site.citation import read_citation, repository
 from distill_lib.companion.site.citation import site as address
 from distill_lib.companion.site.downloads import downloads
+from distill_lib.companion.site.places import PLACES, places_script
+from distill_lib.companion.site.polish import polish
 from distill_lib.companion.site.stage import staged_files, synchronise
 from distill_lib.companion.site.toc import toc_pages
 
@@ -80,6 +82,8 @@ def _build(root: Path, profile: str, folder: Path, console: Any) -> Path:
     citation = read_citation(root)
     for name, content in downloads(files, repository(citation), address(citation)).items():
         (built_pages / name).write_bytes(content)  # in place of the source that Sphinx copied
+    (built_pages / PLACES).write_text(places_script(built_pages, toc_pages(root)), encoding="utf-8")
+    polish(built_pages)
     _publish(built_pages, site, toc_pages(root)[0])
     write_text(mark, f"{fingerprint}\n")
     return index

@@ -55,6 +55,7 @@ def bibtex(entry: Citation) -> str:
         "year": year,
         "version": entry.get("version"),
         "url": entry.get("repository-code") or entry.get("url"),
+        "note": entry.get("note"),
     }
     key = re.sub(r"\W+", "-", f"{names[0].split(',')[0].strip('{}')} {year}".lower()).strip("-")
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]

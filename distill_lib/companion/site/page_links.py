@@ -7,7 +7,8 @@ from typing import Any
 
 from distill_lib.companion.site.links import Link, launch_links, source_links
 
-CARD = "_static/figure_2.png"
+CARD = "_static/card.png"
+CARD_SIZE = (1200, 630)
 FORMULA = "\N{REPLACEMENT CHARACTER}"
 SHORTEST, LONGEST = 40, 200  # characters of a description
 
@@ -47,6 +48,8 @@ def tags(title: str, book: str, text: str, site: str, page: str) -> str:
         "og:description": text,
         "og:url": f"{site}/{page}.html" if site else "",
         "og:image": f"{site}/{CARD}" if site else "",
+        "og:image:width": str(CARD_SIZE[0]) if site else "",
+        "og:image:height": str(CARD_SIZE[1]) if site else "",
         "og:image:alt": "Handwritten digits: real, and distilled" if site else "",
     }
     lines = [("name", *item) for item in named.items()] + [

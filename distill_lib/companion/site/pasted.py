@@ -11,12 +11,14 @@ from distill_lib.companion.judge.verdicts import pasted as verdicts
 from distill_lib.companion.numbers.stored import load_profile_results
 from distill_lib.companion.profiles import load_profiles
 from distill_lib.companion.root import reference_folder
-from distill_lib.companion.site import play
+from distill_lib.companion.site import play, ready
 from distill_lib.companion.site.citation import bibtex, read_citation
 from distill_lib.companion.site.drawings import drawings
 from distill_lib.companion.site.field import tables as published_tables
 from distill_lib.companion.site.large import tables as large_tables
+from distill_lib.companion.site.live.figures import figures
 from distill_lib.companion.site.rooms import pictures
+from distill_lib.companion.site.shown import shown_results
 from distill_lib.companion.site.toc import left_out
 
 
@@ -31,8 +33,10 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     - {{ measured.steps }}: a table of `judge.measured.tables`;
     - {{ field.accuracies }}: one of `field.tables`;
     - {{ drawn.plane }}: one of `drawings.drawings`;
+    - {{ live.roots }}: one of `live.figures.figures`;
     - {{ play.samples }}: one of `play.numbers`;
-    - {{ large.floor }}: one of `large.tables`.
+    - {{ large.floor }}: one of `large.tables`;
+    - {{ ready.table }}: one of `ready.tables`.
     """
     numbers: dict[str, Any] = {}
     for folder in sorted(reference_folder(root, "").glob("*")):
@@ -56,7 +60,9 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "large": large_tables(root),
         "design": pictures(),
         "drawn": drawings(),
+        "live": figures(root, shown_results(root, profile)),
         "play": play.numbers(root),
+        "ready": ready.tables(root),
     }
     return {**numbers, "this": this, **published, **pasted}
 

@@ -21,9 +21,12 @@ from distill_lib.companion.run.notebook import convert, with_one_setup, with_pro
 from distill_lib.companion.run.reference import shown_profile
 from distill_lib.companion.site import play
 from distill_lib.companion.site.citation import Citation, read_citation, repository, site
+from distill_lib.companion.site.live import data as live
+from distill_lib.companion.site.page_ends import entry, origins
 from distill_lib.companion.site.pasted import substitutions
 from distill_lib.companion.site.prose import fill
 from distill_lib.companion.site.run_pictures import run_pictures
+from distill_lib.companion.site.shown import shown_results
 from distill_lib.companion.site.toc import left_out, needed, toc_pages
 
 # one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
@@ -49,9 +52,11 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
         files[name] = needed(root / name)
-    files |= play.script(root) | run_pictures(root, files)
+    files |= play.script(root) | live.script(root, shown_results(root, profile))
+    files |= run_pictures(root, files)
     files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
-    files["_config.yml"] = _config(root, profile, citation)
+    texts = {page: _source(root, page, path) for page, path in found.items() if path is not None}
+    files["_config.yml"] = _config(root, profile, citation, origins(root, profile, texts))
     return files
 
 
@@ -150,7 +155,13 @@ def _link_notebooks(name: str, text: str, staged: set[str]) -> str:
     return re.sub(r"\]\(([\w./-]+)\.md\b", link, text)
 
 
-def _config(root: Path, profile: str, citation: Citation) -> bytes:
+def _source(root: Path, page: str, path: Path) -> str:
+    """A page as it is written."""
+    written = root / f"{page}.md"
+    return written.read_text(encoding="utf-8") if path.suffix == ".md" or written.is_file() else ""
+
+
+def _config(root: Path, profile: str, citation: Citation, told: dict[str, str]) -> bytes:
     import yaml
 
     try:
@@ -159,6 +170,8 @@ def _config(root: Path, profile: str, citation: Citation) -> bytes:
             "book_repository": repository(citation),
             "book_url": site(citation),
             "book_abstract": citation.get("abstract", ""),
+            "book_entry": entry(citation),
+            "book_origins": told,
         }
         config["html"]["extra_footer"] = footer(root, profile)
     except (yaml.YAMLError, KeyError, TypeError) as error:

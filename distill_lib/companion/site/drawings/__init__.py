@@ -21,5 +21,7 @@ def drawings() -> dict[str, str]:
         schemes.floors,
         schemes.blocks,
         schemes.release,
+        schemes.returned,
+        schemes.bands,
     )
     return {make.__name__: make() for make in makers}

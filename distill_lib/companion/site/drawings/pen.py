@@ -86,12 +86,22 @@ def sign(at: Point, text: str, anchor: str = "middle") -> str:
     return word(at, text, "sign", anchor)
 
 
-def sketch(name: str, title: str, told: str, parts: Iterable[str], height: float) -> str:
-    """The figure: one line of HTML, with what it is and what it shows for those who do not see."""
+def sketch(
+    name: str, title: str, told: str, parts: Iterable[str], height: float, **live: str
+) -> str:
+    """The figure: one line of HTML, with what it is and what it shows for those who do not see.
+
+    A live one has `data`, the attributes that its script reads, and `said`, the HTML below.
+    """
     names = f"{name}-title {name}-told"
+    kind = f'"sketch live" {live["data"]}' if live else '"sketch"'
+    below = ""
+    if live:
+        below = f"<figcaption><output>{live['said']}</output></figcaption>"
+        below = f'<div class="live-control"></div>{below}'  # the script fills it
     return (
-        f'<figure class="sketch" style="max-width:{1.2 * WIDTH:g}px;margin:.4rem auto">{STYLE}'
+        f'<figure class={kind} style="max-width:{1.2 * WIDTH:g}px;margin:.4rem auto">{STYLE}'
         f'<svg role="img" aria-labelledby="{names}" viewBox="0 0 {WIDTH} {height:g}">'
         f'<title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-told">{escape(told)}</desc>{"".join(parts)}</svg></figure>'
+        f'<desc id="{name}-told">{escape(told)}</desc>{"".join(parts)}</svg>{below}</figure>'
     )

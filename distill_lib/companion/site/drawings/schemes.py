@@ -233,3 +233,49 @@ def release() -> str:
         "statistics; everything after it is private."
     )
     return sketch("release", "Where the noise has to come in", told, parts, 166)
+
+
+def returned() -> str:
+    """Two neighbours, their noisy sets, and what training on these gives back."""
+    parts = []
+    for y, mark, kind in ((18, "", "one"), (104, "′", "two")):
+        parts += [box(8, y, 52, 34), sign((34, y + 22), f"X{mark}")]
+        parts += [box(88, y, 52, 34, kind), sign((114, y + 22), f"W{mark}")]
+        parts += [box(x, y - z, 52, 34) for x, z in ((180, 10), (188, 2), (196, -6))]
+        parts += [sign((222, y + 28), "X_S")]
+        parts += [box(300, y, 52, 34, kind), sign((326, y + 22), f"W{mark}")]
+        parts += [arrow((62, y + 17), (86, y + 17)), arrow((142, y + 17), (176, y + 17), "two")]
+        parts += [arrow((250, y + 17), (298, y + 17))]
+        parts += [word((274, y + 9), "train", "small"), word((159, y + 9), "noise", "small")]
+    parts += [word((180, 82), "neighbours: one record differs", "small")]
+    told = (
+        "Two chains, for a training set and for its neighbour. Each goes from the data to the "
+        "model, by noise to one of many distilled sets, and by training back to the model. The two "
+        "models differ, so every set tells the two training sets apart."
+    )
+    return sketch("returned", "Noise after the model is undone by training", told, parts, 152)
+
+
+def bands() -> str:
+    """The matrix of a convolution in one dimension, without padding and with zeros around."""
+    size, parts = 19, []
+    for left, rows, columns, offset, names in (
+        (14, 5, 7, 0, ("no padding:", "5 outputs of 7 inputs")),
+        (206, 7, 7, 1, ("zeros around:", "7 outputs of 7 inputs")),
+    ):
+        top = 14 + size * (7 - rows) / 2
+        for i in range(rows):
+            for j in range(columns):
+                inside = 0 <= j - i + offset <= 2
+                at = (left + size * j, top + size * i, size - 2, size - 2)
+                parts.append(box(*at, "one full" if inside else ""))
+        middle = left + size * 3.5
+        parts += [word((middle, 166 + 16 * k), name, "small") for k, name in enumerate(names)]
+    told = (
+        "Two band matrices. Without padding each of five rows has all three taps of the kernel "
+        "between seven columns. With zeros around the image there are seven rows, and the first "
+        "and the last have lost a tap."
+    )
+    return sketch(
+        "bands", "A convolution as a matrix, with whole and with cut rows", told, parts, 192
+    )

@@ -1,0 +1,1 @@
+"""Small live figures: the picture that stands without scripts, and what the scripts are given."""

@@ -1,0 +1,164 @@
+"""`distill make` on a large table and on a large folder, beside reading alone.
+
+Run by hand: `python tests/benchmarks/make_sets.py [--json FILE]`; needs pyarrow. It is no test,
+since a time is none.
+
+- A table of 10^6 rows and 100 columns of float64 in Parquet. Read alone means every batch decoded
+  once by pyarrow and let go. Both are processes of their own, run in turns; the least of each
+  counts. The peak is that of the process's resident memory.
+- A folder of small pictures: its progress is followed to the middle, where Ctrl-C stops it, and
+  nothing may be left.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from distill_lib.companion.numbers import provenance
+
+READ = """
+import resource, sys, time
+from pyarrow import parquet
+start, before = time.perf_counter(), time.process_time()
+with parquet.ParquetFile(sys.argv[1], pre_buffer=False) as file:
+    rows = sum(batch.num_rows for batch in file.iter_batches(32768))
+print(time.perf_counter() - start, time.process_time() - before)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+MAKE = """
+import resource, sys, time
+from distill_lib import making
+making.make(making.open_source("digits"), making.Recipe(lam=(1.0,)))  # imported and warm
+start, before = time.perf_counter(), time.process_time()
+source = making.open_source(sys.argv[1], "label")
+small = making.make(source)
+small.save(sys.argv[2])
+print(time.perf_counter() - start, time.process_time() - before)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def write_table(path: Path, rows: int, columns: int) -> None:
+    """Ten classes of normal numbers, whose means differ, in row groups of the usual size."""
+    import pyarrow
+    from pyarrow import parquet
+
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(10, columns))
+    names = [*(f"x{j}" for j in range(columns)), "label"]
+    writer = None
+    for _ in range(0, rows, 100_000):
+        label = rng.integers(0, 10, 100_000)
+        x = 100 + 3 * (means[label] / 4 + rng.normal(size=(100_000, columns)))
+        table = pyarrow.table([*(pyarrow.array(c) for c in x.T), pyarrow.array(label)], names=names)
+        writer = writer or parquet.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    writer.close()
+
+
+def write_folder(path: Path, count: int) -> None:
+    """Small grey pictures of ten classes."""
+    rng = np.random.default_rng(0)
+    for c in range(10):
+        (path / str(c)).mkdir(parents=True)
+        base = rng.integers(0, 128, (16, 16))
+        for i in range(count // 10):
+            noise = rng.integers(0, 128, (16, 16))
+            Image.fromarray((base + noise).astype(np.uint8)).save(path / str(c) / f"{i}.png")
+
+
+def ran(script: str, *arguments) -> list[float]:
+    """Seconds by the clock and of the processors, and MiB, that a process of its own reports."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=1200,
+    )
+    return list(map(float, done.stdout.split()))
+
+
+def of_the_table(place: Path, rows: int, columns: int, rounds: int) -> dict[str, float]:
+    """Reading and making in turns."""
+    path = place / "table.parquet"
+    write_table(path, rows, columns)
+    read, made = [], []
+    for _ in range(rounds):
+        read.append(ran(READ, path))
+        made.append(ran(MAKE, path, place / "set.npz"))
+    (alone, work, _), (whole, all_work, peak) = np.min(read, axis=0), np.min(made, axis=0)
+    return {
+        "rows": rows,
+        "columns": columns,
+        "file (MB)": path.stat().st_size / 1e6,
+        "reading alone (s)": float(alone),
+        "making (s)": float(whole),
+        "making over reading": float(whole / alone),
+        "of processor time": float(all_work / work),
+        "peak (MiB)": float(peak),
+    }
+
+
+def of_the_folder(place: Path, count: int) -> dict[str, float]:
+    """Stopped in the middle, then to the end."""
+    folder, output = place / "pictures", place / "pictures.npz"
+    write_folder(folder, count)
+    command = [sys.executable, "-m", "distill_lib.companion", "make", folder, "-o", output]
+    environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": "100"}
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+    seen, deadline = b"", time.monotonic() + 300
+    while f"/{count}".encode() not in seen and time.monotonic() < deadline:
+        seen += os.read(running.stderr.fileno(), 4096)
+    time.sleep(1)
+    running.send_signal(signal.SIGINT)
+    _, rest = running.communicate(timeout=60)
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    return {
+        "pictures": count,
+        "stopped with status": running.returncode,
+        "left after the stop": 0 if b"nothing was written" in rest else 1,
+        "whole command (s)": time.perf_counter() - start,
+        "pictures in the set": len(np.load(output)["points"]),
+    }
+
+
+def main() -> None:
+    """Measure, print, and keep a record if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--columns", type=int, default=100)
+    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="where to keep the numbers")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        found = of_the_table(place, asked.rows, asked.columns, asked.rounds)
+        found |= of_the_folder(place, asked.pictures)
+    for name, value in found.items():
+        print(f"{name:24s} {value:.4g}")
+    if asked.json:
+        record = {"settings": {"rounds": asked.rounds}, "measured": found}
+        record["provenance"] = {
+            **provenance.commit(Path(__file__).resolve().parents[2]),
+            "versions": provenance.versions(),
+            "device": provenance.device(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
