@@ -1,0 +1,230 @@
+"""Where a statement about feature maps, trainers or stored points stops: the smallest instance
+beyond its hypotheses, and the property inside them.
+
+Columns are samples, as in the book: F and X are (p, m), W is (k, p), unless the library is called.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import matrix, pinv, seeds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import distill_lib as dl
+from distill_lib.features.convolution import convolution_matrix
+from distill_lib.images.quantisation import quantise, restore
+from distill_lib.theory.class_labels import codes
+from distill_lib.theory.closed_form import max_reg
+
+few = settings(max_examples=10, deadline=None)
+# Taps of 1 + z_1 + z_2, zero at the angles +-(2 pi / 3, -2 pi / 3), and of 4 + z_1 + z_2, nowhere.
+ZEROS, NO_ZEROS = (np.array([[[[centre, 1.0], [1.0, 0.0]]]]) for centre in (1.0, 4.0))
+
+
+def inverse(f, lam):
+    """F_lam^+, columns being samples."""
+    return pinv(f) if lam == 0 else np.linalg.solve(f.T @ f + lam * np.eye(f.shape[1]), f.T)
+
+
+def rank(a):
+    return np.linalg.matrix_rank(a, tol=1e-9 * max(1, np.linalg.norm(a)))
+
+
+def one_hot(k, n):
+    return np.eye(k)[:, np.arange(n) % k]
+
+
+def recovery(w, y, z):
+    """D = Y_S^+ W + (I - Y_S^+ Y_S) Z."""
+    return pinv(y) @ w + (np.eye(y.shape[1]) - pinv(y) @ y) @ z
+
+
+# Theorem 5.1: the scale of features
+
+
+@given(seeds, st.floats(1e-4, 1))
+@few
+def test_small_roots_enter_every_ball_with_the_labels_as_they_are(seed, share):
+    rng, phi = np.random.default_rng(seed), dl.RandomFourier.random(jax.random.key(0), 8, 8, 8.0)
+    w, y = rng.normal(size=(3, 8)), one_hot(3, 6)
+    d = recovery(w, y, rng.normal(size=(6, 8)))
+    largest = np.linalg.norm(d, 2)
+    # sqrt(2 / p) is the half edge of the cube of the cosine features.
+    reg_s = share * min(1 / (4 * largest**2), np.sqrt(2 / 8) / (2 * largest))
+    features = dl.support_features(d, reg_s, "-")
+    assert np.linalg.norm(features, 2) <= 2 * reg_s * largest * (1 + 1e-9)
+    assert phi.range_scale(features) == 1
+    trained = dl.recovered_weights(phi(phi.inverse(features)), y.T, reg_s)
+    assert dl.recovery_error(w, trained) < 1e-6
+
+
+def test_large_roots_do_not_enter_the_cube_with_the_labels_as_they_are():
+    rng, phi = np.random.default_rng(0), dl.RandomFourier.random(jax.random.key(0), 8, 8, 8.0)
+    d = recovery(0.1 * rng.normal(size=(3, 8)), one_hot(3, 6), 0.1 * rng.normal(size=(6, 8)))
+    limit = 1 / (4 * np.linalg.norm(d, 2) ** 2)
+    scales = [phi.range_scale(dl.support_features(d, reg_s, "+")) for reg_s in (0, 1e-3 * limit)]
+    assert max(scales) < 0.5
+
+
+# Sections 5.2 and D: maps that are not surjective
+
+
+def test_a_positive_ridge_lets_one_point_with_a_given_label_carry_an_open_set_of_models():
+    def phi(x):  # psi(W1 x) with psi(t) = t + t^3 and W1 = (1, 2)^T
+        inner = np.array([[1.0], [2.0]]) * x
+        return inner + inner**3
+
+    for slope in (3.95, 4.0, 4.05):  # W = (1, slope), the label is 20
+        w, x = np.array([[1.0, slope]]), np.sqrt((slope - 2) / (8 - slope))
+        feature = phi(x)
+        reg_s = 20 * feature[0, 0] - np.sum(feature**2)
+        assert reg_s > 0
+        assert np.allclose(20 * inverse(feature, reg_s), w)
+        assert not np.allclose(20 * inverse(feature, 0), w, rtol=1e-2)  # the only x of that ray
+    assert np.isclose(
+        20 * phi(np.sqrt(0.5))[0, 0] - np.sum(phi(np.sqrt(0.5)) ** 2), 2.09, atol=5e-3
+    )
+
+
+def test_a_layer_computed_from_the_points_can_reach_a_model_that_no_set_reaches():
+    features, w = np.array([[3.0, -1.0, 2.0], [0.0, 0.0, 0.0]]), np.ones((1, 2))  # phi(x) = (x, 0)
+    layer = np.ones((1, 2)) / np.linalg.norm(features)
+    seen = layer @ features
+    for reg_s in (0.0, 0.7):
+        labels = (np.sum(seen**2) + reg_s) * np.linalg.norm(features) * seen / np.sum(seen**2)
+        assert np.allclose(labels @ inverse(seen, reg_s) @ layer, w)
+        assert (np.ones((1, 3)) @ inverse(features, reg_s))[0, 1] == 0  # without it: no second part
+
+
+# Convolution: a symbol with zeros
+
+
+def extremes(kernel, side):
+    a = convolution_matrix(kernel, side, side, 1, "VALID").toarray()
+    s = np.linalg.svd(a, compute_uv=False)
+    return s[0], s[-1]
+
+
+def test_where_the_symbol_has_zeros_the_condition_grows_with_the_image_and_elsewhere_it_does_not():
+    sides = (8, 16, 24)
+    tilted = ZEROS + 0.1 * np.random.default_rng(0).normal(size=ZEROS.shape)  # the zeros stay
+    for kernel in (ZEROS, tilted):
+        found = [high / low for high, low in (extremes(kernel, side) for side in sides)]
+        assert found[1] > 1.8 * found[0]
+        assert found[2] > 1.3 * found[1]
+    symbol = np.abs(np.fft.fft2(NO_ZEROS[0, 0], (120, 120)))
+    lows = [extremes(NO_ZEROS, side)[1] for side in sides]
+    assert lows == sorted(lows, reverse=True)
+    assert symbol.min() <= lows[-1] < 1.05 * symbol.min()
+
+
+# Trainers with an intercept
+
+
+def centred_fit(x, y, weights, lam=0.0):
+    """W and b of the trainer with an intercept; columns are samples."""
+    share = weights / weights.sum()
+    mean, middle = x @ share, y @ share
+    root = np.sqrt(weights)
+    w = ((y.T - middle).T * root) @ inverse((x.T - mean).T * root, lam)
+    return w, middle - w @ mean, mean
+
+
+def test_two_classes_with_one_number_each_take_one_point_without_an_intercept_and_two_with():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 20)), np.where(np.arange(20) < 9, -1.0, 1.0)[None]
+    w = y @ inverse(x, 0.3)
+    one = pinv(w)  # of label 1
+    assert np.allclose(pinv(one), w)
+    w, b, _ = centred_fit(x, y, np.ones(20), 0.3)
+    with pytest.raises(ValueError, match="points"):
+        dl.affine_set(w, b, [[1.0]], np.zeros(4))
+    points = dl.affine_set(w, b, [[-1.0], [1.0]], np.zeros(4))
+    assert np.allclose(dl.affine_model(points, [[-1.0], [1.0]]).weights, w)
+
+
+@pytest.mark.parametrize("outputs", [3, 4])
+def test_one_output_for_each_class_takes_as_many_points_with_an_intercept_as_without(outputs):
+    rng, q = np.random.default_rng(outputs), outputs
+    x, y = rng.normal(size=(6, 30)), 2 * one_hot(q, 30) - 1
+    assert rank(y @ inverse(x, 0.3)) == q
+    assert rank(centred_fit(x, y, np.ones(30), 0.3)[0]) == q - 1  # so q points, one of each class
+
+
+def test_unequal_classes_need_the_rank_or_the_shares():
+    x, classes = np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 9.0]]), np.array([0, 0, 0, 1, 1, 2])
+    y, plain = codes(classes, 3).T, codes(np.arange(3), 3)
+    w, b, mean = centred_fit(x, y, np.ones(6))
+    assert rank(w) == 1  # below q - 1 = 2
+    with pytest.raises(ValueError, match="intercept"):
+        dl.affine_set(w, b, plain, mean)
+    shares = np.array([3.0, 2.0, 1.0])
+    points = dl.affine_set(w, b, plain, mean, sample_weight=shares)
+    found = dl.affine_model(points, plain, sample_weight=shares)
+    assert np.allclose(found.weights, w)
+    assert np.allclose(found.intercept, b)
+
+
+def test_an_intercept_that_was_not_trained_on_class_labels_may_have_no_mean_at_full_rank():
+    w, plain = np.random.default_rng(0).normal(size=(3, 5)), codes(np.arange(3), 3)
+    w -= w.mean(axis=0)
+    assert rank(w) == 2  # q - 1
+    with pytest.raises(ValueError, match="intercept"):
+        dl.affine_set(w, np.array([1.0, 2.0, 3.0]), plain, np.zeros(5))
+
+
+# Stored points
+
+
+def test_kept_labels_lose_a_set_of_lower_rank_to_any_change():
+    rng = np.random.default_rng(0)
+    w, y = rng.normal(size=(2, 6)), one_hot(2, 4)
+    for z, rank_of in ((np.zeros((4, 6)), 2), (rng.normal(size=(4, 6)), 4)):
+        x = pinv(recovery(w, y, z))
+        assert rank(x) == rank_of
+        e = 1e-6 * rng.normal(size=x.shape)
+        eta = np.linalg.norm(e, 2) * np.linalg.norm(pinv(x), 2)
+        kept = np.linalg.norm(y @ np.linalg.pinv(x + e) - w) / np.linalg.norm(w)
+        assert (kept <= 2 * eta * (1 + 1e-3)) == (rank_of == 4)
+        assert (kept > 0.1) == (rank_of == 2)
+        again = w @ (x + e) @ np.linalg.pinv(x + e) - w
+        assert np.linalg.norm(again) <= eta * np.linalg.norm(w) * (1 + 1e-6)
+
+
+@given(seeds, st.sampled_from([(255.0, True), (16.0, False)]))
+@few
+def test_within_half_a_step_of_pixels_that_are_codes_the_stored_set_is_those_pixels(seed, kind):
+    (white, are_codes), rng = kind, np.random.default_rng(seed)
+    step = white / 255
+    real = rng.integers(1, white, size=(5, 40)).astype(float)
+    near = real + step * rng.uniform(-0.499, 0.499, size=real.shape)
+    stored = restore(quantise(near, 8, (0.0, white)))
+    assert np.allclose(stored, real, atol=1e-9) == are_codes
+    assert np.abs(stored - real).max() < step * (1e-9 if are_codes else 1)
+    between = restore(quantise(near, 8, (-0.3 * step, white)))  # not a pixel's limits
+    assert not np.allclose(between, real, atol=1e-9)
+
+
+# Theorem 6.1
+
+
+def test_with_a_ridge_above_the_bound_the_least_loss_is_no_set_of_the_closed_form():
+    x = np.linspace(-20, 20, 40001)  # X = Y = Y_S = 1, lam_S = 1: W = 1, W_S = x / (x^2 + 1)
+    losses = (x / (x**2 + 1) - 1) ** 2
+    assert np.isclose(x[np.argmin(losses)], 1)
+    assert np.isclose(losses.min(), 0.25)
+    assert max_reg(jnp.ones((1, 1))) == 0.25  # at most this lam_S has a set with L_min = 0
+
+
+@given(seeds, st.sampled_from([(3, 3), (5, 3)]))
+@few
+def test_the_normal_equations_of_the_labels_need_the_pseudoinverse_below_full_rank(seed, sizes):
+    (m, r), rng = sizes, np.random.default_rng(seed)
+    x, y, support = matrix(rng, 6, 20), rng.normal(size=(2, 20)), matrix(rng, 6, m, rank=r)
+    g, c, d = x @ x.T, y @ x.T, inverse(support, 0.5)
+    assert (rank(d @ g @ d.T) == m) == (m == r)
+    labels = c @ d.T @ pinv(d @ g @ d.T)
+    least = np.linalg.norm(y @ pinv(d @ x) @ d @ x - y)
+    assert np.isclose(np.linalg.norm(labels @ d @ x - y), least)
