@@ -48,13 +48,15 @@ def nearest_set(
     - Samples that span everything do not move (Theorem 4.2).
     - Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r
       directions of their row space.
+    - Where t_{m-k} = t_{m-k+1}, B_k is not unique. Of all choices, which are equally near, it is
+      that of the largest |det W Xh B_k|.
 
     Args:
         weights: (k, p) original model W of rank k.
         real: (m, p) real features of rank at least k.
         reg_s: lam_S of the labels.
     Raises: ValueError if m < k, rank(W) < k, or the real data are degenerate: rank below k, or W Xh
-        B_k singular, so that no set attains the distance.
+        B_k singular for every choice of B_k, so that no set attains the distance.
 
     Example:
         >>> near = dl.nearest_set(np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]]))
@@ -74,6 +76,7 @@ def nearest_set(
     # The book's J diag(t) B^T is the SVD of (P X)^T here: its right singular vectors are the left
     # ones of px.
     b, t, _ = jnp.linalg.svd(x.v.T @ px, full_matrices=False)
+    b = jnp.asarray(_turned(b, t, q.T @ (real.T @ x.v), x.s[0]))
     tail = x.v @ b[:, -k:]
     # q for W: the same rank, without W's own scale. Rounding turns a zero here into a few units of
     # it, more where the gap to B_k is small; below, X_S would not be of full rank to working
@@ -109,6 +112,7 @@ def _nearest_long(weights, real, reg_s) -> Nearest:
             recovery_error(real, features) * float(np.linalg.norm(real)),
         )
     b, t, _ = np.linalg.svd(x.v.T @ thin.first_factor(rest, m, p, real.dtype))
+    b = _turned(b, t, outputs.T @ x.v, x.s[0])
     tail = x.v @ b[:, -k:]
     _regular(np.linalg.svd(tail.T @ outputs, compute_uv=False)[-1], real, x.s[0])
     features = thin.filled(m, p, real.dtype, lambda part: rows(part) - tail @ (tail.T @ rest(part)))
@@ -170,6 +174,25 @@ def _check(weights, real):
     independent_outputs(weights, _NEEDED)
 
 
+def _turned(b, t, seen, size) -> np.ndarray:
+    """B with its vectors of one t turned so that the last k give up the most of Q^T Xh = seen.
+
+    Where t_{r-k} = t_{r-k+1}, any c vectors of their space T complete the space L of smaller t to
+    B_k. |det Q^T Xh B_k| is the volume of Q^T Xh L times that of the rest of Q^T Xh T, away from
+    it, on these c vectors. Its last right singular vectors have the largest.
+    """
+    b, t, seen = np.asarray(b), np.asarray(t), np.asarray(seen)
+    kept = len(t) - len(seen)
+    tied = np.flatnonzero(np.abs(t - t[kept]) <= 100 * np.finfo(t.dtype).eps * float(size))
+    first, last = tied[0], tied[-1] + 1
+    if first == kept:
+        return b
+    taken = np.linalg.qr(seen @ b[:, last:])[0]
+    rest = seen @ b[:, first:last]
+    turn = np.linalg.svd(rest - taken @ (taken.T @ rest))[2][::-1].T
+    return np.hstack([b[:, :first], b[:, first:last] @ turn, b[:, last:]])
+
+
 def _enough_rank(r: int, k: int) -> None:
     if r < k:
         raise ValueError(
@@ -181,7 +204,6 @@ def _regular(least, real, size) -> None:
     """Raise ValueError where W Xh B_k, whose least singular value is given, is singular."""
     if least <= max(10 * real.shape[1], 1000) * jnp.finfo(real.dtype).eps * size:
         raise ValueError(
-            "W Xh B_k is singular: the directions of the real data that would be given up carry "
-            "none of the model; "
-            "choose other real samples or a larger m."
+            "W Xh B_k is singular: the directions of the real data that would be given up do not "
+            "carry all of the model; choose other real samples or a larger m."
         )

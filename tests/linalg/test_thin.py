@@ -155,6 +155,14 @@ def test_the_long_nearest_set_is_the_nearest_set(seed, m, reg, dependent):
     assert np.isclose(found.distance, distance, rtol=1e-9, atol=1e-9)
 
 
+def test_the_long_nearest_set_turns_what_is_tied():
+    w, real = np.eye(1, P), np.eye(2, P, 1)
+    real[1, 0] = 1.0  # e_2 and e_1 + e_3: equally near, and one of them carries the model
+    found = dl.nearest_set(w, real)
+    assert np.isclose(found.distance, 1.0)
+    assert close(dl.recovered_weights(found.features, found.labels), w)
+
+
 @pytest.mark.parametrize(
     ("w", "real", "message"),
     [

@@ -418,3 +418,120 @@ def test_the_mean_of_the_empirical_kernel_is_off_by_one_over_the_width():
         off[width] = width * np.mean(dual(*low) - dual(*exact) - linear)
     assert abs(off[64]) > 0.05  # it does not vanish,
     assert np.isclose(off[16], off[64], rtol=0.2)  # and falls like 1 / w
+
+
+# Hypotheses that a summary must not drop
+
+
+def regularised(x, lam):
+    """X_lam, the pseudoinverse of X_lam^+."""
+    return pinv(inverse(x, lam))
+
+
+def nearest(w, x):
+    """X - P X V_k V_k^T, where t_{m-k} > t_{m-k+1}."""
+    v = np.linalg.svd(null_projector(w) @ x)[2][-len(w) :].T
+    return x - null_projector(w) @ x @ v @ v.T
+
+
+def test_at_a_tie_one_choice_of_directions_is_singular_and_another_is_nearest():
+    w, x = np.eye(1, 3), np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])  # e_2 and e_1 + e_3
+    assert np.allclose(np.linalg.svd(null_projector(w) @ x)[1], [1, 1])
+    assert (w @ x @ [[1.0], [0.0]]).item() == 0  # one V_k
+    points = np.eye(3)[:, [1, 0]]  # by the other one
+    assert np.allclose(w @ points @ pinv(points), w)
+    assert np.isclose(np.linalg.norm(points - x), tail(w, x))
+    assert np.allclose(dl.nearest_set(w, x.T).features, points.T)
+    twice = np.eye(3)[:, [0, 0]]  # both t are zero: (1, -1) gives nothing up, and nothing moves
+    assert (w @ twice @ [[1.0], [-1.0]]).item() == 0
+    assert np.allclose(dl.nearest_set(w, twice.T).features, twice.T)
+
+
+def test_nearest_between_features_of_a_linear_map_is_not_nearest_between_images():
+    rng, scale = np.random.default_rng(0), np.diag([1.0, 1.0, 10.0])
+    w, x = rng.normal(size=(2, 3)), rng.normal(size=(3, 2))  # a model of the features phi(x)
+    turn = 3 * np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    for phi, same in ((scale, False), (turn, True)):
+        by_features = np.linalg.solve(phi, nearest(w, phi @ x))
+        by_images = nearest(w @ np.linalg.inv(phi).T, x)  # the rows that the images have to span
+        for points in (by_features, by_images):
+            assert np.allclose(w @ phi @ points @ pinv(phi @ points), w)
+        assert np.allclose(by_features, by_images) == same
+        gain = np.linalg.norm(by_features - x) / np.linalg.norm(by_images - x)
+        assert (gain < 1 + 1e-9) == same
+
+
+def test_large_labels_come_of_dependence_and_only_where_the_model_sees_it():
+    equal = np.array([[1.0, 1.0], [0.0, 1e-5], [0.0, 0.0]])  # two samples are nearly equal
+    three = np.eye(4)[:, :3] @ np.array([[1.0, 0, 1], [0, 1, 1], [0, 0, 1e-5]])  # no two are
+    for x, thin in ((equal, 1), (three, 2)):  # the direction of little energy is e_thin, nearly
+        for sees in (0.0, 1.0):
+            w = np.eye(len(x))[:1] + sees * np.eye(len(x))[thin : thin + 1]
+            for lam in (0.0, 1.0):
+                labels = w @ regularised(x, lam)
+                assert (np.abs(labels).max() > 1e3) == (lam > 0 and sees > 0)
+                assert np.allclose(labels @ inverse(x, lam), w @ x @ pinv(x), atol=1e-5)
+
+
+def test_the_rank_from_real_samples_is_that_of_d_and_d_may_have_no_points():
+    rng, m = np.random.default_rng(0), 3
+    w, x = rng.normal(size=(2, 6)), rng.normal(size=(6, m))
+    lam = 0.8 * np.linalg.svd(x)[1][-1] ** 2
+    y = w @ regularised(x, lam)
+    d = recovery(w, y, inverse(x, lam))
+    assert rank(d) == m
+    assert lam > 1 / (4 * np.linalg.norm(d, 2) ** 2)
+    with pytest.raises(ValueError, match="reg_s"):
+        dl.support_features(d, lam)
+    assert not np.allclose(y, w @ x, rtol=0.1)  # the model's answers are the labels at lam = 0 only
+    assert np.allclose(w @ regularised(x, 0), w @ x)
+
+
+def test_below_the_bound_another_draw_of_z_can_be_the_one_that_is_feasible():
+    rng = np.random.default_rng(0)
+    w, y = rng.normal(size=(3, 8)), rng.normal(size=(3, 5))
+    bound = 1 / (4 * np.linalg.norm(pinv(y) @ w, 2) ** 2)
+    draws = [recovery(w, y, 0.5 * rng.normal(size=(5, 8))) for _ in range(40)]
+    largest = np.array([1 / (4 * np.linalg.norm(d, 2) ** 2) for d in draws])
+    assert (largest <= bound * (1 + 1e-12)).all()
+    wished = np.median(largest)
+    assert wished < bound
+    assert 0 < np.sum(largest >= wished) < 40
+
+
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_the_free_part_of_c_2_has_m_less_k_times_d_less_the_rank_of_the_model(r):
+    rng, k, d, m = np.random.default_rng(r), 3, 6, 5
+    w, y = matrix(rng, k, d, rank=r), rng.normal(size=(k, m))
+    free = np.eye(m) - pinv(y) @ y
+    assert rank(np.kron(null_projector(w), free)) == (m - k) * (d - r)
+    assert np.allclose(pinv(pinv(y) @ w), pinv(w) @ y) == (r == k)
+    balanced = one_hot(k, 6)
+    assert np.allclose(pinv(pinv(balanced) @ w), pinv(w) @ balanced)
+
+
+def test_a_larger_free_part_need_not_be_allowed_though_a_larger_multiple_is():
+    rng, lam = np.random.default_rng(0), 0.1
+    w, y = rng.normal(size=(2, 6)), rng.normal(size=(2, 4))
+    outside, free = null_space(w)[:, :2], null_space(y)
+    allowed = 2 * np.sqrt(lam) * outside @ free.T  # both values at the limit
+    larger = outside @ np.diag([1.0, 100.0]) @ free.T * np.sqrt(lam)  # one below it
+
+    def least(z):
+        s = np.linalg.svd(null_projector(w) @ z @ (np.eye(4) - pinv(y) @ y), compute_uv=False)
+        return s[s > 1e-9].min() / (2 * np.sqrt(lam))
+
+    assert np.linalg.norm(larger) > np.linalg.norm(allowed)
+    assert least(larger) < 0.9 < least(allowed) < least(3 * allowed)
+
+
+def test_signs_of_singular_vectors_are_free_and_labels_of_low_rank_leave_more_than_one_d():
+    rng = np.random.default_rng(0)
+    u, v = (np.linalg.qr(rng.normal(size=(n, 2)))[0] for n in (4, 3))
+    signs = np.array([-1.0, 1.0])
+    assert np.allclose((u * [2.0, 0.5]) @ v.T, (u * signs * [2.0, 0.5]) @ (v * signs).T)
+    w, y = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.diag([1.0, 0.0])  # k = m = 2
+    first, second = recovery(w, y, np.zeros((2, 3))), recovery(w, y, np.ones((2, 3)))
+    assert np.allclose(y @ first, w)
+    assert np.allclose(y @ second, w)
+    assert not np.allclose(first, second)

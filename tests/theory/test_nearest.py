@@ -360,6 +360,34 @@ def test_directions_that_carry_none_of_the_model_are_refused(seed, scale, shape)
         before = condition(near)
 
 
+@given(seeds, scales, st.sampled_from(((2, 1, 1, 0.5, 0.2), (2, 1, 1, 1, 0.5), (1, 1, 1, 1, 1))))
+def test_at_a_tie_the_directions_given_up_are_those_that_carry_most(seed, scale, t):
+    """The last values of P Xh on both sides of m - k are equal, so B_k may be turned among them."""
+    rng, k, p, m = np.random.default_rng(seed), 3, 8, 5
+    q, n = np.split(np.linalg.qr(rng.normal(size=(p, p)))[0], [k], axis=1)
+    b = np.linalg.qr(rng.normal(size=(m, m)))[0]
+    w, seen = matrix(rng, k, k) @ q.T, matrix(rng, k, m)
+    if t[0] > t[1]:  # the model sees one tied direction less than there are
+        blind = b[:, 1:4] @ np.append(rng.normal(size=2), t[3] == 1)
+        seen = seen - np.outer(seen @ blind, blind) / (blind @ blind) * (t[3] == 1)
+    real = scale * (q @ seen + n @ (b * np.array(t)).T).T
+    found = dl.nearest_set(w, real)
+    features = np.asarray(found.features)
+    assert np.isclose(found.distance, tail(w, real))
+    assert np.isclose(np.linalg.norm(features - real), tail(w, real))
+    assert close(train(features, found.labels), w, condition(features, w) ** 2)
+
+    def volume(given_up):
+        return abs(np.linalg.det(seen @ given_up))
+
+    tied = [i for i in range(m) if t[i] == 1]
+    chosen = np.linalg.svd((features @ n).T)[2][m - k :].T  # the kernel of P X_S
+    for _ in range(30):
+        turned = b[:, tied] @ np.linalg.qr(rng.normal(size=(len(tied), len(tied))))[0]
+        other = np.hstack([turned, b[:, tied[-1] + 1 :]])[:, -k:]
+        assert volume(other) <= volume(chosen) * (1 + 1e-6)
+
+
 def test_a_zero_is_told_from_rounding():
     found = [blind_spot(seed, (3, 8, 5)) for seed in range(300)]
     for w, real, _, _ in filter(None, found):
