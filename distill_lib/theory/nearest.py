@@ -49,7 +49,7 @@ def nearest_set(
     - Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r
       directions of their row space.
     - Where t_{m-k} = t_{m-k+1}, B_k is not unique. Of all choices, which are equally near, it is
-      that of the largest |det W Xh B_k|.
+      that for which the determinant of W Xh B_k is largest in absolute value.
 
     Args:
         weights: (k, p) original model W of rank k.
