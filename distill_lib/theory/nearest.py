@@ -49,7 +49,7 @@ def nearest_set(
     - Dependent samples, of rank r < m, keep their dependencies: then B_k holds the last k of the r
       directions of their row space.
     - Where t_{m-k} = t_{m-k+1}, B_k is not unique. Of all choices, which are equally near, it is
-      that for which the determinant of W Xh B_k is largest in absolute value.
+      that for which W Xh B_k has the determinant of largest absolute value.
 
     Args:
         weights: (k, p) original model W of rank k.
@@ -175,11 +175,11 @@ def _check(weights, real):
 
 
 def _turned(b, t, seen, size) -> np.ndarray:
-    """B with its vectors of one t turned so that the last k give up the most of Q^T Xh = seen.
+    """B with its vectors of one t turned so that the last k carry the most, by Q^T Xh = seen.
 
-    Where t_{r-k} = t_{r-k+1}, any c vectors of their space T complete the space L of smaller t to
-    B_k. |det Q^T Xh B_k| is the volume of Q^T Xh L times that of the rest of Q^T Xh T, away from
-    it, on these c vectors. Its last right singular vectors have the largest.
+    Where t_{r-k} = t_{r-k+1}, any c vectors in their space T complete the space L of smaller t to
+    B_k. The volume of Q^T Xh B_k is that of Q^T Xh L times that of what Q^T Xh has beside it on
+    these c vectors: largest for its c leading right singular vectors in T, which are put last.
     """
     b, t, seen = np.asarray(b), np.asarray(t), np.asarray(seen)
     kept = len(t) - len(seen)

@@ -525,6 +525,19 @@ def test_a_larger_free_part_need_not_be_allowed_though_a_larger_multiple_is():
     assert least(larger) < 0.9 < least(allowed) < least(3 * allowed)
 
 
+def test_kept_labels_lose_a_small_part_only_on_points_of_full_rank():
+    rng = np.random.default_rng(0)
+    w, e = rng.normal(size=(2, 6)), rng.normal(size=(6, 4))
+    for r, small in ((4, True), (2, False)):
+        x = matrix(rng, 6, 4, rank=r)
+        w_s = w @ x @ pinv(x)  # the set carries this one
+        change = 1e-6 * e * np.linalg.norm(x, 2) / np.linalg.norm(e, 2)
+        kept = np.linalg.norm(w_s @ x @ pinv(x + change) - w_s) / np.linalg.norm(w_s)
+        s = np.linalg.svd(x, compute_uv=False)[:r]
+        assert rank(x) == r
+        assert (kept < 2.1e-6 * s[0] / s[-1]) == small
+
+
 def test_signs_of_singular_vectors_are_free_and_labels_of_low_rank_leave_more_than_one_d():
     rng = np.random.default_rng(0)
     u, v = (np.linalg.qr(rng.normal(size=(n, 2)))[0] for n in (4, 3))
