@@ -1,5 +1,7 @@
 """Every page in a browser, from the disk: wide and narrow, light and dark, without a network."""
 
+from tools import MOST_SCRIPT, MOST_SHIFT, PAINT, SCRIPTS, UNSIZED, faults, sent, visit
+
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 PIXELS = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
@@ -83,8 +85,11 @@ FRAME = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
 
 
 def test_a_page_in_every_width_and_scheme(site, page, tab):
-    tab.goto((site / f"{page}.html").as_uri())
-    tab.evaluate(READY)
+    visit(tab, site / f"{page}.html")
+    print(f"{page}: first paint after {tab.evaluate(PAINT):.0f} ms")  # shown with -s, not judged
+    assert sum(sent(address) for address in tab.evaluate(SCRIPTS)) < MOST_SCRIPT
+    assert sum(tab.evaluate("shifts")) < MOST_SHIFT
+    assert tab.evaluate(UNSIZED) == []
     assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}
     for scheme in SCHEMES:
         tab.emulate_media(color_scheme=scheme)
@@ -105,6 +110,8 @@ def test_a_page_in_every_width_and_scheme(site, page, tab):
     assert tab.evaluate(CUT_ON_PAPER) == [], "lines that paper would cut"
     tab.emulate_media(media="screen")
     assert tab.evaluate(DARK_INK) == [], "figures without a light sheet in the dark"
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    assert faults(tab, page) == [], "what axe calls serious"
     assert tab.complaints == []
 
 

@@ -1,77 +1,9 @@
-"""Every page as a visitor's tools judge it: axe's serious faults, bytes of script, steadiness."""
-
-import gzip
-from functools import cache
-from pathlib import Path
+"""What the tools of tools.py notice, and pages that stand still on a phone."""
 
 import pytest
+from tools import AXE, FAULTS, MOST_SHIFT, SCRIPTS, UNSIZED, sent, visit
 
-AXE = Path(__file__).parent / "axe" / "axe.min.js"
-MOST_SCRIPT = 1_500_000  # bytes a page loads, as a server sends them
-MOST_SHIFT = 0.1  # Lighthouse's limit of a good score
-SMALL = ("book/index", "notebooks/theorem_4_1", "book/report")  # looked at on a phone too
-WITH_CODE = "notebooks/theorem_c"  # where axe reads the colours of code, sign by sign
-
-SHIFTS = """
-window.shifts = [];
-new PerformanceObserver((list) => list.getEntries().forEach((entry) => shifts.push(entry.value)))
-  .observe({type: "layout-shift", buffered: true});
-"""
-SETTLED = """async () => {
-  if (document.querySelector("script[src*=mathjax]")) await MathJax.startup.promise;
-  await document.fonts.ready;
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-}"""
-SCRIPTS = "[...document.scripts].filter((script) => script.src).map((script) => script.src)"
-UNSIZED = """[...document.querySelectorAll("article img")]
-  .filter((image) => !(image.getAttribute("width") && image.getAttribute("height")))
-  .map((image) => image.src)"""
-# Signs of formulas and of code are many, and alike: axe reads the page without them.
-THINNED = """(code) => {
-  document.querySelectorAll("mjx-container > svg").forEach((drawing) => drawing.remove());
-  if (!code) document.querySelectorAll("pre").forEach((box) => (box.textContent = box.textContent));
-}"""
-FAULTS = """async (only) => {
-  const options = {resultTypes: ["violations"], preload: false, ...(only && {runOnly: only})};
-  const {violations} = await axe.run(document, options);
-  return violations.filter((rule) => ["serious", "critical"].includes(rule.impact))
-    .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`));
-}"""
-PAINT = 'performance.getEntriesByName("first-contentful-paint")[0]?.startTime'
-
-
-@cache
-def sent(address: str) -> int:
-    """The bytes of a script as a server sends them, compressed."""
-    path = Path(address.removeprefix("file://").partition("?")[0])
-    return len(gzip.compress(path.read_bytes(), 6))
-
-
-def visit(tab, path):
-    tab.add_init_script(SHIFTS)
-    tab.emulate_media(color_scheme="light", reduced_motion="reduce")  # colours change at once
-    tab.goto(path.as_uri())
-    tab.evaluate(SETTLED)
-
-
-def faults(tab, page):
-    """What axe calls serious, in the light and in the dark."""
-    tab.evaluate(THINNED, page == WITH_CODE)
-    tab.evaluate(AXE.read_text(encoding="utf-8"))
-    found = tab.evaluate(FAULTS, None)
-    tab.emulate_media(color_scheme="dark")
-    tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-    return found + tab.evaluate(FAULTS, ["color-contrast"])
-
-
-def test_a_page_is_light_steady_and_open_to_all(site, page, tab):
-    visit(tab, site / f"{page}.html")
-    assert sum(sent(address) for address in tab.evaluate(SCRIPTS)) < MOST_SCRIPT
-    assert tab.evaluate(UNSIZED) == []
-    assert sum(tab.evaluate("shifts")) < MOST_SHIFT
-    print(f"{page}: first paint after {tab.evaluate(PAINT):.0f} ms")  # shown with -s, not judged
-    assert faults(tab, page) == []
-    assert tab.complaints == []
+SMALL = ("book/index", "notebooks/theorem_4_1", "book/report")
 
 
 @pytest.mark.parametrize("name", SMALL)
