@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from distill_lib.boundary.checks import gathered
 from distill_lib.boundary.door import plain
 from distill_lib.images.sampling import balanced_points
 from distill_lib.linalg import thin
@@ -139,7 +140,7 @@ def _drawn(asked: Asked) -> tuple[Float[Array, "m d"], Features, dict[str, Any]]
         )
     if not (isinstance(asked.pool, tuple | list) and len(asked.pool) == 2):
         raise ValueError("pool must be a pair (images, labels) of real samples to draw from.")
-    images, labels = asked.pool[0], plain("the pool's labels", asked.pool[1])
+    images, labels = asked.pool[0], plain("the pool's labels", gathered(asked.pool[1]))
     samples, index = balanced_points(
         asked.key, images, labels, asked.m, len(asked.weights), asked.model.normalisation
     )

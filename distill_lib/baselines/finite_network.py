@@ -148,8 +148,10 @@ class Trained(NamedTuple):
         self, images, truth: Int[np.ndarray, " n"], normalisation: Preprocessing, batch: int = 512
     ) -> Float[np.ndarray, " seeds"]:
         """Fraction of images (n, h, w, c) that each network classifies as labelled."""
+        images = normalisation.opened(images)
         normalisation.check(images)
-        truth = checks.indices("truth", truth, len(images))
+        n = images.shape[0]
+        truth = checks.indices("truth", truth, n)
         right = [
             (
                 _scores(
@@ -157,9 +159,9 @@ class Trained(NamedTuple):
                 ).argmax(2)
                 == truth[i : i + batch]
             ).sum(1)
-            for i in range(0, len(images), batch)
+            for i in range(0, n, batch)
         ]
-        return np.sum(right, 0) / len(images)
+        return np.sum(right, 0) / n
 
 
 def momentum(rate: float) -> optax.GradientTransformation:

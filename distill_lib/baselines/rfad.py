@@ -18,6 +18,7 @@ from distill_lib.baselines.descent import Descent
 from distill_lib.baselines.rfad_objective import Corruption, Objective, Support
 from distill_lib.baselines.training_set import Targets, centred_labels
 from distill_lib.boundary import checks
+from distill_lib.images.normalisation import picked
 from distill_lib.images.sampling import balanced_sample
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.kernels import regression
@@ -151,17 +152,19 @@ def distill(
     rates = chosen.rate_of()
     images = preprocessing.opened(images)
     preprocessing.check(images)
-    labels = checks.indices("labels", labels, count=len(images))
+    labels = checks.indices("labels", labels, count=images.shape[0])
     k = int(labels.max(initial=-1)) + 1 if classes is None else classes
     for_split, for_start, for_mask, for_validation, for_steps = jax.random.split(key, 5)
     held_out = balanced_sample(for_split, labels, chosen.held_out(k, len(labels)), k)
     rest = np.setdiff1d(np.arange(len(labels)), held_out)
     if start is None:
-        start = preprocessing(images[rest[balanced_sample(for_start, labels[rest], m, k)]])
+        start = preprocessing(picked(images, rest[balanced_sample(for_start, labels[rest], m, k)]))
     checks.matrix("start", start, rows=m, cols=preprocessing.dim)
-    targets = Targets.of(images[rest], labels[rest], preprocessing, k)
+    targets = Targets.of(images, labels, preprocessing, k, rows=rest)
     objective = _objective(chosen, targets, m, start.dtype, for_mask)
-    watch = watcher(objective, images[held_out], labels[held_out], for_validation, chosen.watch)
+    watch = watcher(
+        objective, picked(images, held_out), labels[held_out], for_validation, chosen.watch
+    )
     support = _descended(objective, jnp.asarray(start), chosen)
     found = descent.descend(
         objective, support, chosen.steps, key=for_steps, rule=optax.adabelief,

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from distill_lib.boundary import checks
+from distill_lib.images.normalisation import batches
 from distill_lib.images.whitening import Preprocessing, Whitening
 
 _BATCH = 4096
@@ -45,26 +46,32 @@ class Targets(eqx.Module):
     count: int = eqx.field(static=True)
 
     @classmethod
-    def of(cls, images, labels, preprocessing: Preprocessing, count: int | None = None) -> Self:
+    def of(
+        cls, images, labels, preprocessing: Preprocessing, count: int | None = None, rows=None
+    ) -> Self:
         """All images of a training set with their class indices, ready to draw batches from.
 
         Images are (n, h, w, c), indices (n,), of k = `count` classes, by default one more than the
-        largest label.
+        largest label; `rows` are those that are kept, ascending, by default all. What lies in a
+        file is read by slices. What is kept is in memory, since batches are drawn from all of it.
 
         Raises: ValueError for labels out of range or an empty class, images of the wrong shape or
             not finite.
         """
-        labels = checks.indices("labels", labels, count=len(images))
+        images = preprocessing.opened(images)
+        labels = checks.indices("labels", labels, count=images.shape[0])
+        labels = labels if rows is None else labels[rows]
         count = int(labels.max(initial=-1)) + 1 if count is None else count
         checks.labels("labels", labels, count)
-        images = preprocessing.opened(images)
-        preprocessing.check(images)
-        if isinstance(preprocessing, Whitening):
-            kept = np.empty((len(images), preprocessing.dim), np.float32)
-            for start in range(0, len(images), _BATCH):
-                kept[start : start + _BATCH] = preprocessing(images[start : start + _BATCH])
-        else:
-            kept = np.asarray(images)
+        white = isinstance(preprocessing, Whitening)
+        form = (preprocessing.dim,) if white else preprocessing.shape
+        kept, start = np.empty(0), 0
+        for batch in batches(images, _BATCH, preprocessing.pixel_max, rows):
+            part = np.asarray(preprocessing(batch), np.float32) if white else batch
+            if not start:
+                kept = np.empty((len(labels), *form), part.dtype)
+            kept[start : start + len(part)] = part
+            start += len(part)
         return cls(jnp.asarray(kept), jnp.asarray(labels, jnp.int32), preprocessing, count)
 
     def __len__(self) -> int:

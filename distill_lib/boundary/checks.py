@@ -7,6 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import ArrayLike
 
+SLICE = 2048  # entries of a vector in a file that are read at a time
+
 
 def matrix(name: str, array: ArrayLike, rows: int | None = None, cols: int | None = None) -> None:
     """Raise ValueError unless `array` is a finite matrix of the stated size.
@@ -83,7 +85,7 @@ def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray
         >>> checks.indices("truth", np.array([0, 2], np.uint8)).dtype.name
         'int64'
     """
-    values = np.asarray(array)
+    values = np.asarray(gathered(array))
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
         raise ValueError(
             f"{name} must be a vector of integer class indices, not shape {values.shape} of "
@@ -94,6 +96,29 @@ def indices(name: str, array: ArrayLike, count: int | None = None) -> np.ndarray
             f"{name} has {len(values)} entries for {count} images; they must match one to one."
         )
     return values.astype(np.int64, copy=False)
+
+
+def in_file(array: Any) -> bool:
+    """Whether an array lies elsewhere and is read by slices, as a data set of HDF5 or Zarr."""
+    known = isinstance(array, np.ndarray | jax.Array | list | tuple)
+    if known or hasattr(array, "detach") or hasattr(array, "iloc"):
+        return False
+    return all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def gathered(array: Any) -> Any:
+    """A vector that lies in a file, read by slices; anything else as it is.
+
+    Example:
+        >>> from distill_lib.boundary import checks
+        >>> checks.gathered([1, 2])
+        [1, 2]
+    """
+    if not in_file(array) or len(array.shape) != 1:
+        return array
+    starts = range(0, array.shape[0], SLICE)
+    parts = [np.asarray(array[i : min(i + SLICE, array.shape[0])]) for i in starts]
+    return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
 
 
 def labels(
@@ -116,6 +141,14 @@ def labels(
             f"{name} has no sample of class {', '.join(map(str, empty[:5]))}"
             f"{' and more' if len(empty) > 5 else ''}; every one of the {classes} classes needs at "
             "least one."
+        )
+
+
+def one_label_each(count: int, shape: Sequence[int]) -> None:
+    """Raise ValueError unless labels of that shape are one for each of `count` images."""
+    if len(shape) != 1 or shape[0] != count:
+        raise ValueError(
+            f"labels have shape {tuple(shape)} for {count} images; they must match one to one."
         )
 
 

@@ -29,11 +29,12 @@ _inside: ContextVar[bool] = ContextVar("inside a marked function", default=False
 F = TypeVar("F", bound=Callable)
 
 
-def door(*, infinite: bool = False) -> Callable[[F], F]:
+def door(*, infinite: bool = False, sliced: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Mark a function: arguments come in by their annotations, and the result leaves finite.
 
-    It leaves without NaN if it may be `infinite`. Functions stay differentiable and can be
-    compiled: what is being traced passes by its type and shape alone.
+    It leaves without NaN if it may be `infinite`. Of those that are named `sliced`, what lies in a
+    file comes in as it is: the function reads it by slices and checks them. Functions stay
+    differentiable and can be compiled: what is being traced passes by its type and shape alone.
 
     Example:
         >>> from jaxtyping import Array, Float
@@ -52,6 +53,8 @@ def door(*, infinite: bool = False) -> Callable[[F], F]:
         parameters = inspect.signature(function).parameters
         names = list(parameters)
         entrances = {name: _entrance(name, p.annotation) for name, p in parameters.items()}
+        for name in sliced:
+            entrances[name] = _or_sliced(entrances[name])
 
         @functools.wraps(function)
         def through(*args, **kwargs):
@@ -218,7 +221,7 @@ def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any
     words = tuple(kind for kind in kinds if kind in (str, type(None)))
     for types, convert in (
         (_FLOATS, _fitting),
-        (_INTS, lambda name, value, axes, sizes: plain(name, value)),
+        (_INTS, lambda name, value, axes, sizes: plain(name, checks.gathered(value))),
     ):
         for kind in kinds:
             if getattr(kind, "dtypes", None) == types and kind.dim_str:
@@ -227,6 +230,20 @@ def _entrance(name: str, annotation: Any) -> Callable[[Any, dict[str, int]], Any
                     value if isinstance(value, words) else convert(name, value, axes, sizes)
                 )
     return None
+
+
+def _or_sliced(enter):
+    """As an entrance, but what lies in a file stays there."""
+    return lambda value, sizes: value if in_file(value) else enter(value, sizes)
+
+
+def in_file(array: Any) -> bool:
+    """Whether an array of real numbers lies in a file, a memory map included."""
+    try:
+        mapped = isinstance(array, np.memmap)
+        return (mapped or checks.in_file(array)) and is_real(np.dtype(array.dtype))
+    except TypeError:  # a type that NumPy does not know
+        return False
 
 
 def _fitting(name: str, value: Any, axes: list[str], sizes: dict[str, int]) -> Any:

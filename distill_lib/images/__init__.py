@@ -1,6 +1,9 @@
 """From images to network inputs and back."""
 
+from distill_lib.images.generated import generated_normalisation as generated_normalisation
+from distill_lib.images.generated import generated_partitions as generated_partitions
 from distill_lib.images.normalisation import Normalisation as Normalisation
+from distill_lib.images.partitions import Partitions as Partitions
 from distill_lib.images.pictures import picture_grid as picture_grid
 from distill_lib.images.pictures import save_picture as save_picture
 from distill_lib.images.quantisation import quantise as quantise

@@ -152,6 +152,14 @@ def taken(images, index: Int[np.ndarray, " b"]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def picked(images, index: Int[np.ndarray, " b"]) -> np.ndarray:
+    """Images by numbers in any order, read as `taken` in batches."""
+    order = np.argsort(index, kind="stable")
+    ascending = index[order]
+    parts = [taken(images, ascending[i : i + _BATCH]) for i in range(0, len(index), _BATCH)]
+    return np.concatenate(parts)[np.argsort(order, kind="stable")]
+
+
 class Pixels:
     """The range of the pixels of images that are seen batch by batch.
 
@@ -184,6 +192,18 @@ class Pixels:
         self.largest = max(self.largest, top, -bottom)
         if self.counts and self.largest >= far:
             self.counts = bottom >= 0 and (self.whole or bool((batch == np.rint(batch)).all()))
+
+    @property
+    def peaks(self) -> np.ndarray:
+        """What is known so far; of several the larger entries are what they know together."""
+        return np.array([self.largest, not self.whole, not self.counts], np.float64)
+
+    @classmethod
+    def of_peaks(cls, white: float, peaks: np.ndarray) -> "Pixels":
+        """What was seen apart, from the larger entries of `peaks`."""
+        made = cls(white)
+        made.largest, made.whole, made.counts = float(peaks[0]), not peaks[1], not peaks[2]
+        return made
 
     @property
     def other_range(self) -> bool:

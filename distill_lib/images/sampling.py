@@ -6,7 +6,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.images.normalisation import taken
+from distill_lib.images.normalisation import picked
 from distill_lib.images.whitening import Preprocessing
 
 
@@ -31,7 +31,7 @@ def balanced_sample(
         >>> labels[dl.balanced_sample(jax.random.key(0), labels, m=4, classes=2)].tolist()
         [0, 1, 0, 1]
     """
-    values = np.asarray(labels)
+    values = checks.indices("labels", labels)
     checks.labels("labels", values, classes)
     rounds, fewest = -(-m // classes), int(np.min(np.bincount(values, minlength=classes)))
     if not 1 <= rounds <= fewest:
@@ -73,7 +73,6 @@ def balanced_points(
     images = normalisation.opened(images)
     checks.labels("the pool's labels", labels, classes, count=images.shape[0])
     index = balanced_sample(key, labels, m, classes)
-    order = np.argsort(index)  # files are read in ascending order
-    chosen = taken(images, index[order])[np.argsort(order)]
+    chosen = picked(images, index)
     normalisation.check(chosen)
     return normalisation(chosen), index

@@ -1,7 +1,7 @@
 """Labelled images that come in batches and are never held as a whole."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
@@ -9,7 +9,9 @@ from jaxtyping import Int
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import lazy, real
 from distill_lib.images.normalisation import Pixels
-from distill_lib.images.whitening import Preprocessing
+
+if TYPE_CHECKING:
+    from distill_lib.images.whitening import Preprocessing
 
 Pair = tuple[np.ndarray, Int[np.ndarray, " b"]]
 SIZE = 2048  # rows read at a time where it is for us to say
@@ -54,11 +56,7 @@ class Stream:
         """
         checks.batch(size)
         images, labels = lazy("images", images), lazy("labels", labels)
-        if len(labels.shape) != 1 or images.shape[0] != labels.shape[0]:
-            raise ValueError(
-                f"labels have shape {tuple(labels.shape)} for {images.shape[0]} images; they must "
-                "match one to one."
-            )
+        checks.one_label_each(images.shape[0], labels.shape)
 
         def make():
             for start in range(0, images.shape[0], size):
@@ -67,7 +65,7 @@ class Stream:
 
         return cls(make, classes)
 
-    def checked(self, normalisation: Preprocessing, classes: int) -> Iterator[Pair]:
+    def checked(self, normalisation: "Preprocessing", classes: int) -> Iterator[Pair]:
         """The batches as NumPy arrays, each checked while it is there.
 
         It warns of images in another range, as `normalisation.batches`.
@@ -77,7 +75,7 @@ class Stream:
         """
         pixels, number, rows = Pixels(normalisation.pixel_max), -1, 0
         for number, pair in enumerate(self.make()):
-            images, labels = _checked(pair, number, normalisation, classes)
+            images, labels = checked_pair(pair, f"batch {number}", normalisation, classes)
             del pair
             if len(images):
                 pixels.see(images)
@@ -138,21 +136,28 @@ def rechunked(pairs: Iterable[Pair], size: int) -> Iterator[Pair]:
         yield chunk[:filled], truth[:filled]
 
 
-def _checked(pair: Any, number: int, normalisation: Preprocessing, classes: int) -> Pair:
+def checked_pair(
+    pair: Any, where: str, normalisation: "Preprocessing", classes: int | None
+) -> Pair:
+    """A pair of images and labels as NumPy arrays.
+
+    Labels may be of any class where their number is None.
+
+    Raises: as `Stream.checked`; `where` names what the pair is, as "batch 3".
+    """
     if not (isinstance(pair, tuple | list) and len(pair) == 2):
-        raise ValueError(
-            f"batch {number} of the stream is {_what(pair)}; a pair (images, labels) is needed."
-        )
-    images = np.asarray(real(f"images of batch {number}", pair[0]))
+        raise ValueError(f"{where} is {_what(pair)}; a pair (images, labels) is needed.")
+    images = np.asarray(real(name := f"images of {where}", pair[0]))
     if images.ndim != 4 or images.shape[1:] != normalisation.shape:
         raise ValueError(
-            f"images of batch {number} have shape {images.shape}; "
+            f"{name} have shape {images.shape}; "
             f"(b, {', '.join(map(str, normalisation.shape))}) is needed."
         )
-    checks.finite(f"images of batch {number}", images)
-    name = f"labels of batch {number}"
+    checks.finite(name, images)
+    name = f"labels of {where}"
     labels = checks.indices(name, real(name, pair[1]), count=len(images))
-    checks.labels(name, labels, classes, every=False)
+    if classes is not None:
+        checks.labels(name, labels, classes, every=False)
     return images, labels
 
 

@@ -1,6 +1,7 @@
 """Regularised ZCA: inputs with decorrelated pixels, as KIP and RFAD take colour images."""
 
 import dataclasses
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -10,7 +11,10 @@ from jaxtyping import Array, Float
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.images.normalisation import Normalisation, batches
+from distill_lib.engines import Total, engine_of
+from distill_lib.images.normalisation import Normalisation, Pixels, batches
+from distill_lib.images.partitions import Partitions
+from distill_lib.images.streams import checked_pair
 
 _BATCH = 4096
 
@@ -48,34 +52,37 @@ class Whitening(eqx.Module):
 
     @classmethod
     @door()
-    def of(cls, images, normalisation: Normalisation, reg: float = 0.1) -> "Whitening":
+    def of(
+        cls, images, normalisation: Normalisation, reg: float = 0.1, engine: Any = None
+    ) -> "Whitening":
         """The whitening of a training set of images (n, h, w, c), which is read once in batches.
 
         Sums are in float64, with one eigendecomposition: O(n d^2 + d^3).
 
         Args:
-            images: (n, h, w, c) the training set.
+            images: (n, h, w, c) the training set; or `Partitions`, whose labels are not used.
             normalisation: the standardisation before; its dtype is that of the inputs.
             reg: of the mean variance tr(C) / d; 0.1 in both papers.
+            engine: what computes partitions, as in `dl.RidgeStats.of_images`.
         Raises: ValueError for images of the wrong shape or not finite, fewer than 2, all the same,
             or a reg not above 0.
         """
-        images = normalisation.opened(images)
         checks.positive("reg", reg)
-        # Near the mean: sums of squares do not cancel.
-        shift = np.asarray(normalisation(images[:1]), np.float64)[0]
-        total, squares = (
-            jnp.zeros(normalisation.dim),
-            jnp.zeros((normalisation.dim, normalisation.dim)),
+        parts = images if isinstance(images, Partitions) else None
+        if parts is None and engine is not None:
+            images = normalisation.opened(images)
+            parts = Partitions.of_arrays(images, np.zeros(images.shape[0], int))
+        n, shift, total, squares = (
+            _of_batches(normalisation.opened(images), normalisation)
+            if parts is None
+            else _of_partitions(parts, normalisation, engine)
         )
-        for batch in batches(images, _BATCH, normalisation.pixel_max):
-            total, squares = _plus(total, squares, normalisation(batch), shift)
-        mean = total / images.shape[0]
-        values, vectors = jnp.linalg.eigh(squares / images.shape[0] - jnp.outer(mean, mean))
+        mean = total / max(n, 1)
+        values, vectors = jnp.linalg.eigh(squares / max(n, 1) - jnp.outer(mean, mean))
         values = jnp.clip(values, 0)
-        if images.shape[0] < 2 or values[-1] <= 1e-12 * max(1, float(np.abs(shift).max()) ** 2):
+        if n < 2 or values[-1] <= 1e-12 * max(1, float(np.abs(shift).max()) ** 2):
             raise ValueError(
-                f"{images.shape[0]} images without any difference have no covariance to whiten by; "
+                f"{n} images without any difference have no covariance to whiten by; "
                 "give the training set."
             )
         root = jnp.sqrt(values + reg * values.sum() / len(values))
@@ -132,10 +139,76 @@ class Whitening(eqx.Module):
         return self.normalisation.inverse(jnp.asarray(points) @ self.backward + self.mean)
 
 
+def _of_batches(images, normalisation):
+    """n, an image to count from, and the sums of x and x x^T counted from it."""
+    # Near the mean: sums of squares do not cancel.
+    shift = np.asarray(normalisation(images[:1]), np.float64)[0]
+    total, squares = (
+        jnp.zeros(normalisation.dim),
+        jnp.zeros((normalisation.dim, normalisation.dim)),
+    )
+    for batch in batches(images, _BATCH, normalisation.pixel_max):
+        total, squares = _plus(total, squares, normalisation(batch), shift)
+    return images.shape[0], shift, total, squares
+
+
 @jax.jit
 def _plus(total, squares, x, shift):
     x = x.astype(total.dtype) - shift
     return total + x.sum(0), squares + x.T @ x
+
+
+def _of_partitions(parts: Partitions, normalisation: Normalisation, engine: Any):
+    """As `_of_batches`, over partitions; counted from the first image of the first one."""
+    engine = engine_of(engine)
+    first = Partitions(lambda number: parts.piece(number)(), 1)
+    first.piece = parts.piece
+    shift = engine.total(_First(normalisation), first).sums[0]
+    found = engine.total(_Moments(normalisation, shift), parts)
+    Pixels.of_peaks(normalisation.pixel_max, found.peaks[0]).warn(stacklevel=4)
+    n, total, squares = found.sums
+    return int(n), shift, jnp.asarray(total), jnp.asarray(squares)
+
+
+@dataclasses.dataclass(frozen=True)
+class _First:
+    """The first image of a partition, as inputs; zero where it has none."""
+
+    about: ClassVar[str] = "first image"
+    normalisation: Normalisation
+    room: ClassVar[int] = 0
+
+    def __call__(self, number: int, name: str, pair: Any) -> Total:
+        images, _ = checked_pair(pair, name, self.normalisation, None)
+        inputs = np.asarray(self.normalisation(images[:1]), np.float64)
+        return Total((inputs.sum(0),))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Moments:
+    """The number of images of a partition, and the sums of x and x x^T counted from one image."""
+
+    about: ClassVar[str] = "moments"
+    normalisation: Normalisation
+    shift: Float[np.ndarray, " d"]
+
+    @property
+    def room(self) -> int:
+        """Bytes of four sums and a batch."""
+        d = self.normalisation.dim
+        return 8 * (4 * d * d + 3 * _BATCH * d)
+
+    def __call__(self, number: int, name: str, pair: Any) -> Total:
+        images, _ = checked_pair(pair, name, self.normalisation, None)
+        pixels, d = Pixels(self.normalisation.pixel_max), self.normalisation.dim
+        total, squares = np.zeros(d), np.zeros((d, d))
+        for start in range(0, len(images), _BATCH):
+            batch = images[start : start + _BATCH]
+            pixels.see(batch)
+            x = np.asarray(self.normalisation(batch), np.float64) - self.shift
+            total += x.sum(0)
+            squares += x.T @ x
+        return Total((np.array(len(images)), total, squares), (pixels.peaks,))
 
 
 Preprocessing = Normalisation | Whitening

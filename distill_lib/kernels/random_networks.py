@@ -229,6 +229,7 @@ def batched_features(
 
     Raises: ValueError for images that do not fit, or an empty batch.
     """
+    images = normalisation.opened(images)
     normalisation.check(images)
     checks.batch(batch)
 
@@ -236,9 +237,10 @@ def batched_features(
     def of(key, part):
         return networks.features(key, normalisation(part))
 
-    size = min(batch, len(images))
-    out = np.empty((len(images), networks.dim_out), np.float32)
-    for start in range(0, len(images), size):
-        start = min(start, len(images) - size)  # batches of one size, so that one shape is compiled
+    n = images.shape[0]
+    size = min(batch, n)
+    out = np.empty((n, networks.dim_out), np.float32)
+    for start in range(0, n, size):
+        start = min(start, n - size)  # batches of one size, so that one shape is compiled
         out[start : start + size] = of(key, images[start : start + size])
     return out

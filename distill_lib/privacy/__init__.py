@@ -4,6 +4,14 @@ from distill_lib.privacy.adaptive import AdaptiveMechanism
 from distill_lib.privacy.attacks import last_record, span_residual, sum_residual
 from distill_lib.privacy.auditing import Audit, audit, correlations, epsilon_lower, roc_area
 from distill_lib.privacy.claimed import claimed_deviation, claimed_release
+from distill_lib.privacy.federated import (
+    SiloRelease,
+    added_records,
+    cross_validated,
+    federated_private,
+    federated_ridge,
+    silo_release,
+)
 from distill_lib.privacy.gaussian import (
     StatisticsMechanism,
     noise_multiplier,
@@ -18,13 +26,18 @@ __all__ = [
     "Audit",
     "ObjectivePerturbation",
     "PrivateRidge",
+    "SiloRelease",
     "StatisticsMechanism",
+    "added_records",
     "audit",
     "claimed_deviation",
     "claimed_release",
     "clipped_statistics",
     "correlations",
+    "cross_validated",
     "epsilon_lower",
+    "federated_private",
+    "federated_ridge",
     "last_record",
     "noise_multiplier",
     "noisy_ridge",
@@ -33,6 +46,7 @@ __all__ = [
     "ridge_in_ball",
     "roc_area",
     "sensitivity",
+    "silo_release",
     "span_residual",
     "sum_residual",
 ]

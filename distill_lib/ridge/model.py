@@ -16,12 +16,12 @@ from distill_lib.images.streams import given
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.ridge import selection
 from distill_lib.ridge.batches import BATCH as _BATCH  # noqa: F401  (read by the page on costs)
-from distill_lib.ridge.batches import judged_rows, padded
+from distill_lib.ridge.batches import padded
+from distill_lib.ridge.partitioned import source_of
 from distill_lib.ridge.path import RidgePath
 from distill_lib.ridge.selection import Ties, Validation
-from distill_lib.ridge.sources import source_of
-from distill_lib.ridge.statistics import RidgeStats
-from distill_lib.ridge.sums import sums_of
+from distill_lib.ridge.works import given_in_parts
+from distill_lib.ridge.works import hits as hits_of
 
 # 10^-6, 10^-5.5, ..., 10^5.5: the grid of the paper's released code.
 GRID = tuple(float(10 ** (e / 2)) for e in range(-12, 12))
@@ -81,14 +81,21 @@ class RidgeModel(eqx.Module):
 
     @door()
     def accuracy(
-        self, images, labels: Int[ArrayLike, " n"] | None, white: float | None = None
+        self,
+        images,
+        labels: Int[ArrayLike, " n"] | None,
+        white: float | None = None,
+        engine: Any = None,
     ) -> float:
         """The fraction of images that are classified as labelled.
 
         Args: as `scores`, and labels: (n,) class indices. Of a `Stream`, which brings its labels,
-            only counts are kept; then None.
+            only counts are kept; then None. engine: as `fit`.
         Raises: ValueError for labels that do not fit.
         """
+        if (parts := given_in_parts(images, labels, engine)) is not None:
+            norm = self.normalisation if white is None else self.normalisation.for_white(white)
+            return hits_of(parts, np.asarray(self.weights), self.feature_map, norm, engine)
         if stream := given(images, labels):
             pairs = stream.checked(self.normalisation, len(self.weights))
             hits = [(np.sum(self.predict(x, white) == y), len(y)) for x, y in pairs]
@@ -114,17 +121,18 @@ def fit(
     validation: Validation = "random",
     ties: Ties = "auto",
     devices: Sequence[Any] | None = None,
+    engine: Any = None,
 ) -> RidgeModel:
     """Train a ridge model on images with one-hot labels, lam chosen by validation accuracy.
 
     The images are read in batches and never held as a whole: once for the statistics, and once more
     for the choice of lam, of which only counts are kept. The cost is O(n p^2 + p^3) for all lam
-    together, the memory O(p^2) and a batch. It warns if the chosen lam is an end of the grid, so
-    that a better one may lie beyond; not for ties="largest". `RidgeModel` has an example.
+    together, the memory O(p^2) and a batch. It warns if the chosen lam is an end of the grid, not
+    for ties="largest". `RidgeModel` has an example.
 
     Args:
         images: (n, h, w, c) bytes or floats: a list, an array, a tensor or a file to be sliced; or
-            a `Stream`, of which each row is held out by a draw of its own.
+            a `Stream` or `Partitions`, of which each row is held out by a draw of its own.
         labels: (n,) class indices; None for a stream.
         key: JAX random key of the split.
         classes: k; by default the largest label + 1, or what the stream says.
@@ -136,27 +144,26 @@ def fit(
             model of all others, exactly. A stream cannot be "stratified".
         ties: which of the lam of equal accuracy: "largest", as the released code does; "loss", that
             of the least squared error; "auto", the largest, unless it is the end of the grid.
-        devices: those that share each batch of the statistics, as `RidgeStats.of_images`.
+        devices, engine: what computes the statistics, as `RidgeStats.of_images`.
     Raises: ValueError for labels out of range or an empty class, images of the wrong shape or not
         finite, an empty or negative grid, a validation part that is empty or takes everything, or
-        a stream that does not begin again at the same rows.
+        a stream that does not begin again at the same rows; with an engine, as `dl.Cluster`.
     """
-    source = source_of(images, labels, classes, normalisation)
+    source = source_of(images, labels, classes, normalisation, engine, devices)
     regs = _grid(regs, validation, ties)
-    _of_one_kind(*(both := (feature_map, normalisation)))
+    _of_one_kind(feature_map, normalisation)
     source.divide(key, val_fraction, validation, len(regs))
-    stats = RidgeStats.of_batches(source.trained(), source.classes, *both, devices)
+    stats = source.statistics(feature_map, devices)
     path = RidgePath.of(stats)
     best, accuracies = regs[0], tuple[float, ...]()
     if validation == "leave-one-out":
-        every = judged_rows(source.every(), *both)
-        best, accuracies = selection.by_leaving_out(path, every, regs, ties)
+        results = source.left_out(path, feature_map, regs)
+        best, accuracies = selection.best(results, regs, ties)
     elif val_fraction > 0:
-        more = sums_of(feature_map.dim_out, source.classes, jnp.dtype(normalisation.dtype))
-        rows = _added_to(more, judged_rows(source.held_out(), *both), refit)
-        best, accuracies = selection.by_held_out(path, rows, regs, ties)
+        results, more = source.judged(path, feature_map, regs, refit)
+        best, accuracies = selection.best(results, regs, ties)
         if refit:
-            path = RidgePath.of(stats + RidgeStats(*more.whole()))
+            path = RidgePath.of(sum(more, stats))
     # The minimiser's rows lie in the span of the features; G's rounding lets more through.
     weights = feature_map.onto_span(path.weights(best))
     return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
@@ -202,14 +209,6 @@ def _of_one_kind(feature_map, normalisation) -> None:
                 f"{normalisation.dtype}; "
                 "give both the same dtype, which is that of the whole computation."
             )
-
-
-def _added_to(sums, rows, wished: bool):
-    """The rows as they are, added to the sums on the way if that is wished."""
-    for features, truth in rows:
-        if wished:
-            sums.add_features(features, truth)
-        yield features, truth
 
 
 @door()

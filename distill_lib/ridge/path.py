@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from distill_lib.boundary.door import door
+from distill_lib.boundary import checks
+from distill_lib.boundary.door import door, floats, in_file
+from distill_lib.ridge.batches import BATCH
 from distill_lib.ridge.statistics import RidgeStats
 
 
@@ -49,25 +51,33 @@ class RidgePath(eqx.Module):
         """The weights W(reg), O(k p^2); at reg = 0 the minimum-norm solution C G^+."""
         return _filtered(self.rotated, self.filter(float(reg)), self.vectors)
 
-    @door()
+    @door(sliced=("features",))
     def accuracies(
         self, features: Float[Array, "n p"], labels: Int[ArrayLike, " n"], regs: Sequence[float]
     ) -> Float[np.ndarray, " r"]:
         """The fraction of samples that W(reg) classifies as labelled, for each reg.
 
-        The features are rotated once, O(n p^2); after that each reg costs O(n p k).
+        The features are rotated once, O(n p^2); after that each reg costs O(n p k). What lies in a
+        file is read by slices.
         """
         truth = np.asarray(labels)
-        return np.array(
-            [np.mean(np.argmax(s, axis=1) == truth) for s in self._scores(features, regs)]
-        )
+        right = [
+            [np.sum(np.argmax(s, axis=1) == truth[part]) for s in self._scores(f, regs)]
+            for part, f in _slices(features)
+        ]
+        return np.sum(right, axis=0) / len(truth)
 
-    @door()
+    @door(sliced=("features", "targets"))
     def losses(
         self, features: Float[Array, "n p"], targets: Float[ArrayLike, "n k"], regs: Sequence[float]
     ) -> Float[np.ndarray, " r"]:
         """The mean squared error ||W(reg) phi(X) - Y||_F^2 / n, for each reg."""
-        return np.array([np.sum((s - targets) ** 2) / len(s) for s in self._scores(features, regs)])
+        loss = []
+        for part, f in _slices(features, targets):
+            y: Any = targets
+            y = floats("targets", y[part]) if in_file(targets) else y[part]
+            loss.append([np.sum((s - y) ** 2) for s in self._scores(f, regs)])
+        return np.sum(loss, axis=0) / features.shape[0]
 
     def _scores(self, features, regs) -> Iterator[Float[np.ndarray, "n k"]]:
         rotated, c = np.asarray(features @ self.vectors), np.asarray(self.rotated)
@@ -80,6 +90,19 @@ class RidgePath(eqx.Module):
         values = np.asarray(self.values)
         kept = (values > len(values) * np.finfo(values.dtype).eps * values[-1]) | (reg > 0)
         return np.where(kept, 1 / np.where(kept, values + reg, 1), 0)
+
+
+def _slices(features, *others) -> Iterator[tuple[slice, np.ndarray | Array]]:
+    """Features and where they are: all at once, or by slices where one of these lies in a file."""
+    n = features.shape[0]
+    if not any(map(in_file, (features, *others))):
+        yield slice(None), features
+        return
+    for start in range(0, n, BATCH):
+        part = slice(start, min(start + BATCH, n))
+        made = floats("features", features[part])
+        checks.finite("features", made, np.arange(n)[part])
+        yield part, made
 
 
 @jax.jit

@@ -132,15 +132,15 @@ def _stratified(labels, key, count):
     return np.setdiff1d(order, val), np.sort(val)
 
 
-def by_held_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
-    """The chosen lam, and the accuracy at each, on samples held out.
+def best(results, regs, ties) -> tuple[float, tuple[float, ...]]:
+    """The chosen lam, and the accuracy at each.
 
-    Without any, the one lam that there is.
+    Without any sample that was judged, the one lam that there is.
 
-    Args: as `judged` and `chosen`.
+    Args: results as of `judged` or `left_out`; regs, ties as `chosen`.
     Raises: ValueError where none was held out but there are several lam.
     """
-    if results := judged(path, rows, regs):
+    if results:
         return _best(results, regs, ties)
     if len(regs) > 1:
         raise ValueError("no sample was held out to choose lam by; hold out a larger share.")
@@ -158,6 +158,19 @@ def judged(path, rows, regs) -> list[tuple[float, float]]:
         regs: the grid.
     Returns: a pair for each lam; none without any sample.
     """
+    return shares(*counts_held_out(path, rows, regs))
+
+
+def shares(n: int, right: np.ndarray, loss: np.ndarray) -> list[tuple[float, float]]:
+    """Accuracy and mean squared error for each lam from counts and sums; none without a sample."""
+    return list(zip((right / n).tolist(), (loss / n).tolist(), strict=True)) if n else []
+
+
+def counts_held_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many samples there are, and for each lam how many are right and their squared errors.
+
+    Args: as `judged`.
+    """
     c, k = np.asarray(path.rotated), len(path.rotated)
     scaled = [c * path.filter(reg) for reg in regs]
     n, right, loss = 0, np.zeros(len(regs)), np.zeros(len(regs))
@@ -168,7 +181,7 @@ def judged(path, rows, regs) -> list[tuple[float, float]]:
             scores = rotated @ weights.T
             right[i] += np.sum(np.argmax(scores, axis=1) == truth)
             loss[i] += np.sum((scores - y) ** 2)
-    return list(zip((right / n).tolist(), (loss / n).tolist(), strict=True)) if n else []
+    return n, right, loss
 
 
 def _rotated(features, path) -> np.ndarray:
@@ -181,15 +194,6 @@ def _best(results, regs, ties) -> tuple[float, tuple[float, ...]]:
     accuracies = tuple(accuracy for accuracy, _ in results)
     losses = dict(zip(regs, (loss for _, loss in results), strict=True))
     return chosen(regs, accuracies, ties, lambda tied: [losses[reg] for reg in tied]), accuracies
-
-
-def by_leaving_out(path, rows, regs, ties) -> tuple[float, tuple[float, ...]]:
-    """The chosen lam, and the accuracy at each, every sample judged by the others.
-
-    Args: as `left_out` and `chosen`.
-    Raises: ValueError as `left_out`.
-    """
-    return _best(left_out(path, rows, regs), regs, ties)
 
 
 def left_out(path, rows, regs) -> list[tuple[float, float]]:
@@ -205,6 +209,14 @@ def left_out(path, rows, regs) -> list[tuple[float, float]]:
         regs: the grid.
     Returns: a pair for each lam.
     Raises: ValueError where 1 - h_i is lost in rounding.
+    """
+    return shares(*counts_left_out(path, rows, regs))
+
+
+def counts_left_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
+    """As `counts_held_out`, each sample judged by all others.
+
+    Args, Raises: as `left_out`.
     """
     filters = np.stack([path.filter(reg) for reg in regs])
     c, k = np.asarray(path.rotated), len(path.rotated)
@@ -223,4 +235,4 @@ def left_out(path, rows, regs) -> list[tuple[float, float]]:
             residual = (y - rotated @ (c * scale).T) / rest[:, i : i + 1]
             right[i] += np.sum(np.argmax(y - residual, axis=1) == truth)
             loss[i] += np.sum(residual**2)
-    return list(zip((right / n).tolist(), (loss / n).tolist(), strict=True))
+    return n, right, loss

@@ -4,38 +4,82 @@ A source is divided once into a part to train on and a part held out. Either par
 padded batches, as often as asked, and nothing of it is kept but counts.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from distill_lib.boundary import checks
-from distill_lib.images.streams import Pair, Stream, given, rechunked
+from distill_lib.features import FeatureMap
+from distill_lib.images.streams import Pair, Stream, rechunked
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.ridge import batches, selection
+from distill_lib.ridge.path import RidgePath
+from distill_lib.ridge.statistics import RidgeStats
+from distill_lib.ridge.sums import sums_of
+
+Results = list[tuple[float, float]]
 
 
-class Source(Protocol):
+class Source(ABC):
     """What `fit` reads: batches (images, labels) of one size, padded by black images of label -1.
 
     Attributes:
         classes: k.
+        normalisation: from images to network inputs.
     """
 
     classes: int
+    normalisation: Preprocessing
 
+    @abstractmethod
+    def divide(self, key, share: float, validation: str, candidates: int) -> None:
+        """Choose the rows held out, before anything is read."""
+
+    @abstractmethod
     def trained(self) -> Iterator[Pair]:
         """The rows to train on."""
 
+    @abstractmethod
     def held_out(self) -> Iterator[Pair]:
         """The rows held out."""
 
+    @abstractmethod
     def every(self) -> Iterator[Pair]:
         """All rows."""
 
+    def statistics(self, feature_map: FeatureMap, devices: Sequence[Any] | None) -> RidgeStats:
+        """Those of the rows to train on."""
+        rest = self.classes, feature_map, self.normalisation, devices
+        return RidgeStats.of_batches(self.trained(), *rest)
 
-class InArray:
+    def judged(
+        self, path: RidgePath, feature_map: FeatureMap, regs, wished: bool
+    ) -> tuple[Results, list[RidgeStats]]:
+        """Accuracy and loss of each lam on the rows held out, and their statistics if wished."""
+        more = sums_of(feature_map.dim_out, self.classes, jnp.dtype(self.normalisation.dtype))
+        rows = batches.judged_rows(self.held_out(), feature_map, self.normalisation)
+        results = selection.judged(path, _added_to(more, rows, wished), regs)
+        return results, [RidgeStats(*more.whole())] if wished else []
+
+    def left_out(self, path: RidgePath, feature_map: FeatureMap, regs) -> Results:
+        """Accuracy and loss of each lam, each row judged by the model of all others."""
+        rows = batches.judged_rows(self.every(), feature_map, self.normalisation)
+        return selection.left_out(path, rows, regs)
+
+
+def _added_to(sums, rows, wished: bool):
+    """The rows as they are, added to the sums on the way if that is wished."""
+    for features, truth in rows:
+        if wished:
+            sums.add_features(features, truth)
+        yield features, truth
+
+
+class InArray(Source):
     """Images in an array or a file to be sliced, and all their labels."""
 
     def __init__(self, images, labels, classes: int | None, normalisation: Preprocessing) -> None:
@@ -61,7 +105,7 @@ class InArray:
         return batches.padded(self.images, self.labels, self.normalisation)
 
 
-class InStream:
+class InStream(Source):
     """A stream, whose rows are held out one by one: each by a draw that its number decides.
 
     The first row of a class that is met is trained on, so that no class is held out as a whole. The
@@ -137,6 +181,13 @@ class InStream:
             seen += np.bincount(labels, minlength=self.classes)
             yield images, labels
             del images
+        self.counted(seen)
+
+    def counted(self, seen: np.ndarray) -> None:
+        """Look at how many rows of each class one reading gave.
+
+        Raises: ValueError as `_rows`.
+        """
         if not len(self.seen):
             if not seen.all():
                 missing = ", ".join(map(str, np.flatnonzero(seen == 0)[:5]))
@@ -152,14 +203,3 @@ class InStream:
                 f"now, of class {c} {self.seen[c]} and {seen[c]}; it has to begin again at the "
                 "same rows."
             )
-
-
-def source_of(images, labels, classes: int | None, normalisation: Preprocessing):
-    """The source of a fit: a stream, or an array with its labels.
-
-    Raises: ValueError for labels out of range or an empty class, images of the wrong shape, a
-        stream with labels beside it, or an array without.
-    """
-    if stream := given(images, labels):
-        return InStream(stream, classes, normalisation)
-    return InArray(images, labels, classes, normalisation)

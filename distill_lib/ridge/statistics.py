@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from distill_lib.boundary import checks, npz
-from distill_lib.boundary.door import door, finished
+from distill_lib.boundary.door import door, finished, floats, in_file
 from distill_lib.features import FeatureMap
 from distill_lib.images.streams import Pair, given, rechunked
 from distill_lib.images.whitening import Preprocessing
@@ -19,6 +19,7 @@ from distill_lib.ridge import batches
 from distill_lib.ridge.devices import ShardedSums
 from distill_lib.ridge.identity import digest
 from distill_lib.ridge.sums import sums_of
+from distill_lib.ridge.works import Statistics, given_in_parts, summed
 
 
 class RidgeStats(eqx.Module):
@@ -46,12 +47,16 @@ class RidgeStats(eqx.Module):
     count: Int[Array, ""]
 
     @classmethod
-    @door()
+    @door(sliced=("features", "targets"))
     def of(cls, features: Float[Array, "n p"], targets: Float[Array, "n k"]) -> Self:
         """The statistics of one chunk of features and targets, O(n p (p + k)).
 
+        What lies in a file, a memory map too, is read by slices.
+
         Raises: ValueError for shapes that do not fit or entries that are not finite.
         """
+        if in_file(features) or in_file(targets):
+            return cls(*_of_slices(features, targets).whole())
         sums = sums_of(features.shape[1], targets.shape[1], features.dtype)
         sums.add(features, targets, len(features))
         return cls(*sums.whole())
@@ -67,19 +72,25 @@ class RidgeStats(eqx.Module):
         normalisation: Preprocessing,
         *,
         devices: Sequence[Any] | None = None,
+        engine: Any = None,
     ) -> Self:
         """The statistics of labelled images, read once in batches.
 
         Args:
-            images: (n, h, w, c); or a `Stream`, which may be of any length.
+            images: (n, h, w, c); or a `Stream`, which may be of any length, or `Partitions`.
             labels: (n,) class indices; the targets are one-hot. None for a stream.
             classes: k.
             feature_map, normalisation: from images to features.
             devices: those that share each batch, for instance jax.devices(); None for the first
                 one of an accelerator, or for all cores of a processor.
+            engine: what computes partitions, `Partitions` or slices of an array: a client of Dask,
+                the address of its scheduler, "local" or `dl.Cluster`; None for this process.
         Raises: ValueError for labels out of range or not one per image, images of the wrong shape
-            or not finite.
+            or not finite; with an engine, as `dl.Cluster`.
         """
+        if (parts := given_in_parts(images, labels, engine)) is not None:
+            work = Statistics(feature_map, normalisation, classes)
+            return cls.of_sums(summed(work, parts, engine)[:-1])
         if stream := given(images, labels):
             pairs = rechunked(stream.checked(normalisation, classes), batches.BATCH)
             pairs = batches.filled_up(pairs, batches.BATCH)
@@ -108,6 +119,11 @@ class RidgeStats(eqx.Module):
         stats = cls(*sums.whole())
         finished("G = phi(X) phi(X)^T, from which every weight comes,", stats)
         return stats
+
+    @classmethod
+    def of_sums(cls, sums: Sequence[np.ndarray]) -> Self:
+        """The statistics whose four arrays were added up elsewhere."""
+        return cls(*map(jnp.asarray, sums))
 
     def __add__(self, other: Self) -> Self:
         """The statistics of both chunks together.
@@ -239,3 +255,23 @@ def _read(file: npz.Npz, wanted: str) -> tuple[Array, ...]:
     if gram.diagonal().min(initial=0) < 0 or label_sq < 0 or count < 0:
         raise npz.Unreadable("its sums of squares or its count are negative")
     return tuple(map(jnp.asarray, (gram, file.read("cross"), label_sq, count)))
+
+
+def _of_slices(features, targets):
+    """The sums of features and targets that are read by slices."""
+    for name, array in (("features", features), ("targets", targets)):
+        if len(array.shape) != 2:
+            raise ValueError(f"{name} has shape {tuple(array.shape)}, but a matrix is needed.")
+    (n, p), (rows, k), sums = features.shape, targets.shape, None
+    if rows != n:
+        raise ValueError(
+            f"targets has shape {tuple(targets.shape)}, but a matrix of shape ({n}, any) is needed."
+        )
+    for start in range(0, n, batches.BATCH):
+        part = slice(start, min(start + batches.BATCH, n))
+        f, y = floats("features", features[part]), floats("targets", targets[part])
+        checks.finite("features", f, np.arange(n)[part])
+        checks.finite("targets", y, np.arange(n)[part])
+        sums = sums_of(p, k, f.dtype) if sums is None else sums
+        sums.add(f, y, len(f))
+    return sums_of(p, k, np.float64) if sums is None else sums

@@ -156,6 +156,7 @@ CASES = {
     "privacy.attacks.sum_residual": lambda a: (a(X), a(W)),
     "privacy.attacks.span_residual": lambda a: (a(X), a(W)),
     "privacy.attacks.last_record": lambda a: (a(W), a(G), a(1 - W), 1.0),
+    "privacy.federated.added_records": lambda a: (a(np.outer(ROW, ROW)), a(np.outer([1, 0], ROW))),
     "privacy.auditing.audit": lambda a: (a(SCORES), a(1 - SCORES), 1e-5),
     "privacy.auditing.roc_area": lambda a: (a(SCORES), a(1 - SCORES)),
     "privacy.auditing.correlations": lambda a: (a(ROW), a(X)),

@@ -75,3 +75,42 @@ def test_the_second_residual_is_the_first_over_one_minus_the_leverage():
         rest = np.arange(12) != i
         other = dl.RidgePath.of(dl.RidgeStats.of(f[rest], y[rest])).weights(reg)
         assert np.allclose(y[i] - f[i] @ np.asarray(other).T, residual[i] / (1 - h[i]), rtol=1e-9)
+
+
+def test_partitions_have_the_same_bits_whoever_added_them_and_whoever_died():
+    measured = record("machines")["measured"]
+    same = [value for key, value in measured["workers"].items() if key.endswith("same bits")]
+    same += [one["same bits"] for one in measured["deaths"].values() if isinstance(one, dict)]
+    assert len(same) >= 4
+    assert all(same)
+    assert "no |" not in tables(ROOT)["workers"] + tables(ROOT)["deaths"]
+
+
+def test_the_whole_path_recovers_its_models_at_the_shape_of_imagenet():
+    measured = record("machines")["measured"]
+    free, whole = measured["without-g"], measured["whole"]
+    assert free["converged"]
+    for found in (free, whole):
+        assert found["recovery error"] < 1e-9
+        assert found["accuracy of the set"] == pytest.approx(found["accuracy"], abs=0.01)
+        assert found["accuracy"] > 2 / found["classes"]
+
+
+def test_silos_cost_accuracy_under_noise_and_nothing_without():
+    found = record("federated")["measured"]
+    assert found["apart"] < 1e-6
+    assert max(found["revealed"].values()) < 1e-6
+    most = [name for name in found["rows"][0] if name.startswith("epsilon")][-1]
+    assert found["rows"][0][most][0] > found["rows"][-1][most][0]
+
+
+def test_the_distance_to_the_solution_is_bounded_by_the_residual():
+    """The formula of the page: W - W_* = R (G + lam I)^{-1}."""
+    rng = np.random.default_rng(2)
+    f, y, reg = rng.normal(size=(9, 5)), rng.normal(size=(9, 2)), 0.4
+    inverse = np.linalg.inv(f.T @ f + reg * np.eye(5))
+    w = y.T @ f @ inverse + rng.normal(size=(2, 5))
+    residual = w @ (f.T @ f + reg * np.eye(5)) - y.T @ f
+    apart = w - y.T @ f @ inverse
+    assert np.allclose(apart, residual @ inverse)
+    assert np.linalg.norm(apart) <= np.linalg.norm(residual) / reg

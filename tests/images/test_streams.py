@@ -68,8 +68,8 @@ def read(change, number=812, count=815):
         (lambda x, y: (x, y + 9), r"labels of batch 812 holds .*, but 3 classes"),
         (lambda x, y: (x, np.r_[y, y]), "labels of batch 812 has 2 entries for 1 images"),
         (lambda x, y: (x, y + 0.5), "labels of batch 812 must be a vector of integer"),
-        (lambda x, y: x, r"batch 812 of the stream is a ndarray; a pair"),
-        (lambda x, y: (x, y, y), "batch 812 of the stream is a tuple of 3; a pair"),
+        (lambda x, y: x, r"batch 812 is a ndarray; a pair"),
+        (lambda x, y: (x, y, y), "batch 812 is a tuple of 3; a pair"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:divide by zero")

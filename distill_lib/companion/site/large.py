@@ -1,14 +1,19 @@
 """What `tests/benchmarks` recorded of large problems, for the page on them."""
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.files import read_json
 from distill_lib.companion.judge.measured import markdown_table
 
+IMAGENET = 1_281_167  # training images of its 1,000 classes
+_LINK = 2**30  # bytes a second between machines, for forecasts: about ten gigabits
+
 
 def tables(root: Path) -> dict[str, str]:
-    """{{ large.floor }}, {{ large.thin }} and where they come from, from `book/large/*.json`.
+    """{{ large.floor }}, {{ large.workers }} and so on, and where they come from: `book/large`.
 
     Empty in a project without them.
     """
@@ -16,6 +21,7 @@ def tables(root: Path) -> dict[str, str]:
     if not folder.is_dir():
         return {}
     floor, thin = read_json(folder / "floor.json"), read_json(folder / "thin.json")
+    machines, silos = read_json(folder / "machines.json"), read_json(folder / "federated.json")
     return {
         "floor": _floor(floor["measured"]),
         "batch": _number(floor["settings"]["batch"]),
@@ -23,6 +29,11 @@ def tables(root: Path) -> dict[str, str]:
         "thin": _thin(thin["measured"]),
         "thin_made": _made(thin),
         "thin_size": ", ".join(f"${name} = {size:,}$" for name, size in thin["settings"].items()),
+        **_machines(machines),
+        "machines_made": _made(machines),
+        "imagenet": f"{IMAGENET:,}",
+        **_silos(silos),
+        "silos_made": _made(silos),
     }
 
 
@@ -40,6 +51,116 @@ def _thin(measured: dict[str, dict[str, float]]) -> str:
     return markdown_table(["construction", *heads], rows, numbers=(1, 2, 3))
 
 
+def _machines(record: dict[str, Any]) -> dict[str, str]:
+    """What partitions took; seconds by the clock only of a machine without other work."""
+    measured = record["measured"]
+    workers, whole, free = (measured[name] for name in ("workers", "whole", "without-g"))
+    heads = [name for name in workers if re.fullmatch(r"\d+ workers", name)]
+    alone, quiet = workers["one process"], _quiet(record)
+    ratios = [
+        [name.replace("1 workers", "1 worker"), _yes(workers[f"{name}, same bits"]),
+         _number(workers[f"{name}, largest process (GiB)"]),
+         _number(workers[name] / alone) if quiet else "not measured"]
+        for name in heads
+    ]  # fmt: skip
+    deaths = [
+        [name, *(_number(one[key]) for key in ("killed", "runs")),
+         _yes(one["same bits"])]
+        for name, one in measured["deaths"].items() if isinstance(one, dict)
+    ]  # fmt: skip
+    ways = {f"{how} $G$, {_side(one)} × {_side(one)}": one
+            for how, one in (("with", whole), ("without", free))}  # fmt: skip
+    path = [
+        [name, *(_number(one[key]) for key in ("p", "classes", "images", "peak (GiB)")),
+         _number(100 * one["accuracy"]), _number(100 * one["accuracy of the set"]),
+         _number(one["recovery error"])]
+        for name, one in ways.items()
+    ]  # fmt: skip
+    titles = ["way", "$p$", "$k$", "$n$", "peak (GiB)", "accuracy (%)", "of the set (%)", "error"]
+    return {
+        "workers": markdown_table(
+            ["by", "same bits", "largest process (GiB)", "seconds to one process"],
+            ratios,
+            numbers=(2, 3),
+        ),
+        "deaths": markdown_table(["", "killed", "sums", "same bits"], deaths, numbers=(1, 2)),
+        "deaths_of": f"{measured['deaths']['partitions']:,}",
+        "path": markdown_table(titles, path, numbers=tuple(range(1, 8))),
+        "forecast": _forecast(measured["rates"]),
+        "rates": _rates(measured["rates"]),
+        "rates_error": _number(100 * measured["rates"]["largest error of the fit"]),
+        "passes": f"{free['passes']:,}",
+        "passes_forecast": f"{free['passes forecast']:,}",
+        "residual": _number(free["residual"]),
+        "sketch": f"{free['sketch']:,}",
+    }
+
+
+def _side(one: dict[str, float]) -> int:
+    """Pixels a side of colour images with p numbers."""
+    return math.isqrt(int(one["p"]) // 3)
+
+
+def _quiet(record: dict[str, Any]) -> bool:
+    """Whether the cores had little else to do when workers were timed."""
+    return record["measured"]["workers"].get("load at the start", 99) < 0.5
+
+
+def _cost(rates: dict[str, Any], p: int) -> float:
+    """Processor seconds that the statistics of an image take, by the fit."""
+    return rates["a"] * p + rates["b"] * p**2
+
+
+def _rates(rates: dict[str, Any]) -> str:
+    """Measured and fitted processor time of an image, in units of the smallest."""
+    unit = rates["measured"][0][1]
+    rows = [
+        [f"{p:,}", _number(seconds / unit), _number(_cost(rates, p) / unit)]
+        for p, seconds in rates["measured"]
+    ]
+    return markdown_table(["$p$", "measured", "fitted"], rows, numbers=(0, 1, 2))
+
+
+def _forecast(rates: dict[str, Any]) -> str:
+    """Hours that the statistics of ImageNet take at 64 x 64, and what is sent, by cores."""
+    p, rows = 3 * 64 * 64, []
+    for count in (1, 16, 64, 256):
+        adding = math.ceil(math.log2(count)) * 8 * p**2 / _LINK
+        hours = (IMAGENET * _cost(rates, p) / count + adding) / 3600
+        rows.append([str(count), _number(hours), _number((count - 1) * 8 * p**2 / 2**30)])
+    heads = ["cores like these", "hours (forecast)", "GiB sent at least (forecast)"]
+    return markdown_table(heads, rows, numbers=(0, 1, 2))
+
+
+def _silos(record: dict[str, Any]) -> dict[str, str]:
+    found, settings = record["measured"], record["settings"]
+    heads = [name for name in found["rows"][0] if name.startswith("epsilon")]
+    rows = [
+        [
+            str(row["silos"]),
+            _number(row["exact"]),
+            *(f"{row[h][0]:.1f} ± {row[h][1]:.1f}" for h in heads),
+        ]
+        for row in found["rows"]
+    ]
+    titles = ["silos", "exact", *(rf"$\varepsilon = {head.split()[1]}$" for head in heads)]
+    return {
+        "silos": markdown_table(titles, rows, numbers=tuple(range(len(titles)))),
+        "silos_apart": _number(found["apart"]),
+        "silos_set": settings["dataset"].upper().replace("DIGITS", "digits"),
+        "silos_draws": str(settings["draws"]),
+        "revealed": markdown_table(
+            ["what the server sees", "relative error of what it reads off"],
+            [[name, _number(error)] for name, error in found["revealed"].items()],
+            numbers=(1,),
+        ),
+    }
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
 def _made(record: dict[str, Any]) -> str:
     origin = record["provenance"]
     device = origin["device"]
@@ -52,4 +173,4 @@ def _made(record: dict[str, Any]) -> str:
 def _number(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.1e}" if abs(value) < 1e-3 else f"{value:,.3g}"
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:,.3g}"

@@ -1,0 +1,248 @@
+"""A training set in partitions: what it takes, by how many workers, and what a death costs.
+
+Run by hand: `python tests/benchmarks/machines.py [NAME ...] [--json FILE]`; it is no test, since a
+time is none. The images are `generated_partitions`, the shape of ImageNet. Each case is a process
+of its own, so that its peak is its own.
+
+workers     sums of the same partitions by 1, 2, ... local workers of Dask, one thread each: seconds,
+            the largest process, and whether the bits are those of one process
+deaths      the same with a worker killed again and again: what died, what was computed again
+whole       64 x 64 with linear features, p = 12,288: statistics, W by Cholesky, 1,000 points, test
+rates       processor seconds of the statistics of an image by p, and the fit a p + b p^2
+without-g   256 x 256, p = 196,608: W without G, 100 points, test
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jax
+import numpy as np
+from scipy.optimize import nnls
+
+import distill_lib as dl
+from distill_lib.companion.numbers import provenance
+from distill_lib.engines import Cluster, InOrder
+from distill_lib.images import generated_normalisation, generated_partitions
+
+CASES = ("workers", "deaths", "rates", "whole", "without-g")
+REG = 100.0
+
+
+def bits(stats) -> str:
+    """The sums to their last bits."""
+    import hashlib
+
+    leaves = [np.ascontiguousarray(leaf).tobytes() for leaf in jax.tree.leaves(stats)]
+    return hashlib.blake2b(b"".join(leaves), digest_size=8).hexdigest()
+
+
+def peak(who=resource.RUSAGE_SELF) -> float:
+    """GiB at most of this process, or of the largest of its children that ended."""
+    return resource.getrusage(who).ru_maxrss / 2**20
+
+
+def sums(parts, size: int, engine, classes: int):
+    """The statistics of partitions and the seconds they took."""
+    start = time.perf_counter()
+    phi, norm = dl.Linear(3 * size * size), generated_normalisation(size)
+    made = dl.RidgeStats.of_images(parts, None, classes, phi, norm, engine=engine)
+    jax.block_until_ready(made.gram)
+    return made, time.perf_counter() - start
+
+
+def local(count: int):
+    """A cluster of so many processes, which begin again when they are killed."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    return Client(LocalCluster(n_workers=count, **options))
+
+
+def workers(asked) -> dict:
+    """By number of workers."""
+    size, classes = asked.size or 32, 100
+    parts = generated_partitions(asked.count or 24, size, classes, rows=asked.rows or 2048)
+    sums(generated_partitions(1, size, classes, rows=asked.rows or 2048), size, None, classes)
+    wanted, alone = sums(parts, size, InOrder(), classes)
+    found: dict = {"p": 3 * size * size, "partitions": parts.count, "rows": asked.rows or 2048}
+    found |= {"one process": alone}
+    for count in map(int, asked.workers.split(",")):
+        client = local(count)
+        warm = generated_partitions(2 * count, size, classes, rows=256)
+        sums(warm, size, Cluster(client), classes)
+        made, seconds = sums(parts, size, Cluster(client), classes)
+        client.cluster.close()
+        found[f"{count} workers"] = seconds
+        found[f"{count} workers, same bits"] = bits(made) == bits(wanted)
+        found[f"{count} workers, largest process (GiB)"] = peak(resource.RUSAGE_CHILDREN)
+    return found
+
+
+def deaths(asked) -> dict:
+    """With a spill folder and without, a worker killed every few seconds."""
+    import tempfile
+
+    size, classes = asked.size or 32, 100
+    parts = generated_partitions(asked.count or 24, size, classes, rows=asked.rows or 2048)
+    wanted, alone = sums(parts, size, InOrder(), classes)
+    found: dict = {"p": 3 * size * size, "partitions": parts.count, "one process": alone}
+    client, rng, done = local(2), random.Random(0), threading.Event()
+
+    def killer(killed):
+        while killed[0] < asked.deaths and not done.wait(rng.uniform(2, 5)):
+            try:
+                os.kill(rng.choice(list(client.run(os.getpid).values())), signal.SIGKILL)
+                killed[0] += 1
+            except Exception:  # none is there just now
+                pass
+
+    for name in ("without a folder", "with a folder"):
+        told, killed, same, seconds = [], [0], [], 0.0
+        while killed[0] < asked.deaths:
+            done.clear()
+            thread = threading.Thread(target=killer, args=(killed,))
+            thread.start()
+            with tempfile.TemporaryDirectory() as folder:
+                spill = folder if name.startswith("with a") else None
+                made, more = sums(
+                    parts, size, Cluster(client, spill=spill, report=told.append), classes
+                )
+            done.set()
+            thread.join()
+            same.append(bits(made) == bits(wanted))
+            seconds += more
+        ends = [b for b, after in zip(told, [*told[1:], None], strict=True)
+                if after is None or after.done < b.done]  # fmt: skip
+        found[name] = {"killed": killed[0], "runs": len(same), "same bits": all(same),
+                       "computed again": sum(one.again for one in ends),
+                       "seconds a run": seconds / len(same)}  # fmt: skip
+    client.cluster.close()
+    return found
+
+
+def rates(asked) -> dict:
+    """By number of features: processor seconds an image, the least of some rounds, and the fit."""
+    found, rows = [], asked.rows or 512
+    for size in (16, 24, 32, 48):
+        piece = generated_partitions(1, size, 10, rows=rows).piece(0)()
+        parts = dl.Partitions(lambda _, piece=piece: piece, 1, 10)
+        spent = []
+        for _ in range(4):  # the first one compiles
+            before = time.process_time()
+            sums(parts, size, None, 10)
+            spent.append(time.process_time() - before)
+        found.append((3 * size * size, min(spent[1:]) / rows))
+    p, seconds = np.array(found).T
+    # Relative errors are fitted: small problems count as much as large ones.
+    (a, b), _ = nnls(np.stack([p, p**2], 1) / seconds[:, None], np.ones(len(p)))
+    off = np.abs((a * p + b * p**2) / seconds - 1).max()
+    measured = [[int(one), float(second)] for one, second in found]
+    return {"measured": measured, "a": a, "b": b, "largest error of the fit": off, "rows": rows}
+
+
+def whole(asked) -> dict:
+    """Statistics, W, a set and its accuracy, at 64 x 64."""
+    size, classes, count = asked.size or 64, asked.classes or 1000, asked.count or 4
+    parts = generated_partitions(count, size, classes, rows=asked.rows)
+    fresh = generated_partitions(count + 1, size, classes, rows=asked.rows).piece(count)()
+    engine = Cluster("local") if asked.workers == "local" else None
+    stats, seconds = sums(parts, size, engine, classes)
+    found = {"p": 3 * size * size, "classes": classes, "images": int(stats.count)}
+    found |= {"statistics": seconds, "operations a image": float(3 * size * size) ** 2}
+    start = time.perf_counter()
+    phi, norm = dl.Linear(3 * size * size), generated_normalisation(size)
+    weights = jax.block_until_ready(stats.solve(REG))
+    found["W"] = time.perf_counter() - start
+    model = dl.RidgeModel(weights, phi, norm, REG, (REG,), ())
+    return found | judged(model, classes, fresh)
+
+
+def without_g(asked) -> dict:
+    """W from passes, a set and its accuracy, at 256 x 256."""
+    size, classes, count = asked.size or 256, asked.classes or 100, asked.count or 6
+    parts = generated_partitions(count, size, classes, rows=asked.rows)
+    fresh = generated_partitions(count + 1, size, classes, rows=asked.rows).piece(count)()
+    phi, norm = dl.Linear(3 * size * size), generated_normalisation(size)
+    n = sum(len(parts.piece(i)()[1]) for i in range(count))
+    start = time.perf_counter()
+    made = dl.fit_matrix_free(
+        parts, None, phi, norm, reg=asked.reg or 0.01 * n * phi.dim_out / 100,
+        key=jax.random.key(0), sketch=asked.sketch, tol=1e-6, report=print,
+        engine=Cluster("local") if asked.workers == "local" else None,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    found = {"p": phi.dim_out, "classes": classes, "images": n, "lam": made.model.reg}
+    found |= {"sketch": asked.sketch, "passes": made.passes, "passes forecast": made.forecast}
+    found |= {"residual": made.residual, "converged": made.converged, "W": seconds}
+    return found | judged(made.model, classes, fresh)
+
+
+def judged(model, classes: int, fresh) -> dict:
+    """A set of the model, its recovery error, and both accuracies on fresh images."""
+    start = time.perf_counter()
+    made = dl.distill(model, classes, key=jax.random.key(1))
+    seconds = time.perf_counter() - start
+    return {
+        "set": seconds,
+        "recovery error": made.provenance["recovery_error"],
+        "accuracy": model.accuracy(*fresh),
+        "accuracy of the set": made.accuracy(*fresh),
+        "peak (GiB)": peak(),
+    }
+
+
+def main() -> None:
+    """Run each case in a child, print what it measured, and keep a record if asked to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(CASES))
+    for name in ("count", "rows", "size", "classes"):
+        parser.add_argument(f"--{name}", type=int, help="of partitions, see the case's default")
+    parser.add_argument("--reg", type=float)
+    parser.add_argument("--sketch", type=int, default=300)
+    parser.add_argument("--deaths", type=int, default=10)
+    parser.add_argument("--workers", default="1,2", help="their numbers, or 'local' for the others")
+    parser.add_argument("--json", type=Path, help="where to keep the numbers")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        warnings.simplefilter("ignore")
+        case = dict(zip(CASES, (workers, deaths, rates, whole, without_g), strict=True))
+        load = os.getloadavg()[0]
+        print(json.dumps(case[asked.names[0]](asked) | {"load at the start": load}))
+        return
+    record = {"measured": {}}
+    if asked.json and asked.json.exists():
+        record = json.loads(asked.json.read_text(encoding="utf-8"))
+    given = [one for one in sys.argv[1:] if one not in asked.names]
+    for name in asked.names or CASES:
+        command = [sys.executable, __file__, name, *given, "--child"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        record["measured"][name] = json.loads(done.stdout.splitlines()[-1])
+        print(name, json.dumps(record["measured"][name], indent=1))
+        if asked.json:  # after each case, so that what is done is kept
+            record["provenance"] = {
+                **provenance.commit(Path(__file__).resolve().parents[2]),
+                "versions": provenance.versions(),
+                "device": provenance.device(),
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
