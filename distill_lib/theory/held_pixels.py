@@ -207,9 +207,9 @@ def independence(
     """How independent the conditions of held pixels on C are: 0 if dependent, 1 if none.
 
     It is the least over the largest singular value of the map dC -> (N_i^T dC^T x_i)_i, with N_i a
-    basis of the complement of range(C_{F_i}^T). X_S C = Q can be solved for every small change of
-    the held values where this map is onto. So above 0, all held values near those of the set allow
-    an exact set as well.
+    basis of the orthogonal complement of range(C_{F_i}^T). X_S C = Q can be solved for every small
+    change of the held values where this map is onto. So above 0, all held values near those of the
+    set allow an exact set as well.
 
     Args:
         weights: (k, d) W of rank k.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib import privacy
+from distill_lib.theory import held_pixels
 
 few = settings(max_examples=15, deadline=None)
 
@@ -369,6 +370,26 @@ def test_one_mask_for_all_points_allows_a_set_just_when_the_held_rows_have_the_r
     points = np.vstack([values, w.T[held:] @ pinv(c)])
     error = np.linalg.norm(w @ points @ pinv(points) - w) / np.linalg.norm(w)
     assert (error < 1e-9) == (inner >= k - (m - held))
+
+
+def test_the_complement_in_part_4_has_to_be_orthogonal():
+    """Two points for k = 2, the second held: an exact set needs it in range(W^T), so nearly no held
+    values near those of one allow another. With complements that are not orthogonal the map of
+    part 4 is onto nevertheless.
+    """
+    w = np.random.default_rng(0).normal(size=(2, 3))
+    q = np.linalg.qr(w.T)[0]  # X_S = Q with Gamma = I
+    held = np.array([[False] * 3, [True] * 3])  # so Gamma_{F_i} = (1, 0)
+
+    def conditions(complements):
+        return np.array([np.kron(row, u) for row, u in zip(q, complements, strict=True)])
+
+    assert rank(conditions([(c, 1.0) for c in (0.0, 1.0, -1.0)])) == 3
+    assert rank(conditions([(0.0, 1.0)] * 3)) == 2
+    assert held_pixels.independence(w, q.T, held) < 1e-12
+    moved = q.T + np.array([[0.0], [1e-3]]) * null_space(w)[:, 0]
+    with pytest.raises(ValueError, match="no set was found"):
+        held_pixels.held_set(w, moved, held, penalty=1.0)
 
 
 # The empirical kernel
