@@ -299,7 +299,6 @@ MUTANTS = (
     Mutant("silos-noise-once", "privacy/federated.py", "math.hypot(*(one.reg(len(gram)) for one in mechanisms))", "mechanisms[0].reg(len(gram))", "federated"),
     Mutant("silos-best-guarantee", "privacy/federated.py", "epsilon=max(", "epsilon=min(", "federated"),
     Mutant("silos-of-any-bound", "privacy/federated.py", "(one.bound, one.adjacency) for one", "one.adjacency for one", "federated"),
-    Mutant("gcv-without-trace", "privacy/federated.py", "left = n - float(np.sum(values * path.filter(reg)))", "left = n", "federated"),
     Mutant("pair-of-records-merged", "privacy/federated.py", "both = np.stack([c[pair] + d, c[pair] - d]) / 2", "both = np.stack([c[pair], c[pair]]) / 2", "federated"),
     Mutant("pair-scale", "privacy/federated.py", "np.sqrt(2 * top)", "np.sqrt(top)", "federated"),
     Mutant("generated-between", "images/generated.py", "z *= np.sqrt(1 - self.between)", "pass", "generated"),
@@ -335,6 +334,8 @@ MUTANTS = (
     Mutant("digest-without-values", "ridge/identity.py", "found.update(array.tobytes())", "pass", "updating"),
     # updating.py
     Mutant("part-judged-by-itself", "ridge/updating.py", "enumerate(parts) if j != i))", "enumerate(parts)))", "updating"),
+    Mutant("gcv-without-trace", "ridge/updating.py", "rest = 1 - float(np.sum(np.asarray(path.values) * path.filter(float(reg)))) / n", "rest = 1.0", "updating"),
+    Mutant("generalised-through-all", "ridge/updating.py", "if rest > least else math.inf", "if True else math.inf", "updating"),
     Mutant("generalised-unsquared", "ridge/updating.py", "/ n / rest**2", "/ n / rest", "updating"),
     Mutant("smallest-of-equals", "ridge/updating.py", "(-float(reg) for reg in regs)", "(float(reg) for reg in regs)", "updating"),
     Mutant("accuracy-once-the-error", "ridge/updating.py", "max(0.0, 1 - 2 * mean)", "max(0.0, 1 - 0.1 * mean)", "updating"),

@@ -81,6 +81,11 @@ def numbered(symbol):
     return re.sub(r"_(?:\{[^}]*\}|\w)$", "_i", symbol.removesuffix("^+"))
 
 
+def place_of(link):
+    """A page by its path from the root, of a link on the page of notation."""
+    return link.removeprefix("../") if link.startswith("../") else f"book/{link}"
+
+
 def own(cell):
     """The letters of a row of letters of one page: $t$ what it is; $u$, $v$ what they are."""
     heads = (re.match(r"(?:\$[^$]+\$(?:, )?)+", item.strip())[0] for item in cell.split(";"))
@@ -90,7 +95,7 @@ def own(cell):
 FORWARD = rows("From a symbol to its meaning")
 TABLE = [symbol for row in FORWARD for symbol in symbols(row[0])]
 LOCAL = {
-    re.search(r"\]\(\.\./(notebooks/\w+)\.md", page)[1]: own(letters)
+    place_of(re.search(r"\]\(([./\w]+)\.md", page)[1]): own(letters)
     for page, letters in rows("Letters of one page")
 }
 PLACE = re.compile(r'\]\(\.\./(notebooks/\w+)\.md\) "([^"]+)"')
@@ -151,7 +156,7 @@ def test_what_a_page_defines_is_in_the_table_or_its_own(page):
     assert unknown == set()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "book/large"])
 def test_every_letter_of_a_formula_is_in_the_table_or_the_pages_own(page):
     """Latin capitals and Greek letters; with a hat or a tilde they are those without."""
     known = {base(symbol) for symbol in {*TABLE, *LOCAL.get(page, ())}} | {"I", "O"}

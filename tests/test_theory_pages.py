@@ -65,7 +65,8 @@ def test_what_recovery_does_not_mean_is_said_early_and_with_the_measured_transfe
 
 
 def test_each_drawing_stands_on_one_page_so_that_its_names_are_there_once():
-    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.md"))
+    pages = [*(ROOT / "notebooks").glob("*.md"), *(ROOT / "book").glob("*.md")]
+    sources = (path.read_text(encoding="utf-8") for path in pages)
     used = Counter(
         name for source in sources for name in re.findall(r"\{\{ drawn\.(\w+) \}\}", source)
     )

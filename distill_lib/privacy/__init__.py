@@ -7,7 +7,6 @@ from distill_lib.privacy.claimed import claimed_deviation, claimed_release
 from distill_lib.privacy.federated import (
     SiloRelease,
     added_records,
-    cross_validated,
     federated_private,
     federated_ridge,
     silo_release,
@@ -34,7 +33,6 @@ __all__ = [
     "claimed_release",
     "clipped_statistics",
     "correlations",
-    "cross_validated",
     "epsilon_lower",
     "federated_private",
     "federated_ridge",

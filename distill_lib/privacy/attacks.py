@@ -73,7 +73,7 @@ def last_record(
         weights: ridge model W of all records; gram, cross: G and C of all but one; reg: lam.
     Returns: features x and class of the record; where W is not exact, a least-squares fit.
     Raises: ValueError for shapes that do not fit, k = 1, or if C = W (G + reg I): W fits the record
-        exactly.
+        exactly, or x = 0, and these equations say nothing.
 
     Example:
         >>> from distill_lib.privacy import last_record

@@ -18,7 +18,7 @@ from distill_lib.images.whitening import Preprocessing
 from distill_lib.linalg.pseudoinverse import negligible
 from distill_lib.privacy.gaussian import StatisticsMechanism
 from distill_lib.privacy.release import PrivateRidge, clipped_statistics, noisy_ridge
-from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats
+from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, generalised
 
 
 class SiloRelease(eqx.Module):
@@ -115,8 +115,8 @@ def federated_ridge(
 
     Args:
         parts: of disjoint silos, from `RidgeStats.of_images`.
-        reg: lam; None takes that of `regs` with the least generalised cross-validation, since the
-            server has no sample to validate on.
+        reg: lam; None takes that of `regs` with the least `ridge.generalised` cross-validation,
+            since the server has no sample to validate on.
     Raises: ValueError without statistics, for other shapes, or a reg that is none.
 
     Example:
@@ -132,25 +132,9 @@ def federated_ridge(
     if reg is None:
         for one in regs:
             checks.positive("reg", one)
-        scores = cross_validated(stats, path, regs)
-        reg = float(regs[int(np.argmin(scores))])
+        reg = float(regs[int(np.argmin(generalised(stats, regs, path)))])
     weights = feature_map.onto_span(path.weights(reg))
     return RidgeModel(weights, feature_map, normalisation, reg, (), ())
-
-
-def cross_validated(stats: RidgeStats, path: RidgePath, regs: Sequence[float]) -> list[float]:
-    """Generalised cross-validation, n ||W phi(X) - Y||^2 / (n - tr H)^2, from statistics alone.
-
-    H is the matrix from Y to W phi(X), so tr H is the sum of e / (e + lam) over the eigenvalues of
-    G. Infinite where no sample is left, tr H = n.
-    """
-    n, values = int(stats.count), np.asarray(path.values)
-    found = []
-    for reg in regs:
-        left = n - float(np.sum(values * path.filter(reg)))
-        loss = max(float(stats.loss(path.weights(reg))), 0.0)
-        found.append(n * loss / left**2 if left > 1e-9 * n else math.inf)
-    return found
 
 
 @door()

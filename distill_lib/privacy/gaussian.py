@@ -82,7 +82,7 @@ def output_sensitivity(n: int, bound: float, reg: float) -> float:
     """An upper bound on how far one added or removed record moves a ridge model, ||W' - W||_F.
 
     For models of up to n records: (1 + B sqrt(n) / (2 sqrt(reg))) min(B / reg, 1 / (2 sqrt(reg)));
-    twice that if one record is replaced.
+    twice that if one record is replaced. The bound is not attained.
 
     Raises: ValueError unless n, bound and reg are above 0.
 

@@ -4,6 +4,7 @@ What is judged is the squared error, the one measure that statistics hold: how m
 classified rightly is no function of them.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -56,17 +57,20 @@ def by_parts(parts: Sequence[RidgeStats], regs: Sequence[float]) -> Float[np.nda
     return np.maximum(errors, 0) / sum(int(part.count) for part in parts)
 
 
-def generalised(stats: RidgeStats, regs: Sequence[float]) -> Float[np.ndarray, " r"]:
+def generalised(
+    stats: RidgeStats, regs: Sequence[float], path: RidgePath | None = None
+) -> Float[np.ndarray, " r"]:
     """Generalised cross-validation for each reg (Golub, Heath & Wahba 1979).
 
     (||W phi(X) - Y||_F^2 / n) / (1 - t / n)^2, with t the sum of e / (e + reg) over the eigenvalues
     e of G. It is the leave-one-out error that the data would have if all samples had the same
-    leverage.
+    leverage. Infinite where the model goes through all samples, t = n up to rounding: nothing is
+    left to judge it by.
 
     Args:
         stats: the statistics of all samples.
         regs: ridge parameters.
-    Raises: ValueError where the model goes through all samples, so that nothing is left to judge.
+        path: their decomposition, if it is at hand.
 
     Example:
         >>> from distill_lib.ridge import generalised
@@ -74,16 +78,13 @@ def generalised(stats: RidgeStats, regs: Sequence[float]) -> Float[np.ndarray, "
         >>> [round(float(error), 6) for error in generalised(stats, [0.0])]
         [1.777778]
     """
-    path, n = RidgePath.of(stats), int(stats.count)
+    path, n = path or RidgePath.of(stats), max(int(stats.count), 1)
+    least = max(1e-9, negligible((max(n, len(path.values)),) * 2, path.values.dtype))
     errors = []
     for reg in regs:
-        rest = 1 - float(np.sum(np.asarray(path.values) * path.filter(float(reg)))) / max(n, 1)
-        if rest <= negligible((max(n, len(path.values)),) * 2, path.values.dtype):
-            raise ValueError(
-                f"at reg = {reg:g} the model goes through all {n} samples, so nothing is left to "
-                "judge it by; leave such small values out of regs."
-            )
-        errors.append(max(float(stats.loss(path.weights(reg))), 0) / n / rest**2)
+        rest = 1 - float(np.sum(np.asarray(path.values) * path.filter(float(reg)))) / n
+        loss = max(float(stats.loss(path.weights(reg))), 0)
+        errors.append(loss / n / rest**2 if rest > least else math.inf)
     return np.array(errors)
 
 
@@ -107,8 +108,8 @@ def fit_statistics(
             sum alone.
     Returns: the model. Its `validation` is empty, since no accuracy is known; `by_parts` and
         `generalised` give the errors.
-    Raises: ValueError for no part, parts that do not fit the map, an unknown validation, or as the
-        function that chooses.
+    Raises: ValueError for no part, parts that do not fit the map, an unknown validation, or as
+        `by_parts`; by "generalised" also for a reg at which the model goes through all samples.
 
     Example:
         >>> x, norm = np.arange(8.0).reshape(8, 1, 1, 1) % 3, dl.Normalisation((1, 1, 1), 2, 0.5, 1)
@@ -133,6 +134,11 @@ def fit_statistics(
     total, best = sum(parts[1:], parts[0]), float(regs[0])
     if len(regs) > 1:
         errors = by_parts(parts, regs) if validation == "parts" else generalised(total, regs)
+        if len(through := np.asarray(regs)[np.isinf(errors)]):
+            raise ValueError(
+                f"at reg = {through[0]:g} the model goes through all {int(total.count)} samples, "
+                "so nothing is left to judge it by; leave such small values out of regs."
+            )
         best = -min(zip(errors.tolist(), (-float(reg) for reg in regs), strict=True))[1]
     weights = feature_map.onto_span(RidgePath.of(total).weights(best))
     return RidgeModel(weights, feature_map, normalisation, best, tuple(map(float, regs)), ())

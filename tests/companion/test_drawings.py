@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill_lib.companion.site.drawings import drawings, pen, spaces
+from distill_lib.companion.site.drawings import drawings, pen, spaces, trees
+from distill_lib.engines.nodes import children, root
 
 DRAWN = drawings()
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -130,6 +131,27 @@ def test_rounding_moves_less_than_half_a_step_and_turns_by_more():
         return np.degrees(np.arctan2(*np.subtract(b, a)[::-1]))
 
     assert abs(angle(first, second) - angle(third, fourth)) > 15
+
+
+@pytest.mark.parametrize("count", [3, 5, 6])
+def test_the_tree_joins_the_nodes_that_the_engines_add(count):
+    drawn = ElementTree.fromstring(re.search(r"<svg.*</svg>", trees.added(count))[0])
+    at = {}  # a node's place, by its name in its box
+    for text in drawn.iter("text"):
+        if found := re.fullmatch(r"\((\d+), (\d+)\)", "".join(text.itertext())):
+            place = (float(text.attrib["x"]), float(text.attrib["y"]))
+            at[tuple(map(int, found.groups()))] = place
+    lines = [corners(e) for e in drawn.iter("polyline")]
+    joined = {((a, round(b - 9)), (c, round(d + 19))) for (a, b), (c, d) in lines}
+    wanted, open_nodes = set(), [root(count)]
+    while open_nodes:
+        node = open_nodes.pop()
+        if node[0]:
+            parts = children(node, count)
+            wanted |= {(at[node], at[part]) for part in parts}
+            open_nodes += parts
+    assert joined == {(parent, part) for parent, part in wanted}
+    assert len(lines) == 2 * (count - 1)
 
 
 def test_signs_are_set_low_and_high_and_come_back_to_the_line():

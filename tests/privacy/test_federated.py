@@ -13,11 +13,11 @@ import distill_lib as dl
 from distill_lib import privacy
 from distill_lib.privacy import (
     added_records,
-    cross_validated,
     federated_private,
     federated_ridge,
     silo_release,
 )
+from distill_lib.ridge import generalised
 
 P, K = 6, 3
 NORM, PHI = dl.Normalisation((1, P, 1), 1, (0.0,), (1.0,)), dl.Linear(P)
@@ -41,7 +41,7 @@ def test_generalised_cross_validation_needs_the_statistics_alone(seed, n):
     ((f, y),) = silos(rng, [n])
     stats = dl.RidgeStats.of(f, y)
     regs = (0.01, 0.3, 5.0)
-    found = cross_validated(stats, dl.RidgePath.of(stats), regs)
+    found = generalised(stats, regs, dl.RidgePath.of(stats))
     for reg, value in zip(regs, found, strict=True):
         h = f @ np.linalg.solve(f.T @ f + reg * np.eye(P), f.T)
         wanted = n * np.sum((h @ y - y) ** 2) / (n - np.trace(h)) ** 2

@@ -79,7 +79,7 @@ def _machines(record: dict[str, Any]) -> dict[str, str]:
     titles = ["way", "$p$", "$k$", "$n$", "peak (GiB)", "accuracy (%)", "of the set (%)", "error"]
     return {
         "workers": markdown_table(
-            ["by", "same bits", "largest process (GiB)", "seconds to one process"],
+            ["by", "same bits", "largest process (GiB)", "time to one process"],
             ratios,
             numbers=(2, 3),
         ),

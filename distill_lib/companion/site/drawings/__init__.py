@@ -1,6 +1,6 @@
 """Core ideas of the theory, drawn from their formulas whenever the book is built."""
 
-from distill_lib.companion.site.drawings import curves, schemes, spaces
+from distill_lib.companion.site.drawings import curves, schemes, spaces, trees
 
 
 def drawings() -> dict[str, str]:
@@ -23,5 +23,6 @@ def drawings() -> dict[str, str]:
         schemes.release,
         schemes.returned,
         schemes.bands,
+        trees.added,
     )
     return {make.__name__: make() for make in makers}
