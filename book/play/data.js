@@ -30,5 +30,6 @@ export function opened(data) {
     width: data.shape[1],
     classes: data.classes,
     name: data.dataset,
+    samples: data.samples,
   };
 }

@@ -88,7 +88,5 @@ export function distil(of, setting) {
   };
 }
 
-// The class with the largest score, for each row.
-export const answers = (weights, inputs) => inputs.mmul(weights.transpose()).to2DArray().map(
-  (scores) => scores.indexOf(Math.max(...scores)),
-);
+// The scores of a model, row by row.
+export const scores = (weights, inputs) => inputs.mmul(weights.transpose()).to2DArray();

@@ -1,7 +1,7 @@
-// Images on canvases: a set in rows, one digit, and a drawing made an image as MNIST's were.
+// Images on canvases: a set as tiles, one digit, and a drawing made an image as MNIST's were.
 
 // Grey pixels from row `i` of a matrix, stretched to their own range or from black to `white`.
-function paint(context, pixels, i, of, left, top, white) {
+function paint(context, pixels, i, of, white) {
   const row = pixels.getRow(i);
   const low = white ? 0 : Math.min(...row);
   const range = (white || Math.max(...row)) - low || 1;
@@ -10,26 +10,31 @@ function paint(context, pixels, i, of, left, top, white) {
     const grey = (255 * (pixel - low)) / range;
     image.data.set([grey, grey, grey, 255], 4 * j);
   });
-  context.putImageData(image, left, top);
+  context.putImageData(image, 0, 0);
 }
 
-const GAP = 2;
-
-export function drawSet(canvas, pixels, of) {
-  const columns = pixels.rows <= 10 ? Math.min(5, pixels.rows) : 10;
-  const [w, h] = [of.width + GAP, of.height + GAP];
-  canvas.width = columns * w - GAP;
-  canvas.height = Math.ceil(pixels.rows / columns) * h - GAP;
-  const context = canvas.getContext("2d");
-  for (let i = 0; i < pixels.rows; i++) {
-    paint(context, pixels, i, of, (i % columns) * w, Math.floor(i / columns) * h);
+// The images of a set as tiles, each with words below it.
+export function drawSet(place, pixels, of, words) {
+  while (place.childElementCount > pixels.rows) place.lastChild.remove();
+  while (place.childElementCount < pixels.rows) {
+    const tile = document.createElement("span");
+    tile.append(document.createElement("canvas"), document.createElement("span"));
+    place.append(tile);
   }
+  place.dataset.columns = pixels.rows <= 10 ? 5 : 10;
+  [...place.children].forEach((tile, i) => {
+    const [canvas, below] = tile.children;
+    canvas.width = of.width;
+    canvas.height = of.height;
+    paint(canvas.getContext("2d"), pixels, i, of);
+    below.textContent = words[i];
+  });
 }
 
 export function drawOne(canvas, pixels, of) {
   canvas.width = of.width;
   canvas.height = of.height;
-  paint(canvas.getContext("2d"), pixels, 0, of, 0, 0, of.white);
+  paint(canvas.getContext("2d"), pixels, 0, of, of.white);
 }
 
 const BOX = 20 / 28; // a digit's longer side, as a share of the image

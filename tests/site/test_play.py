@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +16,7 @@ from distill_lib.theory.closed_form import max_reg
 
 CLOSE = 1e-6
 SIZES = (2, 5, 8, 9, 10, 11, 15, 20, 30, 50, 70, 100)  # by the control's steps
+REGS = (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 BITS = (0, 16, 12, 10, 8, 7, 6, 5, 4, 3, 2)
 
 # Moves the controls as a hand does, and waits until the page shows what they say.
@@ -56,6 +56,17 @@ def made(play, setting):
     return found
 
 
+def widths(play):
+    """The bars' widths in percent, a pair for each class."""
+    bars = "[...document.querySelectorAll('td .distil-bar')].map((b) => parseFloat(b.style.width))"
+    return np.reshape(play.evaluate(bars), (-1, 2))
+
+
+def told(play):
+    """What both models say of the digit, by the words beside the buttons."""
+    return [int(play.inner_text(f"[data-value=answer-{which}]")) for which in ("all", "set")]
+
+
 @pytest.fixture(scope="module")
 def shipped():
     """The data of the page, and the model's W."""
@@ -83,7 +94,7 @@ def settings(count):
         yield {
             "m": SIZES.index(rng.choice((10, 20))),
             "bits": int(rng.integers(len(BITS))) if i % 5 == 0 else 0,
-            "reg": int(rng.integers(1, 70)) if i % 4 else 0,
+            "reg": int(rng.integers(1, len(REGS))) if i % 4 else 0,
             "noise": round(0.05 * int(rng.integers(1, 21)), 2),
             "start": start,
             "root": str(rng.choice(("+", "-"))),
@@ -127,6 +138,7 @@ def test_the_page_distils_as_the_library_does(play, shipped):
         found = made(play, setting)
         asked = found["setting"]
         assert (asked["m"], asked["bits"]) == (SIZES[setting["m"]], BITS[setting["bits"]])
+        assert asked["regS"] == REGS[setting["reg"]]
         points, labels, bound = of_library(found, data, weights)
         np.testing.assert_allclose(found["labels"], labels, atol=CLOSE * np.abs(labels).max())
         assert found["bound"] == (bound and pytest.approx(bound, rel=CLOSE))
@@ -166,18 +178,80 @@ def test_too_few_images_are_said_to_be(play, shipped):
     said = play.locator("[data-verdict]:visible")
     assert said.count() == 1
     assert "part 1 of Theorem 4.1" in said.inner_text()
+    assert "one-hot labels: they say nothing of 9, and that row" in said.inner_text()
 
 
 def test_above_the_bound_the_nearest_singular_values_are_taken(play, shipped):
-    _, weights = shipped
+    data, weights = shipped
     play.click('[data-example="above"]')
     found = play.evaluate("distil.current()")
     reg = found["setting"]["regS"]
-    assert reg == pytest.approx(1.5 * found["bound"])
+    assert reg == pytest.approx(20 * found["bound"])
     cut = np.minimum(np.linalg.svd(weights, compute_uv=False), 1 / (2 * np.sqrt(reg)))
     np.testing.assert_allclose(np.linalg.svd(found["weights"], compute_uv=False), cut, rtol=CLOSE)
     assert play.locator("[data-verdict=above]").is_visible()
     assert play.locator("#distil-bound").get_attribute("data-passed") == "true"
+    inputs = np.asarray(normalisation(data)(array(data["test"])))
+    whole, part = (inputs @ np.transpose(w) for w in (weights, found["weights"]))
+    shares = np.linalg.norm(part, axis=1) / np.linalg.norm(whole, axis=1)
+    assert shares.max() < 1  # the scores of every digit shrink, as one vector
+    assert written(play.inner_text("[data-value=share]")) == pytest.approx(shares.mean(), rel=5e-3)
+    assert (part.max(1) < whole.max(1)).all()
+    long, short = widths(play)[told(play)[0]]
+    assert long - short > 10  # of a hundred
+
+
+@pytest.mark.parametrize("name", ["nine", "above", "coarse", "large"])
+def test_what_breaks_shows_on_a_digit(play, shipped, name):
+    data, weights = shipped
+    play.click(f'[data-example="{name}"]')
+    assert play.get_attribute(f'[data-example="{name}"]', "aria-pressed") == "true"
+    found = play.evaluate("distil.current()")
+    image = np.reshape(found["pixels"], (1, 28, 28, 1))
+    inputs, labels = normalisation(data)(array(data["test"])), array(data["test_labels"])
+    whole, part = (np.argmax(inputs @ np.transpose(w), 1) for w in (weights, found["weights"]))
+    (at,) = np.flatnonzero((array(data["test"]) == image).all((1, 2, 3)))
+    assert told(play) == [whole[at], part[at]]
+    assert whole[at] == labels[at] != part[at]
+    assert name != "nine" or labels[at] == 9
+    assert found["same"] == (whole == part).sum() < len(labels)
+    assert f"They differ, as on {(whole != part).sum()} of 100" in play.inner_text(".distil-answer")
+
+
+def test_a_drawing_stays_where_the_failure_shows_on_it(play):
+    round_ = np.linspace(0, 2 * np.pi, 20)
+    nine = [(110 + 35 * np.cos(angle), 75 - 35 * np.sin(angle)) for angle in round_]
+    nine += [(145 - i, 75 + 10 * i) for i in range(12)]
+    for stroke, own in ((nine, True), (STROKE, False)):
+        play.click("#distil-clear")
+        with_mouse(play, play.locator("#distil-pad").bounding_box(), stroke)
+        play.wait_for_function(YOURS)
+        play.click('[data-example="nine"]')
+        assert play.evaluate(YOURS) == own
+        first, second = told(play)
+        assert first == 9 != second
+        play.click('[data-example="ten"]')
+
+
+def test_each_image_has_its_digit_below(play):
+    for example, m, words in (("nine", 9, "one-hot"), ("hundred", 100, "the digit that it was")):
+        play.click(f'[data-example="{example}"]')
+        below = play.locator("#distil-images > span").all_inner_texts()
+        assert below == [str(i % 10) for i in range(m)]
+        assert words in play.inner_text("[data-value=below]")
+
+
+def test_buttons_verdict_sheet_and_bars_are_on_one_screen(play):
+    bottom = "(name) => document.querySelector(name).getBoundingClientRect().bottom"
+    assert max(play.evaluate(bottom, name) for name in ("#distil-pad", ".distil-bars")) <= 900
+    play.set_viewport_size({"width": 400, "height": 800})
+    assert play.evaluate(bottom, ".distil-told") <= 800
+    for width in (1280, 400):
+        play.set_viewport_size({"width": width, "height": 800})
+        play.locator("#distil-again").scroll_into_view_if_needed()
+        head = play.evaluate(bottom, ".bd-header-article")
+        top = play.locator(".distil-told").bounding_box()["y"]
+        assert head - 1 <= top <= head + 9  # the verdict stays in sight
 
 
 def test_small_roots_mend_what_eight_bits_break(play):
@@ -185,19 +259,24 @@ def test_small_roots_mend_what_eight_bits_break(play):
     for name in ("large", "small", "ten"):
         play.click(f'[data-example="{name}"]')
         errors[name] = play.evaluate("distil.current().error")
-        assert play.locator("[data-verdict=bits]").is_visible() == (name != "ten")
+        for verdict, where in (("bits", "large small"), ("mend", "large"), ("small", "small")):
+            seen = play.locator(f"[data-verdict={verdict}]").is_visible()
+            assert seen == (name in where.split())
+        first, second = told(play)
+        assert (first == second) == (name != "large")
     assert errors["large"] > 10 * errors["small"] > 0
     assert errors["ten"] < 1e-12
 
 
+YOURS = "document.querySelector('[data-value=asked]').textContent === 'your digit'"
 FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 STROKE = [(90 + 4 * i, 60 + 3 * i) for i in range(25)]
 
 
-def with_mouse(tab, box):
-    tab.mouse.move(box["x"] + STROKE[0][0], box["y"] + STROKE[0][1])
+def with_mouse(tab, box, stroke=STROKE):
+    tab.mouse.move(box["x"] + stroke[0][0], box["y"] + stroke[0][1])
     tab.mouse.down()
-    for x, y in STROKE[1:]:
+    for x, y in stroke[1:]:
         tab.mouse.move(box["x"] + x, box["y"] + y)
     tab.mouse.up()
 
@@ -230,9 +309,7 @@ def test_a_digit_is_drawn(play, draw):
         play.click("#distil-take")
         top = play.evaluate("scrollY")
         draw(play, pad.bounding_box())
-        play.wait_for_function(
-            "document.querySelector('[data-value=asked]').textContent === 'your digit'"
-        )
+        play.wait_for_function(YOURS)
         play.evaluate(FRAMES)
         assert play.evaluate("scrollY") == top  # a finger draws, and does not scroll
         image = np.reshape(play.evaluate("distil.current().pixels"), (28, 28))
@@ -241,13 +318,14 @@ def test_a_digit_is_drawn(play, draw):
         centre = [image.sum(axis) @ np.arange(28) / image.sum() for axis in (0, 1)]
         np.testing.assert_allclose(centre, 13.5, atol=0.5)
         assert np.corrcoef(rows, columns)[0, 1] > 0.9  # the line that was drawn
-        assert re.match(r"Both say \d\. No score differs", play.inner_text(".distil-answer"))
+        first, second = told(play)
+        assert first == second
+        assert "No score differs" in play.inner_text(".distil-answer")
     assert play.complaints == []
 
 
 def test_both_models_answer_alike_bar_by_bar_and_differ_when_broken(play, shipped):
     data, weights = shipped
-    table = "() => [...document.querySelectorAll('[data-class]')].map((line) => [...line.querySelectorAll('.distil-bar')].map((bar) => bar.style.width))"
     play.emulate_media(reduced_motion="reduce")
     assert (
         play.evaluate("getComputedStyle(document.querySelector('.distil-bar')).transitionDuration")
@@ -259,15 +337,15 @@ def test_both_models_answer_alike_bar_by_bar_and_differ_when_broken(play, shippe
             np.reshape(play.evaluate("distil.current().pixels"), (1, 28, 28, 1))
         )
         scores = (weights @ np.asarray(x)[0]).round(2) + 0.0
-        told = [
+        shown = [
             line.replace("−", "-")
             for line in play.locator("[data-class] td:nth-child(3)").all_inner_texts()
         ]
-        np.testing.assert_allclose(np.array(told, float), scores, atol=0.0051)
-        for all_, set_ in play.evaluate(table):
-            assert float(all_.rstrip("%")) == pytest.approx(float(set_.rstrip("%")), abs=1e-6)
+        np.testing.assert_allclose(np.array(shown, float), scores, atol=0.0051)
+        np.testing.assert_allclose(*widths(play).T, atol=1e-6)
     play.click('[data-example="nine"]')
-    assert any(all_ != set_ for all_, set_ in play.evaluate(table)[9:])
+    whole, part = widths(play)[9]
+    assert whole > 10 > part == 0
 
 
 def code(site):
@@ -323,7 +401,7 @@ def test_without_scripts_there_is_a_picture_and_a_sentence(browser, site):
 
 
 def test_every_control_is_named_and_reached_by_keyboard(play):
-    unnamed = play.evaluate("""() => [...document.querySelectorAll(".distil :is(input, button, canvas)")]
+    unnamed = play.evaluate("""() => [...document.querySelectorAll(".distil :is(input, button, canvas):not([role=img] *)")]
       .filter((box) => !(box.labels?.length || box.getAttribute("aria-label") || box.textContent.trim()))
       .map((box) => box.id)""")
     assert unnamed == []
@@ -333,3 +411,12 @@ def test_every_control_is_named_and_reached_by_keyboard(play):
     play.keyboard.press("Tab")
     play.keyboard.press("ArrowRight")
     play.wait_for_function("distil.current().setting.start === 'real'")
+    play.click('[data-example="ten"]')
+    play.focus("#distil-reg")
+    for keys, reg in ((["ArrowRight"] * 3, 0.1), (["PageUp"] * 2, 10), (["PageDown"], 1)):
+        for key in keys:
+            play.keyboard.press(key)
+        play.wait_for_function(f"distil.current().setting.regS === {reg}")
+        assert play.input_value("#distil-reg") == str(REGS.index(reg))
+        side = "is above it" if reg > 5 else "is within it"
+        play.wait_for_selector(f"[data-value=side]:has-text('{side}')")
