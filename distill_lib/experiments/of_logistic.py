@@ -67,6 +67,7 @@ def _told(found: Probe, answers, of_logistic) -> Row:
 def _fitted(x, y, c: float, **options: Any) -> LogisticRegression:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes")  # one point of each
         return LogisticRegression(C=c, tol=1e-7, max_iter=200, **options).fit(x, y)
 
 
