@@ -87,7 +87,9 @@ def _size(path: Path) -> tuple[int, int] | None:
     if not path.is_file():
         return None
     if path.suffix == ".svg":
-        found = re.search(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', path.read_text("utf-8"))
+        found = re.search(
+            r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', path.read_text(encoding="utf-8")
+        )
         return (round(float(found[1])), round(float(found[2]))) if found else None
     try:
         with Image.open(path) as image:
