@@ -7,17 +7,19 @@ const FORMULA = "mjx-container[display]";
 const SCROLLING = `${TABLE}, ${FORMULA}, pre`;
 const LEAST = [[FORMULA, 0.58], [TABLE, 0.7]]; // of their size
 const fitted = new WeakMap(); // to the width that they had
+const PAPER = matchMedia("print");
 
 function fit(box) {
   const [, least] = LEAST.find(([selector]) => box.matches(selector)) ?? [];
-  if (!least || !box.clientWidth || fitted.get(box)?.width === box.clientWidth) return;
+  const width = `${box.clientWidth}${PAPER.matches}`; // what fits on paper may not on a screen
+  if (!least || !box.clientWidth || fitted.get(box)?.width === width) return;
   const size = fitted.get(box)?.size ?? (parseFloat(box.style.fontSize) || 100); // MathJax sets its own, in per cent
   box.style.fontSize = `${size}%`;
   for (let share = 1, tries = 0; tries < 6 && share > least && box.scrollWidth > box.clientWidth + 1; tries++) {
     share = Math.max(least, share * Math.min(box.clientWidth / box.scrollWidth, 0.99));
     box.style.fontSize = `${share * size}%`;
   }
-  fitted.set(box, { size, width: box.clientWidth });
+  fitted.set(box, { size, width });
 }
 
 // A formula in a line that is longer than the line.
@@ -69,6 +71,7 @@ function start() {
   if (!article) return;
   const watch = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target)));
   article.querySelectorAll(SCROLLING).forEach((box) => watch.observe(box));
+  PAPER.addEventListener("change", () => article.querySelectorAll(SCROLLING).forEach(reachable));
   new MutationObserver((changes) => {
     for (const node of changes.flatMap((change) => [...change.addedNodes]))
       if (node.nodeType === 1 && node.matches(FORMULA)) watch.observe(node);
