@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -17,7 +16,7 @@ from distill_lib.images.normalisation import Normalisation
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.linalg.pseudoinverse import negligible
 from distill_lib.privacy.gaussian import StatisticsMechanism
-from distill_lib.privacy.release import PrivateRidge, clipped_statistics, noisy_ridge
+from distill_lib.privacy.release import PrivateRidge, noisy_ridge, noisy_statistics
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, generalised
 
 
@@ -59,12 +58,9 @@ def silo_release(
         >>> federated_private(silos, phi, norm).model.predict(images).tolist()
         [0, 1]
     """
-    mechanism.deviation  # noqa: B018  (needs the accountant, which may be missing: before the data are read)
-    stats = clipped_statistics(
-        images, labels, feature_map, normalisation, mechanism.bound, classes=classes
+    gram, cross = noisy_statistics(
+        images, labels, feature_map, normalisation, mechanism, classes=classes, key=key
     )
-    rng = np.random.default_rng(None if key is None else np.asarray(jax.random.key_data(key)))
-    gram, cross = mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
     return SiloRelease(jnp.asarray(gram), jnp.asarray(cross), mechanism)
 
 

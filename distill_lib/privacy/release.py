@@ -102,15 +102,34 @@ def private_ridge(
         >>> private.distill(2, key=jax.random.key(0)).predict(images).tolist()
         [0, 1]
     """
+    gram, cross = noisy_statistics(
+        images, labels, feature_map, normalisation, mechanism, classes=classes, key=key
+    )
+    reg = mechanism.reg(len(gram))
+    weights = jnp.asarray(noisy_ridge(gram, cross, reg))
+    return PrivateRidge(RidgeModel(weights, feature_map, normalisation, reg, (), ()), mechanism)
+
+
+def noisy_statistics(
+    images,
+    labels,
+    feature_map: FeatureMap,
+    normalisation: Normalisation,
+    mechanism: StatisticsMechanism,
+    *,
+    classes: int,
+    key: PRNGKeyArray | None,
+) -> tuple[Float[np.ndarray, "p p"], Float[np.ndarray, "k p"]]:
+    """One private release of G and C, of clipped features and one-hot labels.
+
+    Args and raises: as `private_ridge`.
+    """
     mechanism.deviation  # noqa: B018  (needs the accountant, which may be missing: before the data are read)
     stats = clipped_statistics(
         images, labels, feature_map, normalisation, mechanism.bound, classes=classes
     )
     rng = np.random.default_rng(None if key is None else np.asarray(jax.random.key_data(key)))
-    gram, cross = mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
-    reg = mechanism.reg(len(gram))
-    weights = jnp.asarray(noisy_ridge(gram, cross, reg))
-    return PrivateRidge(RidgeModel(weights, feature_map, normalisation, reg, (), ()), mechanism)
+    return mechanism(np.asarray(stats.gram), np.asarray(stats.cross), rng)
 
 
 @door()

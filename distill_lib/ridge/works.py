@@ -1,5 +1,6 @@
 """What is computed of a partition of images, wherever it is made, and added up."""
 
+import abc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -40,7 +41,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class OfRows:
+class OfRows(abc.ABC):
     """What is computed of some rows of each partition."""
 
     about: ClassVar[str]
@@ -91,9 +92,9 @@ class OfRows:
         seen = np.bincount(labels, minlength=self.classes)
         return Total((*map(np.asarray, sums), seen), (pixels.peaks,))
 
+    @abc.abstractmethod
     def sums(self, number: int, images: np.ndarray, labels: np.ndarray) -> tuple[Any, ...]:
         """The sums of one partition."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
