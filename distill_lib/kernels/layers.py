@@ -1,5 +1,6 @@
 """Layers that networks are made of: convolutions with a fast gradient, means of 2x2 squares."""
 
+import math
 from functools import partial
 from typing import Literal
 
@@ -15,6 +16,23 @@ _OF_JAX = {
     "tf32": jax.lax.Precision.DEFAULT,
     "bf16": jax.lax.Precision.DEFAULT,
 }
+
+
+def sized(shape: tuple[int, ...], width: int, depth: int, pooled: bool) -> None:
+    """Refuse sizes that no network has; `pooled`: images are halved once a layer.
+
+    Raises: ValueError.
+    """
+    if len(shape) != 3 or min(*shape, width, depth) < 1:
+        raise ValueError(
+            f"shape = {shape}, width = {width} and depth = {depth} must be (h, w, c) and numbers "
+            "of at least 1."
+        )
+    if pooled and min(shape[:2]) < 2**depth:
+        raise ValueError(
+            f"images of {shape[0]}x{shape[1]} cannot be halved {depth} times; take a depth of at "
+            f"most {int(math.log2(min(shape[:2])))}."
+        )
 
 
 def product(x, weights, precision: Precision = "highest"):

@@ -13,7 +13,7 @@ from distill_lib.boundary import checks
 from distill_lib.kernels.base import Kernel
 from distill_lib.kernels.infinite_width import Architecture
 from distill_lib.kernels.layers import Precision as Precision
-from distill_lib.kernels.layers import convolution, halved, product
+from distill_lib.kernels.layers import convolution, halved, product, sized
 
 WEIGHT_VARIANCE = 2.0  # over fan_in: W_std = sqrt 2
 BIAS_VARIANCE = 0.01  # b_std = 0.1
@@ -52,17 +52,7 @@ class Network(eqx.Module):
                 f"the architecture '{self.architecture}' is unknown; known are "
                 f"{', '.join(get_args(Architecture))}."
             )
-        if len(self.shape) != 3 or min(*self.shape, self.width, self.depth) < 1:
-            raise ValueError(
-                f"shape = {self.shape}, width = {self.width} and depth = {self.depth} must be (h, "
-                "w, c) and numbers of at least 1."
-            )
-        if self.architecture == "convnet" and min(self.shape[:2]) < 2**self.depth:
-            raise ValueError(
-                f"images of {self.shape[0]}x{self.shape[1]} cannot be halved {self.depth} times; "
-                "take a depth of at most "
-                f"{int(math.log2(min(self.shape[:2])))}."
-            )
+        sized(self.shape, self.width, self.depth, pooled=self.architecture == "convnet")
 
     @property
     def dim_in(self) -> int:

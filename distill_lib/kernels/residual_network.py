@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
-from distill_lib.kernels.layers import Precision, convolution, halved
+from distill_lib.kernels.layers import Precision, convolution, halved, sized
 from distill_lib.kernels.random_networks import BIAS_VARIANCE, WEIGHT_VARIANCE, Parameters
 
 
@@ -37,16 +37,7 @@ class ResidualNetwork(eqx.Module):
     depth: int = eqx.field(static=True, default=2)
 
     def __check_init__(self) -> None:
-        if len(self.shape) != 3 or min(*self.shape, self.width, self.depth) < 1:
-            raise ValueError(
-                f"shape = {self.shape}, width = {self.width} and depth = {self.depth} must be (h, "
-                "w, c) and numbers of at least 1."
-            )
-        if min(self.shape[:2]) < 2**self.depth:
-            raise ValueError(
-                f"images of {self.shape[0]}x{self.shape[1]} cannot be halved {self.depth} times; "
-                f"take a depth of at most {int(math.log2(min(self.shape[:2])))}."
-            )
+        sized(self.shape, self.width, self.depth, pooled=True)
 
     @property
     def dim_in(self) -> int:
