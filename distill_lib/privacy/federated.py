@@ -155,11 +155,11 @@ def added_records(
 
     Example:
         >>> from distill_lib.privacy import added_records
-        >>> secret, labels = np.array([[1.0, 2, 0], [0, 3, 1], [2, 0, 5]]), np.array([0, 1, 1])
+        >>> secret, labels = np.array([[1.0, 2, 1], [1, 3, 1], [2, 1, 5]]), np.array([0, 1, 1])
         >>> stats = dl.RidgeStats.of(secret, np.eye(2)[labels])
         >>> found, classes = added_records(stats.gram, stats.cross)
         >>> found.round(6).tolist(), classes.tolist()
-        ([[1.0, 2.0, 0.0], [2.0, 0.0, 5.0], [0.0, 3.0, 1.0]], [0, 1, 1])
+        ([[1.0, 2.0, 1.0], [2.0, 1.0, 5.0], [1.0, 3.0, 1.0]], [0, 1, 1])
     """
     g, c = np.asarray(gram), np.asarray(cross)
     size, tolerance = np.linalg.norm(g), 1e4 * negligible(g.shape, g.dtype)
