@@ -12,9 +12,9 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from distill_lib.boundary import checks
-from distill_lib.estimators.points import Model, Points, Wish
 from distill_lib.estimators.solving import ByFeatures, Samples, Solver, solver
 from distill_lib.estimators.statistics import BATCH, CentredStats
+from distill_lib.sets.points import Model, Points, Wish
 
 SELECTIONS = ("leave-one-out", "split")
 

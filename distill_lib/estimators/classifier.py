@@ -9,8 +9,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from distill_lib.estimators.base import DistilledLinear
-from distill_lib.estimators.points import labels_for, with_class_labels
 from distill_lib.estimators.solving import Samples
+from distill_lib.sets.points import labels_for, with_class_labels
 from distill_lib.theory.class_labels import codes
 
 

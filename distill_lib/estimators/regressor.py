@@ -5,8 +5,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 
 from distill_lib.estimators.base import DistilledLinear
-from distill_lib.estimators.points import with_targets
 from distill_lib.estimators.solving import Samples
+from distill_lib.sets.points import with_targets
 
 DRAWS = 20  # of real samples, until their differences span the model
 

@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from distill_lib.algorithm import distill
-from distill_lib.estimators.points import Model, Points, Wish, with_class_labels, with_targets
 from distill_lib.features import FeatureMap, Linear
 from distill_lib.images.normalisation import Normalisation
 from distill_lib.linalg.pseudoinverse import rank
 from distill_lib.making.recipe import Recipe
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets.distilled_set import DistilledSet
+from distill_lib.sets.points import Model, Points, Wish, with_class_labels, with_targets
 from distill_lib.theory.closed_form import recovery_error
 from distill_lib.theory.intercept_nearest import affine_solved_labels
 

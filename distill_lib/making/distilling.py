@@ -1,6 +1,7 @@
 """From a source to a distilled set: one reading or two, in bounded memory."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -197,10 +198,18 @@ def _read(source: Source, recipe: Recipe, through, what: str, told: Progress, po
 def _in_turn(batches: Iterable[Batch], p: int) -> Iterator[Batch]:
     """The batches; of few features, whose products are small, with one thread for each product.
 
-    Two threads wait for each other longer than such a product takes.
+    Two threads wait for each other longer than such a product takes. The next batch is read while
+    one is added up.
     """
-    with nullcontext() if p > _NARROW else threadpool_limits(1, user_api="blas"):
-        yield from batches
+    coming = iter(batches)
+    with (
+        nullcontext() if p > _NARROW else threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(1) as reader,
+    ):
+        batch = reader.submit(next, coming, None)
+        while (found := batch.result()) is not None:
+            batch = reader.submit(next, coming, None)
+            yield found
 
 
 def _whole(source: Source, done: int, held: int) -> None:

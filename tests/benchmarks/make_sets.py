@@ -3,9 +3,10 @@
 Run by hand: `python tests/benchmarks/make_sets.py [--json FILE]`; needs pyarrow. It is no test,
 since a time is none.
 
-- A table of 10^6 rows and 100 columns of float64 in Parquet. Read alone means every batch decoded
-  once by pyarrow and let go. Both are processes of their own, run in turns; the least of each
-  counts. The peak is that of the process's resident memory.
+- A table of 10^6 rows and 100 columns of float64 in Parquet: the whole command beside a process that
+  reads the table into a frame by pandas, as one does who trains on it, and beside one that decodes
+  every batch once by pyarrow and lets it go. In turns; the least of each counts, start-up included.
+  The peak is that of the process's resident memory.
 - A folder of small pictures: its progress is followed to the middle, where Ctrl-C stops it, and
   nothing may be left.
 """
@@ -27,25 +28,16 @@ from PIL import Image
 from distill_lib.companion.numbers import provenance
 
 READ = """
-import resource, sys, time
+import sys, pandas
+print(pandas.read_parquet(sys.argv[1]).shape)
+"""
+DECODE = """
+import sys
 from pyarrow import parquet
-start, before = time.perf_counter(), time.process_time()
 with parquet.ParquetFile(sys.argv[1], pre_buffer=False) as file:
-    rows = sum(batch.num_rows for batch in file.iter_batches(32768))
-print(time.perf_counter() - start, time.process_time() - before)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(sum(batch.num_rows for batch in file.iter_batches(32768)))
 """
-MAKE = """
-import resource, sys, time
-from distill_lib import making
-making.make(making.open_source("digits"), making.Recipe(lam=(1.0,)))  # imported and warm
-start, before = time.perf_counter(), time.process_time()
-source = making.open_source(sys.argv[1], "label")
-small = making.make(source)
-small.save(sys.argv[2])
-print(time.perf_counter() - start, time.process_time() - before)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
+DISTILL = [sys.executable, "-m", "distill_lib.companion", "make"]
 
 
 def write_table(path: Path, rows: int, columns: int) -> None:
@@ -77,35 +69,40 @@ def write_folder(path: Path, count: int) -> None:
             Image.fromarray((base + noise).astype(np.uint8)).save(path / str(c) / f"{i}.png")
 
 
-def ran(script: str, *arguments) -> list[float]:
-    """Seconds by the clock and of the processors, and MiB, that a process of its own reports."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=1200,
-    )
-    return list(map(float, done.stdout.split()))
+def ran(*command) -> tuple[float, float, float]:
+    """Seconds by the clock and of the processors, and MiB, of a process from its start to its end."""
+    start = time.perf_counter()
+    child = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{command[0]} ended with status {child.returncode}")
+    seconds = time.perf_counter() - start
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def of_the_table(place: Path, rows: int, columns: int, rounds: int) -> dict[str, float]:
-    """Reading and making in turns."""
-    path = place / "table.parquet"
+    """Reading, decoding alone and making in turns."""
+    path, output = place / "table.parquet", place / "set.npz"
     write_table(path, rows, columns)
-    read, made = [], []
+    read, decoded, made = [], [], []
     for _ in range(rounds):
-        read.append(ran(READ, path))
-        made.append(ran(MAKE, path, place / "set.npz"))
-    (alone, work, _), (whole, all_work, peak) = np.min(read, axis=0), np.min(made, axis=0)
+        read.append(ran(sys.executable, "-c", READ, path))
+        decoded.append(ran(sys.executable, "-c", DECODE, path))
+        made.append(ran(*DISTILL, path, "--labels", "label", "-o", output))
+        output.unlink()
+    (frame, _, whole), (alone, _, _) = np.min(read, axis=0), np.min(decoded, axis=0)
+    seconds, _, peak = np.min(made, axis=0)
     return {
         "rows": rows,
         "columns": columns,
         "file (MB)": path.stat().st_size / 1e6,
-        "reading alone (s)": float(alone),
-        "making (s)": float(whole),
-        "making over reading": float(whole / alone),
-        "of processor time": float(all_work / work),
+        "reading into a frame (s)": float(frame),
+        "decoding alone (s)": float(alone),
+        "making (s)": float(seconds),
+        "making over reading": float(seconds / frame),
+        "making over decoding": float(seconds / alone),
+        "peak of reading (MiB)": float(whole),
         "peak (MiB)": float(peak),
     }
 
@@ -114,7 +111,7 @@ def of_the_folder(place: Path, count: int) -> dict[str, float]:
     """Stopped in the middle, then to the end."""
     folder, output = place / "pictures", place / "pictures.npz"
     write_folder(folder, count)
-    command = [sys.executable, "-m", "distill_lib.companion", "make", folder, "-o", output]
+    command = [*DISTILL, folder, "-o", output]
     environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": "100"}
     running = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
     seen, deadline = b"", time.monotonic() + 300
