@@ -6,10 +6,10 @@ draws of noise.
 
 import argparse
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
-from distill_lib.companion.numbers import provenance
+from kept import keep
+
 from distill_lib.experiments import federated
 
 
@@ -27,15 +27,7 @@ def main() -> None:
     rows, apart = federated.utility(asked.dataset, silos, epsilons, asked.draws)
     found = {"rows": rows, "apart": apart, "revealed": federated.revealed(asked.dataset)}
     print(json.dumps(found, indent=1))
-    if asked.json:
-        record = {"settings": {"dataset": asked.dataset, "draws": asked.draws}, "measured": found}
-        record["provenance"] = {
-            **provenance.commit(Path(__file__).resolve().parents[2]),
-            "versions": provenance.versions(),
-            "device": provenance.device(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    keep(asked.json, found, dataset=asked.dataset, draws=asked.draws)
 
 
 if __name__ == "__main__":

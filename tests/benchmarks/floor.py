@@ -9,16 +9,14 @@ The images are random bytes: a product does not look at its numbers.
 """
 
 import argparse
-import json
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import jax
 import numpy as np
+from kept import keep
 
 import distill_lib as dl
-from distill_lib.companion.numbers import provenance
 from distill_lib.ridge.batches import BATCH
 
 SHAPE, CLASSES, SQUARE = (32, 32, 3), 10, 3072
@@ -75,15 +73,7 @@ def main() -> None:
     found = measured(asked.n, asked.rounds)
     for name, value in found.items():
         print(f"{name:24s} {value:.4g}")
-    if asked.json:
-        record = {"settings": {"rounds": asked.rounds, "batch": BATCH}, "measured": found}
-        record["provenance"] = {
-            **provenance.commit(Path(__file__).resolve().parents[2]),
-            "versions": provenance.versions(),
-            "device": provenance.device(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    keep(asked.json, found, rounds=asked.rounds, batch=BATCH)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ of its own, so that its peak is its own.
 
 workers     sums of the same partitions by 1, 2, ... local workers of Dask, one thread each: seconds,
             the largest process, and whether the bits are those of one process
-deaths      the same with a worker killed again and again: what died, what was computed again
+rows        10^4 to 10^7 rows of 784 bytes, made by one worker and by two: seconds, largest process
+deaths      the sums of "workers" with a worker killed again and again: what died, what was computed again
 whole       64 x 64 with linear features, p = 12,288: statistics, W by Cholesky, 1,000 points, test
 rates       processor seconds of the statistics of an image by p, and the fit a p + b p^2
 without-g   256 x 256, p = 196,608: W without G, 100 points, test
@@ -23,19 +24,20 @@ import sys
 import threading
 import time
 import warnings
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
+import psutil
+from kept import keep
 from scipy.optimize import nnls
 
 import distill_lib as dl
-from distill_lib.companion.numbers import provenance
 from distill_lib.engines import Cluster, InOrder
 from distill_lib.images import generated_normalisation, generated_partitions
 
-CASES = ("workers", "deaths", "rates", "whole", "without-g")
+CASES = ("workers", "rows", "deaths", "rates", "whole", "without-g")
 REG = 100.0
 
 
@@ -50,6 +52,13 @@ def bits(stats) -> str:
 def peak(who=resource.RUSAGE_SELF) -> float:
     """GiB at most of this process, or of the largest of its children that ended."""
     return resource.getrusage(who).ru_maxrss / 2**20
+
+
+def busy() -> float:
+    """Processor seconds of the whole machine, less those of this process and its children."""
+    ours = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    spent = psutil.cpu_times()
+    return spent.user + spent.nice + spent.system - sum(u.ru_utime + u.ru_stime for u in ours)
 
 
 def sums(parts, size: int, engine, classes: int):
@@ -89,6 +98,35 @@ def workers(asked) -> dict:
         found[f"{count} workers, same bits"] = bits(made) == bits(wanted)
         found[f"{count} workers, largest process (GiB)"] = peak(resource.RUSAGE_CHILDREN)
     return found
+
+
+def drawn_bytes(number: int, rows: int, classes: int = 10):
+    """Partition `number` of images of MNIST's shape: uniform bytes and labels."""
+    rng = np.random.default_rng([0, number])
+    images = rng.integers(0, 256, (rows, 28, 28, 1), np.uint8)
+    return images, rng.integers(0, classes, rows)
+
+
+def growing(asked) -> dict:
+    """By number of rows: the smallest first, since a peak is that of all children so far."""
+    phi, norm = dl.Linear(784), dl.Normalisation((28, 28, 1), 255, 0.5, 0.5)
+    each, found = asked.rows or 8192, []
+    for n in (10**4, 10**5, 10**6, 10**7):
+        rows = min(each, n // 4)
+        parts = dl.Partitions(partial(drawn_bytes, rows=rows), -(-n // rows), 10)
+        warm = dl.Partitions(partial(drawn_bytes, rows=rows), 4, 10)
+        seconds = {}
+        for count in (1, 2):
+            client = local(count)
+            for one in (warm, parts):
+                start = time.perf_counter()
+                stats = dl.RidgeStats.of_images(one, None, 10, phi, norm, engine=Cluster(client))
+                seconds[count] = time.perf_counter() - start
+            client.cluster.close()
+        found.append({"n": int(stats.count), "one worker": seconds[1], "two workers": seconds[2],
+                      "largest process (GiB)": peak(resource.RUSAGE_CHILDREN),
+                      "this process (GiB)": peak()})  # fmt: skip
+    return {"p": 784, "by n": found}
 
 
 def deaths(asked) -> dict:
@@ -221,27 +259,22 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.child:
         warnings.simplefilter("ignore")
-        case = dict(zip(CASES, (workers, deaths, rates, whole, without_g), strict=True))
-        load = os.getloadavg()[0]
-        print(json.dumps(case[asked.names[0]](asked) | {"load at the start": load}))
+        case = dict(zip(CASES, (workers, growing, deaths, rates, whole, without_g), strict=True))
+        before, start = busy(), time.perf_counter()
+        found = case[asked.names[0]](asked)
+        share = (busy() - before) / (time.perf_counter() - start) / os.cpu_count()
+        print(json.dumps(found | {"share of the cores that others took": max(0.0, share)}))
         return
-    record = {"measured": {}}
+    measured = {}
     if asked.json and asked.json.exists():
-        record = json.loads(asked.json.read_text(encoding="utf-8"))
+        measured = json.loads(asked.json.read_text(encoding="utf-8"))["measured"]
     given = [one for one in sys.argv[1:] if one not in asked.names]
     for name in asked.names or CASES:
         command = [sys.executable, __file__, name, *given, "--child"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        record["measured"][name] = json.loads(done.stdout.splitlines()[-1])
-        print(name, json.dumps(record["measured"][name], indent=1))
-        if asked.json:  # after each case, so that what is done is kept
-            record["provenance"] = {
-                **provenance.commit(Path(__file__).resolve().parents[2]),
-                "versions": provenance.versions(),
-                "device": provenance.device(),
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-            asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        measured[name] = json.loads(done.stdout.splitlines()[-1])
+        print(name, json.dumps(measured[name], indent=1), flush=True)
+        keep(asked.json, measured)  # after each case, so that what is done is kept
 
 
 if __name__ == "__main__":

@@ -12,20 +12,17 @@ since a time is none.
 """
 
 import argparse
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from kept import keep
 from PIL import Image
-
-from distill_lib.companion.numbers import provenance
 
 READ = """
 import sys, pandas
@@ -146,15 +143,7 @@ def main() -> None:
         found |= of_the_folder(place, asked.pictures)
     for name, value in found.items():
         print(f"{name:24s} {value:.4g}")
-    if asked.json:
-        record = {"settings": {"rounds": asked.rounds}, "measured": found}
-        record["provenance"] = {
-            **provenance.commit(Path(__file__).resolve().parents[2]),
-            "versions": provenance.versions(),
-            "device": provenance.device(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        asked.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    keep(asked.json, found, rounds=asked.rounds)
 
 
 if __name__ == "__main__":

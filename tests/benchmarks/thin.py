@@ -10,15 +10,14 @@ import resource
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from kept import keep
 
 import distill_lib as dl
-from distill_lib.companion.numbers import provenance
 
 CASES = ("closed form", "lam_S > 0", "nearest", "algorithm 1")
 
@@ -62,18 +61,6 @@ def case(name: str, m: int, d: int) -> dict[str, float]:
     }
 
 
-def keep(path: Path, settings: dict, measured: dict) -> None:
-    """Write the record."""
-    origin = {
-        **provenance.commit(Path(__file__).resolve().parents[2]),
-        "versions": provenance.versions(),
-        "device": provenance.device(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    record = {"settings": settings, "measured": measured, "provenance": origin}
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
 def main() -> None:
     """Run each case in a child, print what it measured, and keep a record if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -92,8 +79,8 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)
         measured[name] = json.loads(done.stdout.splitlines()[-1])
         print(name, {key: float(f"{value:.3g}") for key, value in measured[name].items()})
-        if asked.json:  # after each case, so that what is done is kept
-            keep(asked.json, {"k = m": asked.m, "d": asked.d}, measured)
+        # after each case, so that what is done is kept
+        keep(asked.json, measured, **{"k = m": asked.m, "d": asked.d})
 
 
 if __name__ == "__main__":

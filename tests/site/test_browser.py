@@ -1,6 +1,6 @@
 """Every page in a browser, from the disk: wide and narrow, light and dark, without a network."""
 
-from tools import MOST_SCRIPT, MOST_SHIFT, PAINT, SCRIPTS, UNSIZED, faults, sent, visit
+from tools import MOST_SCRIPT, MOST_SHIFT, PAINT, SCRIPTS, UNSIZED, faults, size, visit
 
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
@@ -10,7 +10,7 @@ LEAST_CONTRAST = 4.0  # of text with its background; WCAG AA asks for 4.5, or 3 
 FORMULAS = """() => {
   const marked = [...document.querySelectorAll("article .math")];
   return {
-    undrawn: marked.filter((box) => !box.querySelector("mjx-container svg")).map((box) => box.textContent),
+    undrawn: marked.filter((box) => !box.querySelector("mjx-container mjx-math")).map((box) => box.textContent),
     wrong: [...document.querySelectorAll("mjx-container [data-mml-node=merror]")]
       .map((node) => node.getAttribute("data-mjx-error")),
   };
@@ -87,7 +87,7 @@ FRAME = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
 def test_a_page_in_every_width_and_scheme(site, page, tab):
     visit(tab, site / f"{page}.html")
     print(f"{page}: first paint after {tab.evaluate(PAINT):.0f} ms")  # shown with -s, not judged
-    assert sum(sent(address) for address in tab.evaluate(SCRIPTS)) < MOST_SCRIPT
+    assert sum(size(address) for address in tab.evaluate(SCRIPTS)) < MOST_SCRIPT
     assert sum(tab.evaluate("shifts")) < MOST_SHIFT
     assert tab.evaluate(UNSIZED) == []
     assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}

@@ -1,7 +1,7 @@
 """What the tools of tools.py notice, and pages that stand still on a phone."""
 
 import pytest
-from tools import AXE, FAULTS, MOST_SHIFT, SCRIPTS, UNSIZED, sent, visit
+from tools import AXE, FAULTS, MOST_SHIFT, SCRIPTS, UNSIZED, size, visit
 
 SMALL = ("book/index", "notebooks/theorem_4_1", "book/report")
 
@@ -27,7 +27,7 @@ def test_a_fault_is_noticed(tab, tmp_path):
     tab.wait_for_function("shifts.length")
     assert sum(tab.evaluate("shifts")) > MOST_SHIFT
     assert len(tab.evaluate(UNSIZED)) == 1
-    assert 0 < sum(sent(address) for address in tab.evaluate(SCRIPTS)) < 300
+    assert 0 < sum(size(address) for address in tab.evaluate(SCRIPTS)) < 300
     tab.evaluate(AXE.read_text(encoding="utf-8"))
     found = " ".join(tab.evaluate(FAULTS, None))
     for rule in ("color-contrast", "image-alt", "html-has-lang"):

@@ -1,11 +1,9 @@
 """A page as a visitor's tools judge it: axe's serious faults, bytes of script, steadiness."""
 
-import gzip
-from functools import cache
 from pathlib import Path
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
-MOST_SCRIPT = 1_500_000  # bytes a page loads, as a server sends them
+MOST_SCRIPT = 1_500_000  # bytes a page loads from disk, MathJax included
 MOST_SHIFT = 0.1  # Lighthouse's limit of a good score
 WITH_CODE = "notebooks/theorem_c"  # where axe reads the colours of code, sign by sign
 
@@ -25,7 +23,7 @@ UNSIZED = """[...document.querySelectorAll("article img")]
   .map((image) => image.src)"""
 # Signs of formulas and of code are many, and alike: axe reads the page without them.
 THINNED = """(code) => {
-  document.querySelectorAll("mjx-container > svg").forEach((drawing) => drawing.remove());
+  document.querySelectorAll("mjx-container > mjx-math").forEach((drawing) => drawing.remove());
   if (!code) document.querySelectorAll("pre").forEach((box) => (box.textContent = box.textContent));
 }"""
 FAULTS = """async (only) => {
@@ -37,11 +35,9 @@ FAULTS = """async (only) => {
 PAINT = 'performance.getEntriesByName("first-contentful-paint")[0]?.startTime'
 
 
-@cache
-def sent(address: str) -> int:
-    """The bytes of a script as a server sends them, compressed."""
-    path = Path(address.removeprefix("file://").partition("?")[0])
-    return len(gzip.compress(path.read_bytes(), 6))
+def size(address: str) -> int:
+    """The bytes of a script on disk."""
+    return Path(address.removeprefix("file://").partition("?")[0]).stat().st_size
 
 
 def visit(tab, path):

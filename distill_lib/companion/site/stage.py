@@ -29,8 +29,10 @@ from distill_lib.companion.site.run_pictures import run_pictures
 from distill_lib.companion.site.shown import shown_results
 from distill_lib.companion.site.toc import left_out, needed, toc_pages
 
-# one file: draws formulas as SVG, so it needs no fonts, and loads nothing more
-MATHJAX = "mathjax/tex-svg-full.js"
+# The parts that a page loads, the first by name; a third of the size of a file of all parts.
+MATHJAX = "mathjax/startup.js"
+_PARTS = ("core.js", "input/tex.js", "output/chtml.js", "output/chtml/fonts/tex.js",
+          "output/chtml/fonts/woff-v2/*.woff", "a11y/assistive-mml.js")  # fmt: skip
 
 
 def staged_files(root: Path, profile: str) -> dict[str, bytes]:
@@ -54,7 +56,7 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
         files[name] = needed(root / name)
     files |= play.script(root) | live.script(root, shown_results(root, profile))
     files |= run_pictures(root, files)
-    files[f"book/_static/{MATHJAX}"] = _mathjax().read_bytes()
+    files |= _mathjax()
     texts = {page: _source(root, page, path) for page, path in found.items() if path is not None}
     files["_config.yml"] = _config(root, profile, citation, origins(root, profile, texts))
     return files
@@ -182,14 +184,19 @@ def _config(root: Path, profile: str, citation: Citation, told: dict[str, str]) 
     return yaml.safe_dump(config, allow_unicode=True, sort_keys=True).encode()
 
 
-def _mathjax() -> Path:
+def _mathjax() -> dict[str, bytes]:
+    """MathJax as TeX in, HTML out, with its fonts and the MathML that screen readers are given."""
     package = find_spec("sphinx-mathjax-offline")
-    path = Path(package.origin).parent / "static" / MATHJAX if package and package.origin else None
-    if path is None or not path.is_file():
+    static = Path(package.origin).parent / "static" if package and package.origin else Path()
+    folder = (static / MATHJAX).parent
+    found = [path for part in (Path(MATHJAX).name, *_PARTS) for path in sorted(folder.glob(part))]
+    if len(found) <= len(_PARTS):
         raise CompanionError(
             "MathJax is not installed: install the package sphinx-mathjax-offline (extra 'book')"
         )
-    return path
+    return {
+        f"book/_static/{path.relative_to(static).as_posix()}": path.read_bytes() for path in found
+    }
 
 
 def _missing_pages(root: Path, pages: list[str], profile: str) -> CompanionError:
