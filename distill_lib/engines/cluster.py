@@ -12,6 +12,15 @@ from distill_lib.engines.run import Run
 from distill_lib.engines.spill import Spill
 from distill_lib.engines.workers import Facts, facts
 
+_HEAP = 2**28  # bytes that a worker's allocator keeps
+_SPAWN = "distributed.nanny.pre-spawn-environ"
+# A worker that dies begins again, which takes longer than Dask waits on a busy machine. The
+# matrices of a batch are freed and asked for again: Dask's own setting returns them each time.
+LOCAL = {
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+    f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": _HEAP,
+    f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": _HEAP,
+}
 INSTALL = "Dask shares the work between processes: pip install 'distill-lib[distributed]'."
 
 
@@ -73,9 +82,8 @@ def _client(at: Any, patience: float) -> Iterator[Any]:
     if not isinstance(at, str):
         yield at
     elif at == "local":
-        # A worker that dies begins again, which takes longer than Dask waits on a busy machine.
         with (
-            dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}),
+            dask.config.set(LOCAL),
             LocalCluster(threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster, timeout=patience) as client,
         ):

@@ -4,6 +4,7 @@ import itertools
 import time
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,7 +15,7 @@ from distill_lib.engines.spill import Spill
 from distill_lib.engines.tree import PartitionError, computed
 from distill_lib.engines.workers import ClusterError, Facts
 
-AHEAD = 2  # leaves that are sent for each thread
+AHEAD = 4  # leaves that are sent for each thread
 
 
 class Run:
@@ -149,11 +150,14 @@ class Run:
 
     def _progress(self, workers: int) -> Progress:
         limit = min((one.limit for one in self.known.values()), default=0)
-        begun = [number for _, number in self.client.get_events(self.token)]
-        again = len(begun) - len(set(begun))
+        again = sum(times - 1 for times in self._begun().values())
         spent, rest = time.monotonic() - self.start, (workers, self.lost, again)
         room = (self.work.room, limit, self.before)
         return Progress(self.work.about, self.leaves, self.pieces.count, spent, *rest, *room)
+
+    def _begun(self) -> Counter[int]:
+        """How often each partition was begun."""
+        return Counter(number for _, number in self.client.get_events(self.token))
 
     def _wrong(self, node: Node, future: Any) -> Exception:
         """What to raise for a node that was not computed."""
@@ -164,6 +168,10 @@ class Run:
             return ClusterError(self._gone())
         error = future.exception(timeout=self.patience)
         if isinstance(error, KilledWorker):
+            # Dask blames all that waited for those workers; this one was begun by each.
+            begun = self._begun()
+            waited = [node, *(one for one in self.active.values() if one[0] == 0)]
+            name = named(max(waited, key=lambda one: begun[one[1]]), self.pieces.count)
             return PartitionError(
                 f"{name} ended one worker after the other, the last one "
                 f"{error.last_worker.address}: most likely it ran out of memory (it takes "

@@ -1,11 +1,13 @@
 """Every alpha from one eigendecomposition: of p features, or of n samples where those are fewer.
 
-Both say the weights W(alpha), the intercept, and how far off each sample is in the model of all
-others, without training again. With scaled rows sqrt(w_i) (x_i - mean) as X~, the residual of
-sample i grows by 1 / (1 - h_i), h_i = w_i / sum(w) + [X~ (X~^T X~ + alpha I)^{-1} X~^T]_ii.
+One alpha alone takes a Cholesky factor, some ten times less. Both say the weights W(alpha), the
+intercept, and how far off each sample is in the model of all others, without training again. With
+scaled rows sqrt(w_i) (x_i - mean) as X~, the residual of sample i grows by 1 / (1 - h_i),
+h_i = w_i / sum(w) + [X~ (X~^T X~ + alpha I)^{-1} X~^T]_ii.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -50,18 +52,25 @@ class Solver(Protocol):
 
 
 class ByFeatures:
-    """From the statistics, by the eigendecomposition of X~^T X~, O(p^3)."""
+    """From the statistics, with X~^T X~, O(p^3)."""
 
     def __init__(self, stats: CentredStats) -> None:
-        values, vectors = scipy.linalg.eigh(stats.gram)
-        values = np.clip(values, 0, None)
-        self.path = RidgePath(values, vectors, stats.cross @ vectors)  # type: ignore[arg-type]
+        self.gram, self.cross = stats.gram, stats.cross
         self.mean_x, self.mean_y = stats.mean_x, stats.mean_y
         self.spread = float(np.trace(stats.gram)) / stats.weight
         self.total = stats.weight if stats.centre else np.inf
 
+    @cached_property
+    def path(self) -> RidgePath:
+        """For every alpha."""
+        values, vectors = scipy.linalg.eigh(self.gram)
+        values = np.clip(values, 0, None)
+        return RidgePath(values, vectors, self.cross @ vectors)  # type: ignore[arg-type]
+
     def weights(self, alpha: float) -> Float[np.ndarray, "k p"]:
         """W(alpha), at 0 of least norm."""
+        if "path" not in self.__dict__ and _definite(self.gram, alpha):
+            return _by_cholesky(self.gram, alpha, self.cross.T).T
         path = self.path
         return (np.asarray(path.rotated) * path.filter(alpha)) @ np.asarray(path.vectors).T
 
@@ -82,7 +91,7 @@ class ByFeatures:
 
 
 class BySamples:
-    """From fewer samples than features, by the eigendecomposition of X~ X~^T, O(n^2 p + n^3)."""
+    """From fewer samples than features, with X~ X~^T, O(n^2 p + n^3)."""
 
     def __init__(self, samples: Samples, centre: bool = True) -> None:
         f, y, w = samples
@@ -98,31 +107,52 @@ class BySamples:
         else:
             rows = self.root[:, None] * (f - self.mean_x)
             gram = rows @ rows.T
-        values, self.vectors = scipy.linalg.eigh(gram)
-        self.values = np.clip(values, 0, None)
-        self.rotated = self.vectors.T @ (self.root[:, None] * (y - self.mean_y))
+        self.gram, self.targets = gram, self.root[:, None] * (y - self.mean_y)
         self.spread = float(np.trace(gram)) / float(w.sum())
+
+    @cached_property
+    def _decomposed(self):
+        values, vectors = scipy.linalg.eigh(self.gram)
+        return np.clip(values, 0, None), vectors, vectors.T @ self.targets
 
     def weights(self, alpha: float) -> Float[np.ndarray, "k p"]:
         """W(alpha) = Y~ (X~ X~^T + alpha I)^{-1} X~, at 0 of least norm."""
-        cut = negligible(self.vectors.shape, float) * self.values[-1]
-        kept = (self.values > cut) | (alpha > 0)
-        filters = np.where(kept, 1 / np.where(kept, self.values + alpha, 1), 0)
-        a = self.root[:, None] * (self.vectors @ (filters[:, None] * self.rotated))
+        if "_decomposed" not in self.__dict__ and _definite(self.gram, alpha):
+            solved = _by_cholesky(self.gram, alpha, self.targets)
+        else:
+            values, vectors, rotated = self._decomposed
+            kept = (values > negligible(vectors.shape, float) * values[-1]) | (alpha > 0)
+            filters = np.where(kept, 1 / np.where(kept, values + alpha, 1), 0)
+            solved = vectors @ (filters[:, None] * rotated)
+        a = self.root[:, None] * solved
         return np.asarray(self.features.T @ a).T - np.outer(a.sum(axis=0), self.mean_x)
 
     def left_out(self, samples: Samples, alphas: Sequence[float]) -> Float[np.ndarray, " a"]:
         """As `Solver.left_out`, of the samples that it was made of."""
         # What 1 - h leaves: with all n directions no digits are lost to 1.
-        shrink = np.stack([alpha / (self.values + alpha) for alpha in _positive(alphas)])
-        rest = self.vectors**2 @ shrink.T - (self.root**2 / self.total)[:, None]
+        values, vectors, rotated = self._decomposed
+        shrink = np.stack([alpha / (values + alpha) for alpha in _positive(alphas)])
+        rest = vectors**2 @ shrink.T - (self.root**2 / self.total)[:, None]
         _enough_left(rest, alphas)
         return np.array(
             [
-                np.sum((self.vectors @ (scale[:, None] * self.rotated) / rest[:, a : a + 1]) ** 2)
+                np.sum((vectors @ (scale[:, None] * rotated) / rest[:, a : a + 1]) ** 2)
                 for a, scale in enumerate(shrink)
             ]
         )
+
+
+def _definite(gram, alpha: float) -> bool:
+    """Whether gram + alpha I is positive definite beyond rounding."""
+    return alpha > negligible(gram.shape, float) * float(np.trace(gram))
+
+
+def _by_cholesky(gram, alpha: float, right):
+    """(gram + alpha I)^{-1} right."""
+    shifted = gram.copy()
+    np.fill_diagonal(shifted, gram.diagonal() + alpha)
+    factor = scipy.linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
+    return scipy.linalg.cho_solve(factor, right, check_finite=False)
 
 
 def solver(samples: Samples, centre: bool) -> tuple[Solver, CentredStats | None]:

@@ -65,7 +65,8 @@ class CentredStats(NamedTuple):
             cross = (f.T @ left).T - np.outer(left.sum(axis=0), mean_x)
         else:
             rows = f - mean_x
-            cross, rows = left.T @ rows, np.sqrt(w)[:, None] * rows
+            cross = left.T @ rows
+            rows *= np.sqrt(w)[:, None]
             gram = rows.T @ rows
         return cls(total, f.shape[0], mean_x, mean_y, gram, cross, centre)
 

@@ -277,8 +277,7 @@ def _nearest_solution(a, rows, near, name):
     if not smallest > 1e-11:
         raise ValueError(
             f"{name} ({out} x {size}) lacks full row rank: its smallest singular value is at most "
-            f"{smallest:.1g} of its norm, "
-            "so the feature map has no right inverse."
+            f"{smallest:.1g} of its norm, so it has no right inverse."
         )
     if near is None:
         return solve(rows.T)[0].T

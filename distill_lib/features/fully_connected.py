@@ -109,9 +109,9 @@ class FullyConnected(FeatureMap):
         for layer, w in enumerate(self.weights, start=1):
             if w.shape[0] > w.shape[1]:
                 raise ValueError(
-                    f"layer {layer} widens from {w.shape[1]} to {w.shape[0]}: the network is not "
-                    "surjective and "
-                    "has no right inverse; Example 5.2 needs d >= d_1 >= ... >= d_L."
+                    f"layer {layer} widens from {w.shape[1]} to {w.shape[0]}: it is not surjective "
+                    "and has no right inverse. The formula of Example 5.2 inverts layer by layer "
+                    "and needs d >= d_1 >= ... >= d_L."
                 )
         seen = [None] * len(self.weights) if near is None else self._activations(near)[:-1]
         x = features

@@ -119,8 +119,7 @@ def least_norm(
     """
     if w.shape[0] > w.shape[1]:
         raise ValueError(
-            f"{name} have rank at most {w.shape[1]} < {w.shape[0]}, so the feature map has no "
-            "right inverse."
+            f"{name} have rank at most {w.shape[1]} < {w.shape[0]}, so they have no right inverse."
         )
     q, r = jnp.linalg.qr(w.T)
     tolerance = 10 * jnp.finfo(w.dtype).eps
@@ -130,7 +129,7 @@ def least_norm(
         s = jnp.linalg.svd(r, compute_uv=False)
         if (seen := int(jnp.sum(s > tolerance * s[0]))) < w.shape[0]:
             raise ValueError(
-                f"{name} have rank {seen} < {w.shape[0]}, so the feature map has no right inverse."
+                f"{name} have rank {seen} < {w.shape[0]}, so they have no right inverse."
             )
     return (q @ solve_triangular(r, rows.T, trans=1)).T
 

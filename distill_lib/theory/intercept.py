@@ -195,9 +195,10 @@ def affine_mean(
     size = sum(float(jnp.linalg.norm(one)) for one in (mean, intercept, weights @ x0))
     if left > _tolerance(weights) * size:
         raise ValueError(
-            f"no mean of the points gives the intercept: mean(y) - b leaves the range of W by "
-            f"{left / size:.3g} of its size. Give the labels the mean of the training labels (by "
-            "how many there are of each, or by sample_weight), up to the range of W."
+            f"no mean of the points gives the intercept: mean(y) - b is {left:.3g} away from the "
+            f"range of W, which is {left / size:.3g} of ||mean(y)|| + ||b|| + ||W x0||. Give the "
+            "labels the mean of the training labels (by how many there are of each, or by "
+            "sample_weight), up to the range of W."
         )
     return x0
 

@@ -35,6 +35,7 @@ from scipy.optimize import nnls
 
 import distill_lib as dl
 from distill_lib.engines import Cluster, InOrder
+from distill_lib.engines.cluster import LOCAL
 from distill_lib.images import generated_normalisation, generated_partitions
 
 CASES = ("workers", "rows", "deaths", "rates", "whole", "without-g")
@@ -75,7 +76,7 @@ def local(count: int):
     import dask
     from distributed import Client, LocalCluster
 
-    dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
+    dask.config.set(LOCAL)
     options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
     return Client(LocalCluster(n_workers=count, **options))
 
@@ -110,7 +111,7 @@ def drawn_bytes(number: int, rows: int, classes: int = 10):
 def growing(asked) -> dict:
     """By number of rows: the smallest first, since a peak is that of all children so far."""
     phi, norm = dl.Linear(784), dl.Normalisation((28, 28, 1), 255, 0.5, 0.5)
-    each, found = asked.rows or 8192, []
+    each, found = asked.rows or 32768, []
     for n in (10**4, 10**5, 10**6, 10**7):
         rows = min(each, n // 4)
         parts = dl.Partitions(partial(drawn_bytes, rows=rows), -(-n // rows), 10)

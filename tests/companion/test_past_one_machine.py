@@ -37,6 +37,9 @@ def test_the_tables_tell_the_records():
         assert cells[0] == name
         assert float(cells[2]) == pytest.approx(found["peak (GiB)"], rel=5e-3)
         assert float(cells[3]) == pytest.approx(found["recovery error"], rel=5e-2)
+    for table in made.values():
+        assert "(s)" not in table
+        assert "seconds" not in table
     ratio = made["floor"].splitlines()[2].strip("| ").split("|")[-2]
     assert float(ratio) == pytest.approx(record("floor")["measured"]["ratio"], rel=5e-3)
 
@@ -46,6 +49,14 @@ def test_the_long_closed_forms_are_exact_and_take_little_more_than_their_matrice
         assert found["recovery error"] < 1e-12, name
         beside = 2.5  # GiB: the model that the set gives back, and the process itself
         assert found["peak (GiB)"] < found["input and output (GiB)"] + beside, name
+
+
+def test_memory_does_not_grow_with_the_rows():
+    *_, million, ten = record("machines")["measured"]["rows"]["by n"]
+    assert ten["n"] >= 10**7
+    assert million["n"] >= 10**6
+    for process in ("largest process (GiB)", "this process (GiB)"):
+        assert ten[process] < min(1.5, 1.1 * million[process])
 
 
 def test_the_batch_is_that_of_the_library():

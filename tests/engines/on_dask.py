@@ -7,6 +7,8 @@ Dask; what is wrong; a scheduler that is gone.
 import os
 import random
 import re
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -20,6 +22,7 @@ from test_partitions import ALL, COUNT, NORM, PARTS, ROWS, K, bits, fitted, made
 
 import distill_lib as dl
 from distill_lib.engines import Cluster, PartitionError
+from distill_lib.engines.cluster import LOCAL
 from distill_lib.engines.workers import ClusterError
 from distill_lib.images import Whitening
 
@@ -78,6 +81,68 @@ def dying(client, wanted):
             assert told[-1].again <= (1 if spilled else COUNT), told[-1]
 
 
+def always_deadly(number):
+    """Partition 2 kills whoever makes it."""
+    if number == 2:
+        os.kill(os.getpid(), 9)
+    return made(number)
+
+
+class Fatal:
+    """Partitions of which number 3 kills a process of another one: the scheduler."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __call__(self, number):
+        if number == 3:
+            os.kill(self.pid, 9)
+            time.sleep(30)  # nobody waits for this one
+        return made(number)
+
+
+def started(*arguments):
+    """A process of Dask's command line, that says nothing."""
+    command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, **silent)
+
+
+def scheduler_dies(wanted):
+    """In the middle: one sentence, and what was finished is not made again."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, spill = os.path.join(folder, "scheduler.json"), os.path.join(folder, "sums")
+        os.mkdir(spill)
+        scheduler = started(
+            "dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", file
+        )
+        worker = None
+        try:
+            for _ in range(300):
+                if os.path.exists(file):
+                    break
+                time.sleep(0.1)
+            quick = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--death-timeout", "5")
+            worker = started("dask_worker", "--scheduler-file", file, *quick)
+            client = Client(scheduler_file=file, timeout=30)
+            client.wait_for_workers(1, timeout=60)
+            parts = dl.Partitions(Fatal(scheduler.pid), COUNT, K)
+            engine = Cluster(client, spill=spill, patience=2)
+            refused(ClusterError, "gone", lambda: fitted(parts, engine=engine))
+            client.close(timeout=1)
+        finally:
+            for process in (scheduler, worker):
+                if process:
+                    process.kill()
+                    process.wait(timeout=30)
+        kept = sum(len(files) for *_, files in os.walk(spill))
+        assert kept >= 1
+        told = []
+        assert bits(fitted(engine=dl.InOrder(spill=spill, report=told.append))) == wanted
+        assert told[0].before >= 1, told[0]
+
+
 def wrong(client, wanted):
     with tempfile.TemporaryDirectory() as folder:
         engine = Cluster(client, spill=folder)
@@ -89,6 +154,8 @@ def wrong(client, wanted):
     memory = spoiled(no_memory)
     words = "partition 3 of 5 does not fit into the memory"
     refused(PartitionError, words, lambda: fitted(memory, engine=client))
+    deadly_always = dl.Partitions(always_deadly, COUNT, K)
+    refused(PartitionError, "partition 2 of 5 ended", lambda: fitted(deadly_always, engine=client))
     large = dl.Linear(200_000)
     norm = dl.Normalisation((1, 200_000, 1), 1, 0, 1)
     refused(
@@ -100,7 +167,7 @@ def wrong(client, wanted):
 
 def main():
     warnings.simplefilter("ignore")
-    dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
+    dask.config.set(LOCAL)
     wanted = bits(fitted())
     with LocalCluster(n_workers=1, memory_limit="2GiB", **QUIET) as cluster:
         for count in (1, 2, 4):
@@ -115,6 +182,7 @@ def main():
         client = Client(cluster)
     engine = Cluster(client, patience=2)  # whose scheduler is gone with its cluster
     refused(ClusterError, "gone", lambda: fitted(engine=engine))
+    scheduler_dies(wanted)
     print("all as they should be")
 
 

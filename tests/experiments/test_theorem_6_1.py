@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from distill_lib.data import describe
 from distill_lib.experiments import theorem_6_1
 
 
@@ -33,6 +34,15 @@ def test_operations_grow_with_the_samples_in_the_released_step_alone():
     ratio = theorem_6_1.theirs(n, p, m, batch=0) / theorem_6_1.ours(p, m)
     assert ratio == pytest.approx(n / p * (p + 4 * m) / (p + 3 * m))
     assert all(row["ratio"] > 1 for row in theorem_6_1.operations())
+
+
+def test_the_second_factor_of_the_costs_is_between_the_bounds_that_the_page_states():
+    train = {entry.info.title: round(0.95 * entry.info.n_train) for entry in describe()}
+    assert train["MNIST"] == 57_000
+    assert 0.3 < 15_000 / train["CIFAR-10"] < 1 / 3
+    for row in theorem_6_1.operations():
+        if row["m"] <= row["p"]:
+            assert 1 < row["ratio"] * row["p"] / train[row["data set"]] < 4 / 3, row
 
 
 def test_a_descent_falls_and_enough_real_images_need_none(digits):

@@ -9,6 +9,7 @@ from distill_lib.companion.files import read_json
 from distill_lib.companion.judge.measured import markdown_table
 
 IMAGENET = 1_281_167  # training images of its 1,000 classes
+_OTHERS = "share of the cores that others took"
 _LINK = 2**30  # bytes a second between machines, for forecasts: about ten gigabits
 
 
@@ -30,7 +31,9 @@ def tables(root: Path) -> dict[str, str]:
         "thin_made": _made(thin),
         "thin_size": ", ".join(f"${name} = {size:,}$" for name, size in thin["settings"].items()),
         **_machines(machines),
+        **_growth(machines["measured"]["rows"]),
         "machines_made": _made(machines),
+        "others": _number(100 * max(one[_OTHERS] for one in machines["measured"].values())),
         "imagenet": f"{IMAGENET:,}",
         **_silos(silos),
         "silos_made": _made(silos),
@@ -52,15 +55,15 @@ def _thin(measured: dict[str, dict[str, float]]) -> str:
 
 
 def _machines(record: dict[str, Any]) -> dict[str, str]:
-    """What partitions took; seconds by the clock only of a machine without other work."""
+    """What partitions took, times as ratios."""
     measured = record["measured"]
     workers, whole, free = (measured[name] for name in ("workers", "whole", "without-g"))
     heads = [name for name in workers if re.fullmatch(r"\d+ workers", name)]
-    alone, quiet = workers["one process"], _quiet(record)
+    alone = workers["one process"]
     ratios = [
         [name.replace("1 workers", "1 worker"), _yes(workers[f"{name}, same bits"]),
          _number(workers[f"{name}, largest process (GiB)"]),
-         _number(workers[name] / alone) if quiet else "not measured"]
+         _number(workers[name] / alone)]
         for name in heads
     ]  # fmt: skip
     deaths = [
@@ -101,9 +104,23 @@ def _side(one: dict[str, float]) -> int:
     return math.isqrt(int(one["p"]) // 3)
 
 
-def _quiet(record: dict[str, Any]) -> bool:
-    """Whether the cores had little else to do when workers were timed."""
-    return record["measured"]["workers"].get("load at the start", 99) < 0.5
+def _growth(record: dict[str, Any]) -> dict[str, str]:
+    """Time and memory by the number of rows; times as ratios."""
+    found = record["by n"]
+    last, before = found[-1], found[-2]
+    unit = before["two workers"] / before["n"]
+    rows = [
+        [f"{one['n']:,}", _number(one["two workers"] / one["n"] / unit),
+         _number(one["two workers"] / one["one worker"]), _number(one["largest process (GiB)"])]
+        for one in found
+    ]  # fmt: skip
+    grown = math.log(last["two workers"] / before["two workers"])
+    heads = ["$n$", "time of a row", "two workers to one", "largest process (GiB)"]
+    return {
+        "growth": markdown_table(heads, rows, numbers=(0, 1, 2, 3)),
+        "growth_exponent": _number(grown / math.log(last["n"] / before["n"])),
+        "growth_p": str(record["p"]),
+    }
 
 
 def _cost(rates: dict[str, Any], p: int) -> float:
