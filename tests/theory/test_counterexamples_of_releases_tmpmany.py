@@ -1,0 +1,358 @@
+"""Where statements about releases, losses and gradients stop: the smallest instances beyond them.
+
+Columns are samples, as in the book.
+"""
+
+import numpy as np
+import pytest
+from helpers import matrix, pinv, seeds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill_lib import privacy
+from distill_lib.theory.held_pixels import least_error
+
+few = settings(max_examples=800, deadline=None)
+
+
+def model(x, y, lam=0.0):
+    """W = C (G + lam I)^{-1}, or C G^+."""
+    if lam == 0:
+        return y @ pinv(x)
+    return np.linalg.solve(x @ x.T + lam * np.eye(len(x)), x @ y.T).T
+
+
+def loss(w, x, y):
+    return np.linalg.norm(w @ x - y) ** 2
+
+
+def one_hot(rng, k, n):
+    return np.eye(k)[:, rng.integers(k, size=n)]
+
+
+# What a model that interpolates reveals of its last record
+
+
+@given(seeds, st.integers(1, 5))
+@few
+def test_a_model_that_interpolates_shows_the_direction_of_what_its_last_record_adds(seed, n):
+    """All equations of the informed adversary hold for every record, but W says more."""
+    rng = np.random.default_rng(seed)
+    k, p = 3, 6
+    x, y = matrix(rng, p, n), one_hot(rng, k, n)
+    w, known, last = model(x, y), x[:, :-1], x[:, -1]
+    assert np.allclose(w @ known @ known.T, y[:, :-1] @ known.T, atol=1e-9)  # eq-last is 0 = 0
+    inside = known @ pinv(known)
+    added = last - inside @ last
+    factor = y[:, -1] - w @ inside @ last
+    seen = w - w @ inside
+    assert np.allclose(seen, np.outer(factor, added) / (added @ added), atol=1e-7)
+    if n == 1:  # the label comes with it, since only its row is not zero
+        row = y[:, 0] @ w
+        assert np.allclose(row / (row @ row), last)
+
+
+def test_that_direction_is_lost_where_the_known_records_predict_the_last_label():
+    known, y = np.array([[1.0, 0], [0, 1], [0, 0]]), np.array([[1.0, 1, 1]])
+    last = np.array([0.5, 0.5, 3])  # 0.5 + 0.5 = 1
+    w = model(np.c_[known, last], y)
+    assert np.allclose(w - w @ known @ pinv(known), 0)
+    assert np.allclose(w, [[1, 1, 0]])  # 3 is nowhere in it
+
+
+def test_five_data_sets_have_one_model_if_points_may_be_equal():
+    """phi(x) = (x, x^2): four of two distinct points, and one of two equal points."""
+    y, w = np.array([2.5, 1.5]), np.ones(2)
+    candidates = [np.roots([1, 1, -one]).real for one in y]
+    sets = [np.array([a, b]) for a in candidates[0] for b in candidates[1]] + [np.ones(2)]
+    for points in sets:
+        assert np.allclose(y @ pinv(np.stack([points, points**2])), w)
+    assert len({tuple(points.round(6)) for points in sets}) == 5
+
+
+# Losses
+
+
+@given(seeds)
+@few
+def test_sets_reach_loss_zero_just_where_the_data_can_be_interpolated_and_never_by_a_ridge(seed):
+    rng = np.random.default_rng(seed)
+    k, p, lam = 2, 5, 0.3
+    for n in (4, 9):
+        x, y = matrix(rng, p, n), rng.normal(size=(k, n))
+        least, ridge = loss(model(x, y), x, y), loss(model(x, y, lam), x, y)
+        assert (least < 1e-12) == (n <= p)
+        assert ridge > least + 1e-6
+        # So a descent on this loss over sets aims at the model without a ridge.
+        others = model(x, y, lam) + rng.normal(size=(20, k, p))
+        assert min(loss(other, x, y) for other in others) >= least * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("fits", [False, True])
+def test_the_losses_of_all_models_take_as_many_points_as_inputs_and_labels_have_rank(fits):
+    rng = np.random.default_rng(3)
+    x = matrix(rng, 4, 9, rank=3)
+    y = rng.normal(size=(1, 4)) @ x if fits else rng.normal(size=(1, 9))
+    together = np.linalg.matrix_rank(np.vstack([x, y]))
+    assert together == 3 + (not fits)
+    v = np.linalg.svd(x)[2][:3].T
+    points, labels = x @ v, y @ v  # Izzo and Zou
+    w = rng.normal(size=(5, 1, 4))
+    apart = [loss(one, x, y) - loss(one, points, labels) for one in w]
+    assert np.ptp(apart) < 1e-9  # G and C agree: the same constant everywhere
+    rest = np.linalg.norm(y) ** 2 - np.linalg.norm(labels) ** 2
+    assert np.allclose(apart, rest)
+    assert (rest < 1e-9) == fits
+    more = np.c_[points, np.zeros(4)], np.c_[labels, [[np.sqrt(max(rest, 0))]]]
+    assert np.allclose([loss(one, *more) for one in w], [loss(one, x, y) for one in w])
+
+
+def test_a_set_without_points_can_match_a_gradient():
+    """At W_t = C G^+ the gradient is that of the ridge term alone; elsewhere it is not."""
+    rng = np.random.default_rng(4)
+    x, y, lam = rng.normal(size=(4, 9)), rng.normal(size=(2, 9)), 0.7
+
+    def gradient(w, x, y):
+        return 2 * (w @ (x @ x.T + lam * np.eye(4)) - y @ x.T)
+
+    nothing = np.zeros((4, 0)), np.zeros((2, 0))
+    start = model(x, y)
+    assert np.allclose(gradient(start, x, y), gradient(start, *nothing))
+    w = model(x, y, lam)
+    assert np.linalg.norm(gradient(w, *nothing)) > 1
+    # At W it takes as many points as W has rank: columns of W^+ Y_S with one-hot labels.
+    s = np.linalg.svd(w)[1]
+    scale = 1.01 * 2 * np.sqrt(lam) * s[0]  # labels large enough for lam
+    u, s, vt = np.linalg.svd(w / scale, full_matrices=False)
+    root = (1 + np.sqrt(1 - 4 * lam * s**2)) / (2 * s)
+    carrying = (vt.T * root) @ u.T, scale * np.eye(2)
+    assert np.allclose(gradient(w, *carrying), 0)
+
+
+def test_the_pseudoinverse_of_dependent_class_means_sends_none_to_its_label():
+    means = np.array([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]])
+    answers = pinv(means) @ means
+    assert np.linalg.norm(answers - np.eye(2), axis=0).min() > 0.4
+    independent = np.array([[1.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
+    assert np.allclose(pinv(independent) @ independent, np.eye(2))
+
+
+# Noise, and the size of a step
+
+
+@given(seeds, st.integers(1, 12), st.floats(0.1, 3), st.floats(0.05, 5))
+@few
+def test_the_bound_of_output_perturbation_is_not_attained(seed, n, bound, lam):
+    rng = np.random.default_rng(seed)
+    f = rng.normal(size=(3, n))
+    f *= bound / np.linalg.norm(f, axis=0)
+    y = one_hot(rng, 2, n)
+    moved = np.linalg.norm(model(f, y, lam) - model(f[:, :-1], y[:, :-1], lam))
+    second = min(bound / lam, 1 / (2 * np.sqrt(lam)))
+    before = (1 + bound / 2 * np.sqrt((n - 1) / lam)) * second  # n - 1 labels before the record
+    assert moved <= before * (1 - 1e-9)
+    assert before < privacy.output_sensitivity(n, bound, lam)
+
+
+@given(st.floats(0.1, 3), st.floats(0.05, 5))
+@few
+def test_the_two_factors_of_that_bound_are_not_attained_by_one_record(bound, lam):
+    """The first one asks for an eigenvalue lam of G along the record, where the second is less."""
+    n = 1 + int(np.ceil(lam / bound**2))
+    f = np.full((1, n), np.sqrt(lam / (n - 1)))
+    f[0, -1] = -bound
+    y = np.ones((1, n))
+    w = model(f[:, :-1], y[:, :-1], lam)
+    assert np.isclose(abs(1 - w[0, 0] * f[0, -1]), 1 + bound / 2 * np.sqrt((n - 1) / lam))
+    step = abs(model(f, y, lam) - w)[0, 0] / abs(1 - w[0, 0] * f[0, -1])
+    assert np.isclose(step, bound / (2 * lam + bound**2))
+    assert step < min(bound / lam, 1 / (2 * np.sqrt(2 * lam)) * (1 + 1e-9))
+
+
+def test_the_bound_of_two_kernels_goes_to_zero_at_a_fixed_number_of_points():
+    rng = np.random.default_rng(5)
+    points, query = rng.normal(size=(3, 12)), rng.normal(size=(3, 1))
+    everything, labels, lam = np.c_[points, query], rng.normal(size=(2, 12)), 0.5
+    exact = np.exp(-(np.linalg.norm(everything[:, :, None] - everything[:, None], axis=0) ** 2) / 2)
+
+    def bound(p):
+        phase = rng.normal(size=(p, 3)) @ everything + rng.uniform(0, 2 * np.pi, size=(p, 1))
+        rough = 2 / p * np.cos(phase).T @ np.cos(phase)
+        alpha = labels @ np.linalg.inv(rough[:-1, :-1] + lam * np.eye(12))
+        away = rough - exact
+        return np.linalg.norm(alpha, 2) * (
+            np.linalg.norm(away[:-1, :-1], 2) / (2 * np.sqrt(lam)) + np.linalg.norm(away[:-1, -1])
+        )
+
+    few_features, many = bound(100), bound(40_000)
+    assert many < few_features / 5
+
+
+def test_fewer_points_than_classes_cannot_carry_a_private_model_either():
+    rng = np.random.default_rng(6)
+    w = rng.normal(size=(3, 5))
+    least = np.linalg.svd(w)[1][-1]
+    for _ in range(5):
+        x, y = rng.normal(size=(5, 2)), rng.normal(size=(3, 2))
+        assert np.linalg.norm(model(x, y) - w) >= least
+
+
+def test_more_than_m_pixels_can_be_held_at_values_that_suit_the_model():
+    """Almost all values forbid it, but those of an exact set are not among them."""
+    rng = np.random.default_rng(7)
+    k, d, m = 2, 9, 4
+    w, y = rng.normal(size=(k, d)), rng.normal(size=(k, m))
+    suited = pinv(pinv(y) @ w + (np.eye(m) - pinv(y) @ y) @ rng.normal(size=(m, d)))
+    assert np.allclose(y @ pinv(suited), w)
+    held = np.ones((m, d), dtype=bool)
+    assert float(least_error(w, suited.T, held)) < 1e-9
+    assert float(least_error(w, rng.normal(size=(m, d)), held)) > 0.1
+
+
+# Noise that leaves the model exact
+
+
+@given(seeds)
+@few
+def test_more_noise_leaves_one_part_of_it_as_it_was(seed):
+    """k = 1, p = 2, W = (1, 0), labels (1, 1): the second row tends to -g_1 / g_2, at any sigma."""
+    rng = np.random.default_rng(seed)
+    w, y, n = np.array([[1.0, 0.0]]), np.ones((1, 2)), np.array([1.0, -1.0]) / np.sqrt(2)
+    g = rng.normal(size=2)
+    left, rounding = [], 1e-8 * (1 + (g[0] / g[1]) ** 2)
+    for sigma in (1e2, 1e4):
+        x = pinv(pinv(y) @ w + sigma * np.outer(n, g))
+        assert np.allclose(x[0], 1, rtol=rounding)  # the unit vector in the row space of W
+        left.append(x[1] + g[0] / g[1])
+    first, last = np.linalg.norm(left, axis=1)
+    assert last < 0.02 * first + rounding
+
+
+def test_with_more_points_than_inputs_a_unit_vector_in_the_row_space_is_not_free_of_noise():
+    for z, expected in ((0.0, [1.0, 1.0]), (1.0, [0.6, -0.2])):
+        d = np.array([[0.5 + z], [0.5 - z]])  # Y_S^+ W + (I - Y_S^+ Y_S) Z for W = 1
+        assert np.allclose(np.ones(2) @ d, 1)
+        assert np.allclose(pinv(d), expected)
+
+
+@given(seeds, st.integers(0, 2))
+@few
+def test_one_hot_sets_need_a_ridge_parameter_below_a_bound(seed, more):
+    rng = np.random.default_rng(seed)
+    k, p = 2, 4
+    y, w = np.eye(k)[:, np.r_[:k, rng.integers(k, size=more)]], rng.normal(size=(k, p))
+    limit = 1 / (4 * np.linalg.norm(pinv(y) @ w, 2) ** 2)
+    for _ in range(10):  # no Z allows more
+        d = pinv(y) @ w + (np.eye(k + more) - pinv(y) @ y) @ rng.normal(size=(k + more, p))
+        assert 1 / (4 * np.linalg.norm(d, 2) ** 2) <= limit * (1 + 1e-9)
+    v, s, ut = np.linalg.svd(pinv(y) @ w, full_matrices=False)
+    v, s, ut = v[:, :k], s[:k], ut[:k]
+    root = (1 + np.sqrt(np.maximum(1 - 4 * limit * s**2, 0))) / (2 * s)
+    assert np.allclose(model((ut.T * root) @ v.T, y, limit), w, atol=1e-6)
+    x = np.linspace(0, 50, 10_001)  # k = p = m = 1, lam_S = 1, label 1: no W above a half
+    assert (x / (x**2 + 1)).max() <= 0.5
+
+
+# What fixes the moments
+
+
+def test_one_regressor_fewer_can_leave_no_other_set_where_the_data_lack_rank():
+    """One sample of four inputs: what 14 losses do not see is indefinite where it has no moments."""
+    rng = np.random.default_rng(8)
+    size, v = 5, np.c_[rng.normal(size=(14, 4)), -np.ones(14)]
+    upper = np.triu_indices(size)
+    seen = v[:, upper[0]] * v[:, upper[1]] * np.where(upper[0] == upper[1], 1, 2)
+    assert np.linalg.matrix_rank(seen) == 14
+    unseen = np.zeros((size, size))
+    unseen[upper] = np.linalg.svd(seen)[2][-1]
+    unseen = unseen + np.triu(unseen, 1).T
+    assert np.allclose(np.einsum("ij,jk,ik->i", v, unseen, v), 0, atol=1e-9)
+    free = np.linalg.svd(rng.normal(size=(1, size)))[2][1:]  # orthogonal to the sample
+    e = np.linalg.eigvalsh(free @ unseen @ free.T)
+    assert e[0] < -1e-3
+    assert e[-1] > 1e-3
+
+
+def test_class_means_fix_the_gram_matrix_at_one_point_a_class_only():
+    rng = np.random.default_rng(9)
+    means, moved = rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+    both = np.hstack([means + moved, means - moved])
+    assert np.allclose((both[:, :2] + both[:, 2:]) / 2, means)
+    away = both @ both.T - 2 * means @ means.T
+    assert np.linalg.eigvalsh(away).min() > -1e-9
+    assert np.linalg.norm(away) > 1
+    assert np.allclose(both @ np.tile(np.eye(2), 2).T, 2 * means)  # C_S all the same
+
+
+@given(seeds, st.integers(2, 4), st.booleans())
+@few
+def test_independent_points_are_exact_just_where_they_lose_k_of_their_rank(seed, m, exact):
+    rng = np.random.default_rng(seed)
+    k, d = 2, 6
+    w = matrix(rng, k, d)
+    inside = w.T @ rng.normal(size=(k, k if exact else k - 1))
+    x = np.hstack([inside, rng.normal(size=(d, m - inside.shape[1]))]) @ matrix(rng, m, m)
+    lost = m - np.linalg.matrix_rank(x - pinv(w) @ w @ x, tol=1e-8)
+    assert lost == (k if exact else k - 1)
+    assert (np.linalg.norm(w @ x @ pinv(x) - w) < 1e-6 * np.linalg.norm(w)) == exact
+    assert np.linalg.matrix_rank(np.zeros((d, m))) <= m - k  # points at zero, which carry nothing
+
+
+# Maps and kernels
+
+
+def test_a_map_that_is_not_lipschitz_carries_more_models_than_dimensions_allow():
+    """One number whose bits are dealt to three features: m (d + k) = 2 < 3 = k p."""
+    rng, bits = np.random.default_rng(10), 16
+
+    def phi(x):
+        digits = [int(x * 2.0**i) % 2 for i in range(1, 3 * bits + 1)]
+        return np.array([sum(b / 2.0**i for i, b in enumerate(digits[j::3], 1)) for j in range(3)])
+
+    for wanted in rng.integers(1, 2**bits, size=(5, 3)):
+        dealt = [wanted[j] >> (bits - 1 - i) & 1 for i in range(bits) for j in range(3)]
+        x = sum(int(b) / 2.0**i for i, b in enumerate(dealt, 1))
+        feature = phi(x)[:, None]
+        assert np.allclose(feature[:, 0], wanted / 2.0**bits, rtol=0, atol=1e-12)
+        w = 7 * wanted[None] / 2.0**bits
+        assert np.allclose(model(feature, w @ feature), w)
+
+
+def test_the_kernel_of_relus_is_zero_at_opposite_inputs_unless_there_are_biases():
+    def kernel(x, z, variance):
+        a, b, c = (u @ v + variance for u, v in ((x, x), (z, z), (x, z)))
+        angle = np.arccos(np.clip(c / np.sqrt(a * b), -1, 1))
+        smooth = np.sin(angle) + (np.pi - angle) * np.cos(angle)
+        return np.sqrt(a * b) * smooth / (2 * np.pi) + variance
+
+    x = np.array([1.0, -2.0, 0.5])
+    assert abs(kernel(x, -x, 0.0)) < 1e-12
+    assert kernel(x, -x, 0.01) > 0.01
+
+
+# Logistic regression on short points
+
+
+@given(seeds, st.sampled_from((0.3, 1.0, 3.0)))
+@few
+def test_the_intercept_on_short_points_is_of_the_second_order_and_moves_no_answer(seed, c):
+    rng = np.random.default_rng(seed)
+    k, p = 3, 5
+    u, tests = rng.normal(size=(p, k)), rng.normal(size=(p, 50))
+    limit, spread = c * (np.eye(k) - 1 / k) @ u.T, []
+    clear = np.sort(limit @ tests, axis=0)
+    clear = clear[-1] - clear[-2] > 0.1
+    for t in (1e-2, 1e-3):
+        w, b, pi = np.zeros((k, p)), np.zeros(k), np.full((k, k), 1 / k)
+        for _ in range(60):
+            w = c * t * (np.eye(k) - pi) @ u.T
+            b = b - np.log(pi.sum(axis=1))
+            pi = np.exp(t * w @ u + b[:, None])
+            pi /= pi.sum(axis=0)
+        assert np.allclose(w, c * t * (np.eye(k) - pi) @ u.T, rtol=0, atol=1e-13)  # the minimiser
+        assert np.allclose(pi.sum(axis=1), 1, rtol=0, atol=1e-13)
+        spread.append(np.ptp(b) / t**2)
+    assert np.isclose(*spread, rtol=0.1, atol=0.1)
+    assert np.linalg.norm(w / t - limit) < 1e-3
+    answers = (w @ tests + b[:, None]).argmax(axis=0)
+    assert np.array_equal(answers[clear], (u.T @ tests).argmax(axis=0)[clear])
