@@ -140,9 +140,11 @@ def added_records(
     """The records behind exact statistics of a few: what a curious server learns.
 
     Of one round they are those of a silo; of two rounds, the difference of a silo's statistics, the
-    records that were added between. Records with independent features are determined up to their
-    order if there are at most k' + 1 of them, k' the number of classes among them; with more, other
-    features have the same statistics.
+    records that were added between. G, C and the number of records determine records with
+    independent features, up to their order, if there are at most k' + 1 of them, k' the number of
+    classes among them; with more, other features have the same statistics. The number is not asked
+    for: records with dependent features, a record and one of zeros for instance, can have the G and
+    C of fewer, which are then returned.
 
     - One of each class: its features are its class's row of C.
     - Two of one class: s is that row, and G less what is known is s s^T / 2 + d d^T / 2, so the two

@@ -5,7 +5,7 @@ import math
 import jax
 import numpy as np
 import pytest
-from helpers import close, condition, matrix, seeds, train
+from helpers import close, condition, matrix, pinv, seeds, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +70,24 @@ def test_exact_statistics_of_few_records_are_the_records(seed, counts):
     f, labels = records(np.random.default_rng(seed), counts)
     stats = dl.RidgeStats.of(f, np.eye(K)[labels])
     same_sets(f, labels, *added_records(stats.gram, stats.cross))
+
+
+@given(seeds, st.sampled_from(((1, 0, 0), (1, 2, 0), (2, 2, 1), (0, 3, 3))))
+def test_the_sizes_of_the_classes_are_in_exact_statistics(seed, counts):
+    f, labels = records(np.random.default_rng(seed), counts)
+    stats = dl.RidgeStats.of(f, np.eye(K)[labels])
+    assert np.allclose(stats.cross @ pinv(stats.gram) @ stats.cross.T, np.diag(counts), atol=1e-6)
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0), (2 / 3, 2 / 3, -1 / 3)])
+def test_dependent_records_have_the_statistics_of_fewer(shares):
+    v = np.arange(1.0, P + 1)
+    f, y = np.outer(shares, v), np.eye(K)[np.zeros(len(shares), int)]
+    stats = dl.RidgeStats.of(f, y)
+    found, classes = added_records(stats.gram, stats.cross)
+    assert close(found, v[None])
+    assert classes.tolist() == [0]
+    assert stats.count > np.linalg.matrix_rank(stats.gram)  # what tells that they are dependent
 
 
 @given(seeds, st.sampled_from(((1, 0, 0), (1, 2, 0))))

@@ -582,3 +582,24 @@ def test_signs_of_singular_vectors_are_free_and_labels_of_low_rank_leave_more_th
     assert np.allclose(y @ first, w)
     assert np.allclose(y @ second, w)
     assert not np.allclose(first, second)
+
+
+def test_descent_forgets_its_start_with_a_ridge_and_not_without():
+    f, y = np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])
+    for lam in (0.0, 0.5):
+        w = np.array([[3.0, 1.0]])
+        for _ in range(200):
+            w = w - 0.3 * ((w @ f - y) @ f.T + lam * w)
+        assert np.allclose(w, y @ inverse(f, lam)) == (lam > 0)
+        assert np.isclose(w[0, 1], 1) == (lam == 0)  # no feature has this part
+
+
+@pytest.mark.parametrize(("m", "share"), [(4, 0.0), (4, 0.5), (7, 0.0)])
+def test_labels_are_the_answers_of_the_model_without_a_ridge_on_independent_points(m, share):
+    rng = np.random.default_rng(0)
+    w, y = rng.normal(size=(2, 5)), rng.normal(size=(2, m))
+    d = recovery(w, y, rng.normal(size=(m, 5)))
+    lam = share / (4 * np.linalg.norm(d, 2) ** 2)
+    x = np.asarray(dl.support_features(d, lam)).T
+    assert np.allclose(y @ inverse(x, lam), w)
+    assert np.allclose(w @ x, y) == (lam == 0 and m <= 5)

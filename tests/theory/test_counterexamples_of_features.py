@@ -94,6 +94,19 @@ def test_scaled_features_train_to_the_scaled_model_only_if_the_ridge_is_scaled_t
     assert np.sum(w * kept) < (1 - 1e-9) * np.linalg.norm(w) * np.linalg.norm(kept)
 
 
+def test_points_with_equal_singular_values_keep_the_direction_at_any_ridge():
+    rng = np.random.default_rng(0)
+    f, y = 2 * np.linalg.qr(rng.normal(size=(6, 4)))[0], rng.normal(size=(2, 4))
+    w, kept = y @ inverse(f, 0.5), y @ inverse(0.3 * f, 0.5)
+    assert np.allclose(kept / np.linalg.norm(kept), w / np.linalg.norm(w))
+
+
+def test_a_square_random_matrix_is_ill_conditioned_if_it_is_gaussian():
+    a = np.random.default_rng(0).normal(size=(64, 64))
+    assert np.linalg.cond(a) > 10 * np.linalg.cond(a[:32])
+    assert np.isclose(np.linalg.cond(np.linalg.qr(a)[0]), 1)
+
+
 # Theorem 5.1: fully connected networks
 
 
