@@ -156,7 +156,7 @@ def test_what_a_page_defines_is_in_the_table_or_its_own(page):
     assert unknown == set()
 
 
-@pytest.mark.parametrize("page", [*PAGES, "book/large"])
+@pytest.mark.parametrize("page", [*PAGES, "book/large", "book/update"])
 def test_every_letter_of_a_formula_is_in_the_table_or_the_pages_own(page):
     """Latin capitals and Greek letters; with a hat or a tilde they are those without."""
     known = {base(symbol) for symbol in {*TABLE, *LOCAL.get(page, ())}} | {"I", "O"}

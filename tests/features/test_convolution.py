@@ -217,6 +217,30 @@ def test_a_dominant_centre_keeps_a_padded_layer_regular(seed):
     assert s[-1] >= bound - 1e-9
 
 
+def full_rank(kernel, side):
+    s = np.linalg.svd(convolution_matrix(kernel, side, side).toarray(), compute_uv=False)
+    return s[-1] > 1e-9 * s[0]
+
+
+@given(st.sampled_from([(1, 1, 3, 3), (2, 2, 3, 3), (1, 2, 2, 3), (2, 3, 2, 2)]), seeds)
+def test_with_zeros_around_almost_every_kernel_has_full_row_rank(shape, seed):
+    """A minor of the matrix is a polynomial in the taps, and 1 where the centre alone is [I, 0]."""
+    kernel, (rows, cols, a, b) = np.zeros(shape), shape
+    kernel[:, :, (a - 1) // 2, (b - 1) // 2] = np.eye(rows, cols)
+    for side in (3, 5):
+        matrix = convolution_matrix(kernel, side, side).toarray()
+        assert np.array_equal(matrix, np.eye(*matrix.shape))
+        assert full_rank(np.random.default_rng(seed).normal(size=shape), side)
+
+
+def test_with_zeros_around_the_symbol_does_not_decide_the_rank():
+    mean = np.ones((1, 1, 3, 3))
+    assert [full_rank(mean, side) for side in (7, 8, 9)] == [True, False, True]
+    shift = np.array([[[[0.0, 0.0, 1.0]]]])  # its symbol has modulus 1
+    matrices = (convolution_matrix(shift, 1, n).toarray() for n in (3, 6))
+    assert [np.linalg.matrix_rank(a) for a in matrices] == [2, 5]
+
+
 RNG = np.random.default_rng(0)
 PAIR = RNG.normal(size=(2, 2, 3, 3))
 SINGULAR = {

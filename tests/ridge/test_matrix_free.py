@@ -72,6 +72,23 @@ def test_a_sketch_saves_passes_and_its_forecast_is_near():
     assert sketched.passes <= 2 * sketched.forecast
 
 
+@given(seeds, st.integers(1, P), st.sampled_from((1e-2, 1.0)))
+def test_a_sketch_of_the_leading_eigenvectors_leaves_the_least_of_its_eigenvalues(seed, s, reg):
+    """(e_s + lam) / (e_p + lam), at most the condition of the forecast."""
+    rng = np.random.default_rng(seed)
+    f = matrix(rng, N, P, rng.integers(1, P + 1))
+    for g in (f.T @ f, np.diag([4.0, 0.0])):
+        e, v = (one[..., ::-1] for one in np.linalg.eigh(g))
+        kept = min(s, len(g) - 1)
+        values, u = nystrom(v[:, :kept], g @ v[:, :kept])
+        root = np.eye(len(g)) + (u * (np.sqrt((values[-1] + reg) / (values + reg)) - 1)) @ u.T
+        left = np.linalg.cond(root @ (g + reg * np.eye(len(g))) @ root)
+        expected = (max(e[kept - 1], 0) + reg) / (max(e[-1], 0) + reg)
+        assert np.isclose(left, expected, rtol=1e-5)
+        assert left <= (1 + values[-1] / reg) * (1 + 1e-5)
+    assert np.isclose(left, 1 + 4 / reg)  # of the last one: not 1, as e_{s+1} = 0 might suggest
+
+
 @given(seeds, st.integers(1, P))
 def test_the_sketch_is_below_g_and_exact_on_its_range(seed, s):
     rng = np.random.default_rng(seed)

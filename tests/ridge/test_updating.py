@@ -189,6 +189,37 @@ def test_parts_that_do_not_fit_are_refused_in_a_sentence(parts, options, word):
         dl.fit_statistics(parts, dl.Linear(2), NORM, **options)
 
 
+# Another normalisation.
+
+
+@few
+@given(seeds)
+def test_after_another_affine_normalisation_the_statistics_need_the_class_counts(seed):
+    rng = np.random.default_rng(seed)
+    x, y = samples(rng)
+    a, change = rng.normal(size=5), matrix(rng, 5, 5)
+    stats, counts = of((x, y)), y.sum(axis=0)
+    gram, cross, n = np.asarray(stats.gram), np.asarray(stats.cross), int(stats.count)
+    total = cross.sum(axis=0)
+    assert close(total, x.sum(axis=0), 10)
+    moved = gram - np.outer(a, total) - np.outer(total, a) + n * np.outer(a, a)
+    wanted = of(((x - a) @ change.T, y))
+    assert close(change @ moved @ change.T, wanted.gram, 1e3)
+    assert close((cross - np.outer(counts, a)) @ change.T, wanted.cross, 1e3)
+    assert close(cross @ change.T, of((x @ change.T, y)).cross, 1e3)
+
+
+def test_without_the_class_counts_two_data_sets_have_one_file_and_two_after_a_shift():
+    """Inputs 0 belong to either class: G, C, n and ||Y||^2 do not tell."""
+    x, found = np.array([[1.0], [1.0], [0.0]]), []
+    for last in (0, 1):
+        y = np.eye(2)[[0, 1, last]]
+        found.append((of((x, y)), of((x - 1, y))))
+    (stats, moved), (again, other) = found
+    assert all(map(np.array_equal, jax.tree.leaves(stats), jax.tree.leaves(again)))
+    assert not np.allclose(moved.cross, other.cross)
+
+
 # The union of distilled sets.
 
 
@@ -214,6 +245,31 @@ def test_the_union_of_exact_sets_is_no_set_of_the_union(seed):
     assert np.linalg.norm(made - wanted) > 0.05 * np.linalg.norm(wanted)
     a, b = (x.T @ x for x, _ in sets)
     assert close(made, (models[0] @ a + models[1] @ b) @ np.linalg.pinv(a + b, rcond=1e-11), 1e5)
+
+
+def test_the_union_of_two_sets_of_one_model_may_carry_more_of_it():
+    """One feature 1 with the label 2: 1 at lam = 1, and 4 / 3 for two such sets."""
+    one = np.ones((1, 1)), np.full((1, 1), 2.0)
+    assert np.isclose(train(*one, 1.0), 1)
+    assert np.isclose(train(*both(one, one), 1.0), 4 / 3)
+    assert np.isclose(train(*both(one, one), 2.0), 1)  # lam = lam_S1 + lam_S2
+
+
+@few
+@given(seeds, st.sampled_from((0.0, 0.2)), st.sampled_from((0.0, 0.1, 0.2, 0.7)))
+def test_the_union_trains_to_the_mean_of_both_models_times_a_factor(seed, reg_s, reg):
+    rng = np.random.default_rng(seed)
+    sets = [samples(rng, n=n, p=8) for n in (3, 4)]  # any labels: they carry what they train to
+    models = [train(*pair, reg_s / 2) for pair in sets]
+    a, b = (x.T @ x + reg_s / 2 * np.eye(8) for x, _ in sets)
+    mean = (models[0] @ a + models[1] @ b) @ np.linalg.pinv(a + b, rcond=1e-11)
+    made = train(*both(*sets), reg)
+    factor = (a + b) @ np.linalg.pinv(a + b + (reg - reg_s) * np.eye(8), rcond=1e-11)
+    assert close(made, mean @ factor, 1e5)
+    if reg == reg_s:
+        assert close(made, mean, 1e5)
+    else:
+        assert (np.linalg.norm(made) > np.linalg.norm(mean)) == (reg < reg_s)
 
 
 @few
@@ -255,6 +311,19 @@ def test_a_set_with_fewer_points_fails_with_some_of_p_new_samples(seed):
         made = train(*both(small, (more, targets)), reg)
         worst = max(worst, np.linalg.norm(made - wanted) / np.linalg.norm(wanted))
     assert worst > 1e-3
+
+
+def test_a_map_that_is_neither_linear_nor_onto_can_need_a_point_for_each_sample():
+    """phi(x) = (cos x, sin x): every point adds 1 to the trace of G, and G has rank 2."""
+    angles = np.arange(5.0)
+    x, y = np.c_[np.cos(angles), np.sin(angles)], np.eye(2)[np.arange(5) % 2]
+    gram = np.asarray(of((x, y)).gram)
+    assert np.linalg.matrix_rank(gram) == 2
+    assert np.isclose(np.trace(gram), 5)
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    two = s[:, None] * vt, u.T @ y  # the features and labels of two points with the same moments
+    assert close(np.asarray(of(two).gram), gram, 10)
+    assert (np.linalg.norm(two[0], axis=1) > 1.1).any()  # which no x has
 
 
 @few

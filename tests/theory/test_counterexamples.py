@@ -447,6 +447,33 @@ def test_at_a_tie_one_choice_of_directions_is_singular_and_another_is_nearest():
     assert np.allclose(dl.nearest_set(w, twice.T).features, twice.T)
 
 
+def test_where_no_set_is_nearest_the_pseudoinverse_grows_and_the_condition_number_need_not():
+    w, x = np.array([[1.0, 0.0]]), np.array([[0.0], [1.0]])  # W Xh V_k = 0, the bound is 1
+    with pytest.raises(ValueError, match="singular"):
+        dl.nearest_set(w, x.T)
+    for a in (1.0, 1e-2, 1e-4):  # every set that carries W
+        points = np.array([[a], [0.0]])
+        assert np.allclose(w @ points @ pinv(points), w)
+        assert np.isclose(np.linalg.norm(points - x), np.hypot(1, a))
+        assert np.linalg.norm(pinv(points), 2) == pytest.approx(1 / a)
+        assert np.linalg.cond(points) == 1
+    toy = np.eye(1, 4)
+    for eps in (1e-2, 1e-4):  # here the limit, (e_1 + 2 e_2, 0), is not zero
+        samples = np.array([[1.0, eps], [2.0, 0], [0, 0.1], [0, 0]])
+        points = nearest(toy, samples)
+        assert np.isclose(np.linalg.norm(points - samples), 0.1)
+        assert np.linalg.cond(points) > 1 / eps
+
+
+def test_far_from_the_samples_a_set_need_not_pay_with_its_condition_number():
+    w, x = np.array([[1.0, 0.0]]), np.array([[1.0], [2.0]])
+    points = nearest(w, x)
+    assert np.allclose(points, [[1.0], [0.0]])
+    assert np.linalg.cond(points) == 1
+    price = np.linalg.norm(pinv(points), 2) * np.linalg.norm(points - x)
+    assert price >= 2 / np.sqrt(5)  # the sine of the angle between the row of W and the sample
+
+
 def test_nearest_between_features_of_a_linear_map_is_not_nearest_between_images():
     rng, scale = np.random.default_rng(0), np.diag([1.0, 1.0, 10.0])
     w, x = rng.normal(size=(2, 3)), rng.normal(size=(3, 2))  # a model of the features phi(x)
@@ -485,6 +512,13 @@ def test_the_rank_from_real_samples_is_that_of_d_and_d_may_have_no_points():
         dl.support_features(d, lam)
     assert not np.allclose(y, w @ x, rtol=0.1)  # the model's answers are the labels at lam = 0 only
     assert np.allclose(w @ regularised(x, 0), w @ x)
+
+
+def test_d_vanishes_for_a_z_that_does_not():
+    y = np.random.default_rng(0).normal(size=(2, 4))
+    z = y.T @ np.ones((2, 5))  # in the row space of the labels
+    assert np.linalg.norm(z) > 1
+    assert np.allclose(recovery(np.zeros((2, 5)), y, z), 0)
 
 
 def test_below_the_bound_another_draw_of_z_can_be_the_one_that_is_feasible():

@@ -68,6 +68,62 @@ def test_large_roots_do_not_enter_the_cube_with_the_labels_as_they_are():
     assert max(scales) < 0.5
 
 
+def test_what_brings_the_features_into_the_cube_may_be_above_the_bound_of_the_ridge():
+    p, w = 8, 3 * np.eye(3, 8)
+    d = recovery(w, np.eye(3), np.zeros((3, 8)))
+    largest = np.linalg.norm(d, 2)
+    assert largest > np.sqrt(p / 8)
+    bound = 1 / (4 * largest**2)
+    into_the_cube = np.sqrt(2 / p) / (2 * largest)
+    assert into_the_cube > bound
+    with pytest.raises(ValueError, match="reg_s"):
+        dl.support_features(d, into_the_cube, "-")
+    assert np.abs(dl.support_features(d, bound, "-")).max() <= np.sqrt(2 / p)
+
+
+@given(seeds, st.sampled_from((0.1, 0.5, 3.0)))
+@few
+def test_scaled_features_train_to_the_scaled_model_only_if_the_ridge_is_scaled_too(seed, c):
+    rng = np.random.default_rng(seed)
+    f, y, lam = rng.normal(size=(6, 4)), rng.normal(size=(2, 4)), 0.5
+    assert np.allclose(inverse(c * f, 0), inverse(f, 0) / c)
+    assert np.allclose(inverse(c * f, c**2 * lam), inverse(f, lam) / c)
+    w = y @ inverse(f, lam)
+    assert np.allclose(c * y @ inverse(c * f, c**2 * lam), w)
+    kept = y @ inverse(c * f, lam)
+    assert np.sum(w * kept) < (1 - 1e-9) * np.linalg.norm(w) * np.linalg.norm(kept)
+
+
+# Theorem 5.1: fully connected networks
+
+
+def formula(layers, f, slope=0.1):
+    """x = W1^+ psi^{-1}(W2^+ ... psi^{-1}(f))."""
+    for w in reversed(layers):
+        f = pinv(w) @ np.where(f < 0, f / slope, f)
+    return f
+
+
+def test_full_ranks_suffice_for_the_formula_and_are_not_needed():
+    wide = np.array([[1.0, 0.5], [0.3, -1.0], [-0.6, 0.2]]), np.array([[1.0, -0.4, 0.3]])
+    flat = np.diag([1.0, 0.0]), np.array([[1.0, 0.0]])
+    f = np.array([[-2.0, -1.0, 0.5, 1.0]])
+    for layers, found in ((wide, False), (flat, True)):
+        phi = dl.FullyConnected(tuple(map(jnp.array, layers)))
+        again = np.asarray(phi(formula(layers, f).T)).T
+        assert np.isclose(again, f).all() == found
+        with pytest.raises(ValueError, match=r"rank|widen"):
+            phi.inverse(f.T)
+
+
+@pytest.mark.parametrize(("widths", "rank_of"), [((4, 3, 3), 3), ((4, 2, 3), 2), ((2, 4, 3), 2)])
+def test_a_layer_narrower_than_the_features_leaves_no_inner_point(widths, rank_of):
+    phi = dl.FullyConnected.random(jax.random.key(0), widths)
+    at = np.random.default_rng(0).normal(size=(20, widths[0]))
+    ranks = {rank(jax.jacobian(lambda x: phi(x[None])[0])(x)) for x in jnp.array(at)}
+    assert ranks == {rank_of}
+
+
 # Sections 5.2 and D: maps that are not surjective
 
 

@@ -207,3 +207,152 @@ def test_more_than_m_pixels_can_be_held_at_values_that_suit_the_model():
     held = np.ones((m, d), dtype=bool)
     assert float(least_error(w, suited.T, held)) < 1e-9
     assert float(least_error(w, rng.normal(size=(m, d)), held)) > 0.1
+
+
+# Noise that leaves the model exact
+
+
+@given(seeds)
+@few
+def test_more_noise_leaves_one_part_of_it_as_it_was(seed):
+    """k = 1, p = 2, W = (1, 0), labels (1, 1): the second row tends to -g_1 / g_2, at any sigma."""
+    rng = np.random.default_rng(seed)
+    w, y, n = np.array([[1.0, 0.0]]), np.ones((1, 2)), np.array([1.0, -1.0]) / np.sqrt(2)
+    g = rng.normal(size=2)
+    left, rounding = [], 1e-8 * (1 + (g[0] / g[1]) ** 2)
+    for sigma in (1e2, 1e4):
+        x = pinv(pinv(y) @ w + sigma * np.outer(n, g))
+        assert np.allclose(x[0], 1, rtol=rounding)  # the unit vector in the row space of W
+        left.append(x[1] + g[0] / g[1])
+    first, last = np.linalg.norm(left, axis=1)
+    assert last < 0.02 * first + rounding
+
+
+def test_with_more_points_than_inputs_a_unit_vector_in_the_row_space_is_not_free_of_noise():
+    for z, expected in ((0.0, [1.0, 1.0]), (1.0, [0.6, -0.2])):
+        d = np.array([[0.5 + z], [0.5 - z]])  # Y_S^+ W + (I - Y_S^+ Y_S) Z for W = 1
+        assert np.allclose(np.ones(2) @ d, 1)
+        assert np.allclose(pinv(d), expected)
+
+
+@given(seeds, st.integers(0, 2))
+@few
+def test_one_hot_sets_need_a_ridge_parameter_below_a_bound(seed, more):
+    rng = np.random.default_rng(seed)
+    k, p = 2, 4
+    y, w = np.eye(k)[:, np.r_[:k, rng.integers(k, size=more)]], rng.normal(size=(k, p))
+    limit = 1 / (4 * np.linalg.norm(pinv(y) @ w, 2) ** 2)
+    for _ in range(10):  # no Z allows more
+        d = pinv(y) @ w + (np.eye(k + more) - pinv(y) @ y) @ rng.normal(size=(k + more, p))
+        assert 1 / (4 * np.linalg.norm(d, 2) ** 2) <= limit * (1 + 1e-9)
+    v, s, ut = np.linalg.svd(pinv(y) @ w, full_matrices=False)
+    v, s, ut = v[:, :k], s[:k], ut[:k]
+    root = (1 + np.sqrt(np.maximum(1 - 4 * limit * s**2, 0))) / (2 * s)
+    assert np.allclose(model((ut.T * root) @ v.T, y, limit), w, atol=1e-6)
+    x = np.linspace(0, 50, 10_001)  # k = p = m = 1, lam_S = 1, label 1: no W above a half
+    assert (x / (x**2 + 1)).max() <= 0.5
+
+
+# What fixes the moments
+
+
+def test_one_regressor_fewer_can_leave_no_other_set_where_the_data_lack_rank():
+    """One sample of four inputs: what 14 losses do not see is indefinite where it has no moments."""
+    rng = np.random.default_rng(8)
+    size, v = 5, np.c_[rng.normal(size=(14, 4)), -np.ones(14)]
+    upper = np.triu_indices(size)
+    seen = v[:, upper[0]] * v[:, upper[1]] * np.where(upper[0] == upper[1], 1, 2)
+    assert np.linalg.matrix_rank(seen) == 14
+    unseen = np.zeros((size, size))
+    unseen[upper] = np.linalg.svd(seen)[2][-1]
+    unseen = unseen + np.triu(unseen, 1).T
+    assert np.allclose(np.einsum("ij,jk,ik->i", v, unseen, v), 0, atol=1e-9)
+    free = np.linalg.svd(rng.normal(size=(1, size)))[2][1:]  # orthogonal to the sample
+    e = np.linalg.eigvalsh(free @ unseen @ free.T)
+    assert e[0] < -1e-3
+    assert e[-1] > 1e-3
+
+
+def test_class_means_fix_the_gram_matrix_at_one_point_a_class_only():
+    rng = np.random.default_rng(9)
+    means, moved = rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+    both = np.hstack([means + moved, means - moved])
+    assert np.allclose((both[:, :2] + both[:, 2:]) / 2, means)
+    away = both @ both.T - 2 * means @ means.T
+    assert np.linalg.eigvalsh(away).min() > -1e-9
+    assert np.linalg.norm(away) > 1
+    assert np.allclose(both @ np.tile(np.eye(2), 2).T, 2 * means)  # C_S all the same
+
+
+@given(seeds, st.integers(2, 4), st.booleans())
+@few
+def test_independent_points_are_exact_just_where_they_lose_k_of_their_rank(seed, m, exact):
+    rng = np.random.default_rng(seed)
+    k, d = 2, 6
+    w = matrix(rng, k, d)
+    inside = w.T @ rng.normal(size=(k, k if exact else k - 1))
+    x = np.hstack([inside, rng.normal(size=(d, m - inside.shape[1]))]) @ matrix(rng, m, m)
+    lost = m - np.linalg.matrix_rank(x - pinv(w) @ w @ x, tol=1e-8)
+    assert lost == (k if exact else k - 1)
+    assert (np.linalg.norm(w @ x @ pinv(x) - w) < 1e-6 * np.linalg.norm(w)) == exact
+    assert np.linalg.matrix_rank(np.zeros((d, m))) <= m - k  # points at zero, which carry nothing
+
+
+# Maps and kernels
+
+
+def test_a_map_that_is_not_lipschitz_carries_more_models_than_dimensions_allow():
+    """One number whose bits are dealt to three features: m (d + k) = 2 < 3 = k p."""
+    rng, bits = np.random.default_rng(10), 16
+
+    def phi(x):
+        digits = [int(x * 2.0**i) % 2 for i in range(1, 3 * bits + 1)]
+        return np.array([sum(b / 2.0**i for i, b in enumerate(digits[j::3], 1)) for j in range(3)])
+
+    for wanted in rng.integers(1, 2**bits, size=(5, 3)):
+        dealt = [wanted[j] >> (bits - 1 - i) & 1 for i in range(bits) for j in range(3)]
+        x = sum(int(b) / 2.0**i for i, b in enumerate(dealt, 1))
+        feature = phi(x)[:, None]
+        assert np.allclose(feature[:, 0], wanted / 2.0**bits, rtol=0, atol=1e-12)
+        w = 7 * wanted[None] / 2.0**bits
+        assert np.allclose(model(feature, w @ feature), w)
+
+
+def test_the_kernel_of_relus_is_zero_at_opposite_inputs_unless_there_are_biases():
+    def kernel(x, z, variance):
+        a, b, c = (u @ v + variance for u, v in ((x, x), (z, z), (x, z)))
+        angle = np.arccos(np.clip(c / np.sqrt(a * b), -1, 1))
+        smooth = np.sin(angle) + (np.pi - angle) * np.cos(angle)
+        return np.sqrt(a * b) * smooth / (2 * np.pi) + variance
+
+    x = np.array([1.0, -2.0, 0.5])
+    assert abs(kernel(x, -x, 0.0)) < 1e-12
+    assert kernel(x, -x, 0.01) > 0.01
+
+
+# Logistic regression on short points
+
+
+@given(seeds, st.sampled_from((0.3, 1.0, 3.0)))
+@few
+def test_the_intercept_on_short_points_is_of_the_second_order_and_moves_no_answer(seed, c):
+    rng = np.random.default_rng(seed)
+    k, p = 3, 5
+    u, tests = rng.normal(size=(p, k)), rng.normal(size=(p, 50))
+    limit, spread = c * (np.eye(k) - 1 / k) @ u.T, []
+    clear = np.sort(limit @ tests, axis=0)
+    clear = clear[-1] - clear[-2] > 0.1
+    for t in (1e-2, 1e-3):
+        w, b, pi = np.zeros((k, p)), np.zeros(k), np.full((k, k), 1 / k)
+        for _ in range(60):
+            w = c * t * (np.eye(k) - pi) @ u.T
+            b = b - np.log(pi.sum(axis=1))
+            pi = np.exp(t * w @ u + b[:, None])
+            pi /= pi.sum(axis=0)
+        assert np.allclose(w, c * t * (np.eye(k) - pi) @ u.T, rtol=0, atol=1e-13)  # the minimiser
+        assert np.allclose(pi.sum(axis=1), 1, rtol=0, atol=1e-13)
+        spread.append(np.ptp(b) / t**2)
+    assert np.isclose(*spread, rtol=0.1, atol=0.1)
+    assert np.linalg.norm(w / t - limit) < 1e-3
+    answers = (w @ tests + b[:, None]).argmax(axis=0)
+    assert np.array_equal(answers[clear], (u.T @ tests).argmax(axis=0)[clear])

@@ -414,3 +414,38 @@ def test_shares_and_codes_that_make_no_sense_are_refused():
         class_weights([0, 2], [1, 1, 1])
     with pytest.raises(ValueError, match="at least two"):
         codes([0, 0], 1)
+
+
+def test_below_full_rank_other_shares_than_those_of_the_data_can_carry_the_intercept():
+    """What decides is whether the step between the means of the labels lies in range(W)."""
+    x, classes = np.array([[-1.0], [-1.0], [1.0], [1.0], [0.0]]), np.array([0, 0, 1, 1, 2])
+    model, plain = dl.affine_model(x, np.eye(3)[classes], 1.0), np.eye(3)
+    assert np.linalg.matrix_rank(model.weights) == 1
+    for shares in ([0.4, 0.4, 0.2], [0.5, 0.3, 0.2]):  # the data's, and others
+        points = dl.affine_set(
+            model.weights, model.intercept, plain, x.mean(axis=0), sample_weight=shares
+        )
+        found = dl.affine_model(points, plain, sample_weight=shares)
+        assert np.allclose(found.weights, model.weights)
+        assert np.allclose(found.intercept, model.intercept)
+    with pytest.raises(ValueError, match="intercept"):
+        dl.affine_set(model.weights, model.intercept, plain, x.mean(axis=0))
+
+
+@pytest.mark.parametrize("q", [2, 3, 5])
+def test_two_classes_need_twice_the_points_of_a_class_that_more_classes_do(q):
+    rng, plain = np.random.default_rng(q), codes(np.arange(q), q)
+    w = rng.normal(size=(plain.shape[1], 4))
+    if q > 2:
+        w -= w.mean(axis=0)
+    largest = np.linalg.norm(w, 2)
+    for wished in (1.0, 7.0):
+        needed = np.ceil((2 if q == 2 else 1) * wished * largest**2)
+        assert copies(w, plain, wished) == needed
+
+
+def test_a_model_of_zeros_has_a_set_at_every_ridge_parameter():
+    for reg_s in (0.0, 1.0, 1e6):
+        found = dl.affine_model(np.ones((3, 2)), np.eye(3), reg_s)
+        assert np.allclose(found.weights, 0)
+        assert np.allclose(found.intercept, 1 / 3)

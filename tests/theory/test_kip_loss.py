@@ -255,6 +255,18 @@ def test_critical_points_that_are_no_minima_are_saddles(seed, kept):
     assert kip_solved((inverse @ turned).T, target)[0] < value
 
 
+def test_a_critical_point_that_is_no_minimum_can_be_a_maximum():
+    """phi = id, X = I, Y = diag(2, 1), one point: L* is 4 at e_2 and at most 4 elsewhere but at 0."""
+    target = kip_loss.Target(np.eye(2), np.diag([2.0, 1.0]))
+    value, slope = kip_solved(np.array([[0.0, 1.0]]), target)
+    assert np.isclose(value, 4)
+    assert np.allclose(slope, 0)
+    angles = np.linspace(0, np.pi, 21)
+    others = [kip_solved(np.array([[np.sin(t), np.cos(t)]]), target)[0] for t in angles]
+    assert max(others) <= 4 + 1e-12
+    assert np.isclose(min(others), 1)
+
+
 # Where it stops
 
 

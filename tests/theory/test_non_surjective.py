@@ -197,6 +197,18 @@ def test_for_a_homogeneous_map_the_layer_carries_what_was_carried_without_it(net
     assert plain > 1e-3
 
 
+def test_through_another_map_the_layer_needs_labels_of_its_own_to_add_nothing():
+    """phi(x) = (t + t^3, u + u^3) at (t, u) = (x, 2 x), the label 20, lam_S = 0 without the layer."""
+    x, c, reg_s, label = np.array([[0.8]]), 0.5, 0.3, np.array([[20.0]])
+    inner = np.c_[x, 2 * x]
+    features = inner + inner**3
+    layer = np.asarray(non_surjective.whitening_layer(jnp.asarray(features), reg_s, c))
+    w = train(features @ layer.T, label, reg_s) @ layer
+    # The ratio of the features grows with x > 0, so x alone has the direction of W.
+    assert not np.allclose(train(features, label), w)
+    assert np.allclose(train(features, c / (c + 1) * label), w)
+
+
 @given(seeds, st.sampled_from((K, 5)), POSITIVE, POSITIVE)
 def test_a_free_layer_carries_any_model_on_any_points(seed, m, reg_s, c):
     rng = np.random.default_rng(seed)
