@@ -205,7 +205,7 @@ def in_turn(parts: Partitions, seen: Counted) -> Iterator[tuple[np.ndarray, np.n
 def exponent(rows: Sequence[Row], name: str) -> float:
     """The exponent of a column in n: the slope between logarithms, by least squares."""
     n, values = (np.log([row[key] for row in rows]) for key in ("n", name))
-    return round(float(np.polyfit(n, values, 1)[0]), 6)
+    return round(float(np.polyfit(n, values, 1)[0]), 6) + 0.0  # no -0
 
 
 def solutions(

@@ -15,8 +15,8 @@ def of_forms(name: str, rows: Sequence[Row]) -> tuple[list[Row], Values]:
     made = []
     for row in rows:
         where = cell | {"method": row["form"]}
-        bits = {"bits": f"{'' if row['same bits'] else 'not '}those of: {row['same bits as']}"}
-        more = bits if "same bits as" in row else {}
+        other, same = row.get("same bits as"), row.get("same bits")
+        more = {"bits": f"{'those' if same else 'not those'} of: {other}"} if other else {}
         made += [
             where | {"quantity": "rows alive", "measured": row["alive"], "unit": "rows"} | more,
             where | {"quantity": "relative error", "measured": row["error"], "unit": "relative"},
