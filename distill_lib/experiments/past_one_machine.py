@@ -3,13 +3,14 @@
 The whole way at the shape of ImageNet is in `imagenet_shape`.
 """
 
+import operator
 import tempfile
 import tracemalloc
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -149,7 +150,10 @@ def forms(data: TrainingSet, size: int, share: float) -> list[Row]:
         "stream, cut elsewhere": ("stream", lambda: streamed(2 * size // 3 + 1)),
         "partitions in order": ("", in_order),
         "partitions, stopped and resumed": ("partitions in order", resumed),
-        "sums of parts, added": ("", lambda: sum(data.stats(*piece(i)) for i in range(count))),
+        "sums of parts, added": (
+            "",
+            lambda: reduce(operator.add, (data.stats(*piece(i)) for i in range(count))),
+        ),
     }
     found: dict[str, RidgeStats] = {}
     rows = []

@@ -70,7 +70,8 @@ def of_solutions(name: str, rows: Sequence[Row]) -> tuple[list[Row], Values]:
 
 def of_shapes(found: Mapping[str, Row]) -> tuple[list[Row], Values]:
     """Rows and named numbers of `shape`, by way: "with G" and "without G"."""
-    made, values = [], {}
+    made: list[Row] = []
+    values: Values = {}
     for way, row in found.items():
         cell = {"table": TABLE, "dataset": f"generated {row['size']}", "model": "linear"}
         cell |= {"method": way, "test_images": row["tests"]}
@@ -132,5 +133,5 @@ def of_silos(
     return made, {
         "draws": (draws, "{:d}"),
         "silos_apart_error": (apart, "{:.0e}"),
-        "revealed_error": (max(revealed.values()), "{:.0e}"),
+        "revealed_error": (max(revealed.values()), "{:.0g}"),
     }
