@@ -14,10 +14,12 @@ from distill_lib.engines.workers import Facts, facts
 
 _HEAP = 2**28  # bytes that a worker's allocator keeps
 _SPAWN = "distributed.nanny.pre-spawn-environ"
-# A worker that dies begins again, which takes longer than Dask waits on a busy machine. The
-# matrices of a batch are freed and asked for again: Dask's own setting returns them each time.
+# A worker that dies begins again, which takes longer than Dask waits on a busy machine. All that
+# waited for it counts as one death nearer to being its cause, so that takes more than Dask's three.
+# The matrices of a batch are freed and asked for again: Dask's own setting returns them each time.
 LOCAL = {
     "distributed.deploy.lost-worker-timeout": "10 minutes",
+    "distributed.scheduler.allowed-failures": 10,
     f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": _HEAP,
     f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": _HEAP,
 }

@@ -15,7 +15,7 @@ from distill_lib.engines.spill import Spill
 from distill_lib.engines.tree import PartitionError, computed
 from distill_lib.engines.workers import ClusterError, Facts
 
-AHEAD = 4  # leaves that are sent for each thread
+AHEAD = 3  # leaves that are sent for each thread
 
 
 class Run:

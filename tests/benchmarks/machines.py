@@ -7,7 +7,7 @@ of its own, so that its peak is its own.
 workers     sums of the same partitions by 1, 2, ... local workers of Dask, one thread each: seconds,
             the largest process, and whether the bits are those of one process
 rows        10^4 to 10^7 rows of 784 bytes, made by one worker and by two: seconds, largest process
-deaths      the sums of "workers" with a worker killed again and again: what died, what was computed again
+deaths      the sums of "workers" each with a worker killed: what died, what was computed again
 rates       processor seconds of the statistics of an image by p, and the fit a p + b p^2
 
 The whole way at the shape of ImageNet is in the notebook `past_one_machine`.
@@ -21,6 +21,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -110,7 +111,7 @@ def drawn_bytes(number: int, rows: int, classes: int = 10):
 def growing(asked) -> dict:
     """By number of rows: the smallest first, since a peak is that of all children so far."""
     phi, norm = dl.Linear(784), dl.Normalisation((28, 28, 1), 255, 0.5, 0.5)
-    each, found = asked.rows or 32768, []
+    each, found = asked.rows or 16384, []
     for n in (10**4, 10**5, 10**6, 10**7):
         rows = min(each, n // 4)
         parts = dl.Partitions(partial(drawn_bytes, rows=rows), -(-n // rows), 10)
@@ -129,44 +130,39 @@ def growing(asked) -> dict:
     return {"p": 784, "by n": found}
 
 
-def deaths(asked) -> dict:
-    """With a spill folder and without, a worker killed every few seconds."""
-    import tempfile
+def kill(pid: int, after: float, done: threading.Event, hit: list[int]) -> None:
+    """End a process after some seconds, unless the work is done before."""
+    if not done.wait(after):
+        os.kill(pid, signal.SIGKILL)
+        hit.append(pid)
 
+
+def deaths(asked) -> dict:
+    """With a spill folder and without: in each sum a worker is killed at a random moment."""
     size, classes = asked.size or 32, 100
-    parts = generated_partitions(asked.count or 24, size, classes, rows=asked.rows or 2048)
+    parts = generated_partitions(asked.count or 12, size, classes, rows=asked.rows or 1024)
     wanted, alone = sums(parts, size, InOrder(), classes)
     found: dict = {"p": 3 * size * size, "partitions": parts.count, "one process": alone}
-    client, rng, done = local(2), random.Random(0), threading.Event()
-
-    def killer(killed):
-        while killed[0] < asked.deaths and not done.wait(rng.uniform(2, 5)):
-            try:
-                os.kill(rng.choice(list(client.run(os.getpid).values())), signal.SIGKILL)
-                killed[0] += 1
-            except Exception:  # none is there just now
-                pass
-
+    client, rng = local(2), random.Random(0)
     for name in ("without a folder", "with a folder"):
-        told, killed, same, seconds = [], [0], [], 0.0
-        while killed[0] < asked.deaths:
-            done.clear()
-            thread = threading.Thread(target=killer, args=(killed,))
+        told, killed, same, again = [], 0, [], 0
+        while killed < asked.deaths:
+            pid, done = rng.choice(list(client.run(os.getpid).values())), threading.Event()
+            hit: list[int] = []
+            thread = threading.Thread(target=kill, args=(pid, rng.uniform(0, alone), done, hit))
             thread.start()
             with tempfile.TemporaryDirectory() as folder:
                 spill = folder if name.startswith("with a") else None
-                made, more = sums(
-                    parts, size, Cluster(client, spill=spill, report=told.append), classes
-                )
+                engine = Cluster(client, spill=spill, report=told.append)
+                made, _ = sums(parts, size, engine, classes)
             done.set()
             thread.join()
+            killed += len(hit)
             same.append(bits(made) == bits(wanted))
-            seconds += more
-        ends = [b for b, after in zip(told, [*told[1:], None], strict=True)
-                if after is None or after.done < b.done]  # fmt: skip
-        found[name] = {"killed": killed[0], "runs": len(same), "same bits": all(same),
-                       "computed again": sum(one.again for one in ends),
-                       "seconds a run": seconds / len(same)}  # fmt: skip
+            again += told[-1].again
+            client.wait_for_workers(2, timeout=120)
+        found[name] = {"killed": killed, "runs": len(same), "same bits": all(same),
+                       "computed again": again}  # fmt: skip
     client.cluster.close()
     return found
 
@@ -199,7 +195,7 @@ def main() -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(CASES))
     for name in ("count", "rows", "size"):
         parser.add_argument(f"--{name}", type=int, help="of partitions, see the case's default")
-    parser.add_argument("--deaths", type=int, default=10)
+    parser.add_argument("--deaths", type=int, default=20)
     parser.add_argument("--workers", default="1,2", help="their numbers")
     parser.add_argument("--json", type=Path, help="where to keep the numbers")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

@@ -167,7 +167,7 @@ def wrong(client, wanted):
 
 def main():
     warnings.simplefilter("ignore")
-    dask.config.set(LOCAL)
+    dask.config.set(LOCAL | {"distributed.scheduler.allowed-failures": 3})
     wanted = bits(fitted())
     with LocalCluster(n_workers=1, memory_limit="2GiB", **QUIET) as cluster:
         for count in (1, 2, 4):

@@ -39,14 +39,13 @@ def _table(index: dict[str, Any]) -> str:
             f"{told['measured']['accuracy']:.2%}".replace("%", " %"),
             f"{told['measured']['recovery error']:.0e}",
             f"{told['reg_s']:.3g}",
-            f"{told['bytes'] / 1000:,.0f}",
+            f"{told['bytes'] / 1000:,.0f} kB, {told['dtype'].replace('float', '')} bits",
             told["construction"],
-            told["dtype"],
         ]
         for name, told in index.items()
     ]
-    heads = ["name", "accuracy", "recovery error", "$\\lambda_S$", "kB", "made by", "points in"]
-    return markdown_table(heads, lines, numbers=(1, 2, 3, 4))
+    heads = ["name", "accuracy", "recovery error", "$\\lambda_S$", "size", "made by"]
+    return markdown_table(heads, lines, numbers=(1, 2, 3))
 
 
 def _headline(rows: list[dict[str, Any]]) -> str:

@@ -49,7 +49,7 @@ def staged_files(root: Path, profile: str) -> dict[str, bytes]:
     paths = {page + path.suffix: path for page, path in found.items() if path is not None}
     citation, numbers = read_citation(root), substitutions(root, profile)
     files = {name: _page(root, name, path, set(paths), numbers) for name, path in paths.items()}
-    for path in sorted(static.rglob("*")):
+    for path in sorted([*static.rglob("*"), *(root / "book" / "_templates").rglob("*")]):
         if path.is_file():
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for name in ("_toc.yml", "book/references.bib"):
