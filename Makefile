@@ -7,8 +7,8 @@ LOCK ?= requirements.lock
 VENV ?= .venv
 BIN := $(VENV)/bin
 SCHEMA := $(BIN)/check-jsonschema -q --builtin-schema vendor.github-
-# Every profile's notebooks are run, except the paper's: a committed run of those is shown where it is unchanged.
-RUN := $(if $(filter paper,$(PROFILE)),,--run)
+# Every profile's notebooks are run, except those of paper and large: a committed run of those is shown where it is unchanged.
+RUN := $(if $(filter paper large,$(PROFILE)),,--run)
 
 .PHONY: book test lint run report install lock clean
 

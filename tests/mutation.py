@@ -353,6 +353,11 @@ MUTANTS = (
     Mutant("judge-scale", "metrics/judges.py", "points = points * (_size(tests) / size if size else 1.0)", "points = points * 1.0", "worth"),
     Mutant("residual-not-added", "kernels/residual_network.py", "jax.nn.relu(x + affine(branch", "jax.nn.relu(affine(branch", "worth"),
     Mutant("residual-branch-unscaled", "kernels/residual_network.py", "last = self.depth if", "last = 1 if", "worth"),
+    # experiments/past_one_machine.py
+    Mutant("rows-never-forgotten", "experiments/past_one_machine.py", "self.alive -= count", "self.alive -= 0", "past_one_machine_runs"),
+    Mutant("bits-of-one-sum", "experiments/past_one_machine.py", "return all(a.tobytes()", "return any(a.tobytes()", "past_one_machine_runs"),
+    Mutant("error-of-the-array", "experiments/past_one_machine.py", "relative_error(weights, wanted)", "relative_error(wanted, 0 * wanted + 1)", "past_one_machine_runs"),
+    Mutant("child-fails-unseen", "experiments/imagenet_shape.py", "if child.returncode:", "if False:", "past_one_machine_runs"),
     # experiments/probes.py
     Mutant("probe-lam-ignored", "experiments/probes.py", "reg_s = share * max_reg(", "reg_s = 0 * max_reg(", "probes"),
     Mutant("probe-whole-gram", "experiments/probes.py", "8 * (p * (p + 1) // 2", "8 * (p * p", "probes"),

@@ -1,7 +1,10 @@
 """What several pages do."""
 
+import re
+import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -33,3 +36,16 @@ def seconds(call: Callable[..., Any], *arguments: Any) -> float:
         jax.block_until_ready(call(*arguments))
         taken.append(time.perf_counter() - started)
     return min(taken)
+
+
+def peak() -> float:
+    """GiB that this process held at most; on Linux of this program alone.
+
+    `resource.getrusage` knows what its parent held before it became this program, too.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        found = re.search(r"VmHWM:\s*(\d+)", status.read_text(encoding="utf-8"))
+        if found:
+            return int(found[1]) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**30  # macOS counts bytes

@@ -6,11 +6,9 @@ of the original model and of that of ten distilled images per class, and its pea
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 CACHES = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
@@ -67,16 +65,14 @@ def _measured(dataset: str, kind: Any) -> list[float]:
     from distill_lib import paper
     from distill_lib.algorithm import distill
     from distill_lib.data import load
+    from distill_lib.experiments.common import peak
 
     assert jax.config.values["jax_compilation_cache_dir"] is None
     data = load(dataset)
     model = paper.original_model(data, kind, seed=0)
     small = distill(model, 10 * len(model.weights), key=jax.random.key(0)).model()
     accuracies = [of.accuracy(data.x_test, data.y_test) for of in (model, small)]
-    # Of this program; `resource.getrusage` knows its parent's too.
-    peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text(encoding="utf-8"))
-    assert peak
-    return [*accuracies, int(peak[1]) / 2**20]
+    return [*accuracies, peak()]
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ workers     sums of the same partitions by 1, 2, ... local workers of Dask, one 
             the largest process, and whether the bits are those of one process
 rows        10^4 to 10^7 rows of 784 bytes, made by one worker and by two: seconds, largest process
 deaths      the sums of "workers" each with a worker killed: what died, what was computed again
-whole       64 x 64 with linear features, p = 12,288: statistics, W by Cholesky, 1,000 points, test
 rates       processor seconds of the statistics of an image by p, and the fit a p + b p^2
-without-g   256 x 256, p = 196,608: W without G, 100 points, test
+
+The whole way at the shape of ImageNet is in the notebook `past_one_machine`.
 """
 
 import argparse
@@ -39,8 +39,7 @@ from distill_lib.engines import Cluster, InOrder
 from distill_lib.engines.cluster import LOCAL
 from distill_lib.images import generated_normalisation, generated_partitions
 
-CASES = ("workers", "rows", "deaths", "rates", "whole", "without-g")
-REG = 100.0
+CASES = ("workers", "rows", "deaths", "rates")
 
 
 def bits(stats) -> str:
@@ -188,75 +187,22 @@ def rates(asked) -> dict:
     return {"measured": measured, "a": a, "b": b, "largest error of the fit": off, "rows": rows}
 
 
-def whole(asked) -> dict:
-    """Statistics, W, a set and its accuracy, at 64 x 64."""
-    size, classes, count = asked.size or 64, asked.classes or 1000, asked.count or 4
-    parts = generated_partitions(count, size, classes, rows=asked.rows)
-    fresh = generated_partitions(count + 1, size, classes, rows=asked.rows).piece(count)()
-    engine = Cluster("local") if asked.workers == "local" else None
-    stats, seconds = sums(parts, size, engine, classes)
-    found = {"p": 3 * size * size, "classes": classes, "images": int(stats.count)}
-    found |= {"statistics": seconds, "operations a image": float(3 * size * size) ** 2}
-    start = time.perf_counter()
-    phi, norm = dl.Linear(3 * size * size), generated_normalisation(size)
-    weights = jax.block_until_ready(stats.solve(REG))
-    found["W"] = time.perf_counter() - start
-    model = dl.RidgeModel(weights, phi, norm, REG, (REG,), ())
-    return found | judged(model, classes, fresh)
-
-
-def without_g(asked) -> dict:
-    """W from passes, a set and its accuracy, at 256 x 256."""
-    size, classes, count = asked.size or 256, asked.classes or 100, asked.count or 6
-    parts = generated_partitions(count, size, classes, rows=asked.rows)
-    fresh = generated_partitions(count + 1, size, classes, rows=asked.rows).piece(count)()
-    phi, norm = dl.Linear(3 * size * size), generated_normalisation(size)
-    n = sum(len(parts.piece(i)()[1]) for i in range(count))
-    start = time.perf_counter()
-    made = dl.fit_matrix_free(
-        parts, None, phi, norm, reg=asked.reg or 0.01 * n * phi.dim_out / 100,
-        key=jax.random.key(0), sketch=asked.sketch, tol=1e-6, report=print,
-        engine=Cluster("local") if asked.workers == "local" else None,
-    )  # fmt: skip
-    seconds = time.perf_counter() - start
-    found = {"p": phi.dim_out, "classes": classes, "images": n, "lam": made.model.reg}
-    found |= {"sketch": asked.sketch, "passes": made.passes, "passes forecast": made.forecast}
-    found |= {"residual": made.residual, "converged": made.converged, "W": seconds}
-    return found | judged(made.model, classes, fresh)
-
-
-def judged(model, classes: int, fresh) -> dict:
-    """A set of the model, its recovery error, and both accuracies on fresh images."""
-    start = time.perf_counter()
-    made = dl.distill(model, classes, key=jax.random.key(1))
-    seconds = time.perf_counter() - start
-    return {
-        "set": seconds,
-        "recovery error": made.provenance["recovery_error"],
-        "accuracy": model.accuracy(*fresh),
-        "accuracy of the set": made.accuracy(*fresh),
-        "peak (GiB)": peak(),
-    }
-
-
 def main() -> None:
     """Run each case in a child, print what it measured, and keep a record if asked to."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(CASES))
-    for name in ("count", "rows", "size", "classes"):
+    for name in ("count", "rows", "size"):
         parser.add_argument(f"--{name}", type=int, help="of partitions, see the case's default")
-    parser.add_argument("--reg", type=float)
-    parser.add_argument("--sketch", type=int, default=300)
     parser.add_argument("--deaths", type=int, default=20)
-    parser.add_argument("--workers", default="1,2", help="their numbers, or 'local' for the others")
+    parser.add_argument("--workers", default="1,2", help="their numbers")
     parser.add_argument("--json", type=Path, help="where to keep the numbers")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
         warnings.simplefilter("ignore")
-        case = dict(zip(CASES, (workers, growing, deaths, rates, whole, without_g), strict=True))
+        case = dict(zip(CASES, (workers, growing, deaths, rates), strict=True))
         before, start = busy(), time.perf_counter()
         found = case[asked.names[0]](asked)
         share = (busy() - before) / (time.perf_counter() - start) / os.cpu_count()

@@ -186,7 +186,7 @@ def test_code_is_compared_without_its_imports_and_layout(after, same):
 
 def test_the_committed_runs_name_the_code_that_they_ran():
     """One number, whatever the version of Python that compares it."""
-    for profile in ("digits", "mnist", "paper"):
+    for profile in ("digits", "mnist", "paper", "large"):
         for name, record in committed_records(REPOSITORY, profile).items():
             path = reference_folder(REPOSITORY, profile) / "notebooks" / f"{name}.ipynb"
             assert code_digest(nbformat.read(path, 4)) == record["inputs"]["notebook"], (

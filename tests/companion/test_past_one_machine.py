@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import distill_lib as dl
+from distill_lib.companion.numbers.stored import load_profile_results, load_results
 from distill_lib.companion.root import project_root
 from distill_lib.companion.site.large import tables
 from distill_lib.ridge.batches import BATCH
@@ -97,22 +98,72 @@ def test_partitions_have_the_same_bits_whoever_added_them_and_whoever_died():
     assert "no |" not in tables(ROOT)["workers"] + tables(ROOT)["deaths"]
 
 
-def test_the_whole_path_recovers_its_models_at_the_shape_of_imagenet():
-    measured = record("machines")["measured"]
-    free, whole = measured["without-g"], measured["whole"]
-    assert free["converged"]
-    for found in (free, whole):
-        assert found["recovery error"] < 1e-9
-        assert found["accuracy of the set"] == pytest.approx(found["accuracy"], abs=0.01)
-        assert found["accuracy"] > 2 / found["classes"]
+@pytest.mark.parametrize("profile", ["digits", "mnist", "large"])
+def test_the_committed_runs_hold_what_their_page_says(profile):
+    """Every form one model, memory that stands still, sets that carry W, silos that cost nothing."""
+    found = load_results(ROOT, profile, fresh=False).get("past_one_machine")
+    if found is None:
+        pytest.skip(f"the profile {profile} has no committed run of the page")
+    said = {name: entry["number"] for name, entry in found["values"].items()}
+    assert said["forms_error"] < 1e-6
+    assert said["forms_other_bits"] == 0
+    assert said["growing_exponent"] == 0
+    assert abs(said["growing_bytes_exponent"]) < 0.1
+    assert said["growing_times"] >= 16
+    assert said["solved_share"] <= 1
+    assert max(said["with_g_error"], said["without_g_error"]) < 1e-9
+    assert said["residual"] <= 2e-6
+    assert max(said["silos_apart_error"], said["revealed_error"]) < 1e-6
+    accuracy = {}
+    for row in found["rows"]:
+        if row["quantity"] == "accuracy" and row["method"].endswith(" G"):
+            accuracy.setdefault(row["method"], {})[row["ipc"]] = row["measured"]
+    assert set(accuracy) == {"with G", "without G"}
+    for way, of in accuracy.items():
+        assert of[1] == pytest.approx(of[None], abs=1)
+        assert of[None] > 200 / said[f"{way.replace(' ', '_').lower()}_classes"]
 
 
-def test_silos_cost_accuracy_under_noise_and_nothing_without():
-    found = record("federated")["measured"]
-    assert found["apart"] < 1e-6
-    assert max(found["revealed"].values()) < 1e-6
-    most = [name for name in found["rows"][0] if name.startswith("epsilon")][-1]
-    assert found["rows"][0][most][0] > found["rows"][-1][most][0]
+def test_the_tables_of_the_notebook_are_those_of_the_largest_run_there_is():
+    made = tables(ROOT)
+    has = [
+        profile
+        for profile in ("large", "mnist", "digits")
+        if "past_one_machine" in load_results(ROOT, profile, fresh=False)
+    ]
+    assert made["path_profile"] == has[0]
+    said = load_results(ROOT, has[0], fresh=False)["past_one_machine"]["values"]
+    *_, first, second = made["path"].splitlines()
+    assert said["with_g_p"]["text"] in first
+    assert said["without_g_images"]["text"] in second
+    assert made["passes"] == said["passes"]["text"]
+    heads, _, *rows = made["silos"].splitlines()
+    assert heads.count("varepsilon") >= 3
+    assert len(rows) >= 3
+    assert all(row.count("±") == heads.count("varepsilon") for row in rows)
+    assert made["revealed"].count("\n") == 4
+    assert made["silos_set"] in ("MNIST", "digits")
+
+
+def test_the_forecast_is_for_one_worker_and_for_more():
+    *_, one, eight, sixty_four = tables(ROOT)["forecast"].splitlines()
+    hours = []
+    for line, count in ((one, 1), (eight, 8), (sixty_four, 64)):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert int(cells[0]) == count
+        hours.append(float(cells[1].replace(",", "")))
+    assert 1 < hours[0] / hours[1] <= 8.1
+    assert hours[1] > hours[2]
+
+
+def test_a_profile_may_bear_the_name_of_what_the_prose_pastes():
+    """{{ large.floor }} is a table, and {{ large.past_one_machine.passes }} a number of a run."""
+    from distill_lib.companion.site.pasted import substitutions
+
+    pasted = substitutions(ROOT, "digits")["large"]
+    assert pasted["floor"] == tables(ROOT)["floor"]
+    for name, numbers in load_profile_results(ROOT, "large", fresh=False).items():
+        assert pasted[name] == numbers
 
 
 def test_the_distance_to_the_solution_is_bounded_by_the_residual():

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from distill_lib.companion.profiles import load_profile
+
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "book" / "reference"
 PROFILES = sorted(folder.name for folder in REFERENCE.iterdir())
+# Those with the pages of the theory and the tables; others have some pages alone.
+WHOLE = [name for name in PROFILES if "table_3" in load_profile(ROOT, name).notebooks]
 
 
 def recorded(profile: str, notebook: str) -> dict[str, Any]:

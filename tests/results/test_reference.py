@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from recorded import PROFILES, REFERENCE, ROOT, cells, recorded
+from recorded import PROFILES, REFERENCE, ROOT, WHOLE, cells, recorded
 from rich.console import Console
 
 from distill_lib.companion.judge.report import report
@@ -15,7 +15,7 @@ from distill_lib.companion.numbers.published import published
 from distill_lib.companion.profiles import load_profile
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 def test_distilled_models_are_as_accurate_as_the_original(profile):
     accuracy = cells(recorded(profile, "table_3"), quantity="accuracy")
     distilled = [key for key in accuracy if key[2] is not None]
@@ -27,7 +27,7 @@ def test_distilled_models_are_as_accurate_as_the_original(profile):
         )
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 def test_double_precision_recovers_the_model(profile):
     error = cells(recorded(profile, "table_3"), quantity="relative error", method="float64")
     cosine = cells(recorded(profile, "table_3"), quantity="1 - cosine", method="float64")
@@ -38,7 +38,7 @@ def test_double_precision_recovers_the_model(profile):
         assert cosine[key]["measured"] < 1e-9, key
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 def test_distilled_models_give_the_same_answers(profile):
     values = recorded(profile, "table_3")["values"]
     agreement = {
@@ -48,7 +48,7 @@ def test_distilled_models_give_the_same_answers(profile):
     assert set(agreement.values()) == {100.0}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 def test_single_precision_loses_digits_and_the_loss_is_recorded(profile):
     lost = cells(recorded(profile, "table_3"), quantity="relative error", method="float32")
     exact = cells(recorded(profile, "table_3"), quantity="relative error", method="float64")
@@ -95,7 +95,7 @@ def test_all_closed_form_accuracies_of_table_4_are_reproduced():
     assert set(verdicts.values()) == {"reproduced"}, verdicts
 
 
-@pytest.mark.parametrize("profile", [p for p in PROFILES if p != "digits"])
+@pytest.mark.parametrize("profile", [p for p in WHOLE if p != "digits"])
 def test_mnist_linear_is_the_published_one(profile):
     original = cells(recorded(profile, "table_3"), quantity="accuracy")[
         "mnist", "linear", None, None
@@ -103,7 +103,7 @@ def test_mnist_linear_is_the_published_one(profile):
     assert original["measured"] == pytest.approx(86.41, abs=0.15)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 def test_the_nearest_set_is_never_farther_than_corollary_4_1_1(profile):
     distance = cells(recorded(profile, "corollary_4_1_1"), quantity="distance to real")
     nearest = [key for key in distance if key[3] == "nearest"]
@@ -115,7 +115,7 @@ def test_the_nearest_set_is_never_farther_than_corollary_4_1_1(profile):
             assert distance[dataset, model, ipc, "nearest"]["measured"] < bound / 5
 
 
-@pytest.mark.parametrize("profile", [p for p in PROFILES if p != "digits"])
+@pytest.mark.parametrize("profile", [p for p in WHOLE if p != "digits"])
 def test_a_published_cell_that_differs_has_a_reason(profile):
     judged = [cell for cell in report(ROOT, profile) if cell["difference"] is not None]
     assert len(judged) >= 12
@@ -124,7 +124,7 @@ def test_a_published_cell_that_differs_has_a_reason(profile):
             assert cell["reason"], cell
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 def test_whole_processes_stay_under_four_gigabytes(profile):
     peaks = cells(recorded(profile, "ridge_path"), table="whole process", quantity="peak memory")
     assert len(peaks) >= 2
@@ -239,7 +239,7 @@ TIMED = [
 ]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", WHOLE)
 @pytest.mark.parametrize(("notebook", "quantity", "unit"), TIMED)
 def test_a_time_is_recorded_with_its_unit_and_its_device(profile, notebook, quantity, unit):
     """What it is depends on the machine; what it must be, `test_cost` counts."""

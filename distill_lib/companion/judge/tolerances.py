@@ -167,6 +167,12 @@ RANKING = Rule(
     "one at a time",
     _around(lambda number: max(1.0, 0.01 * abs(number.value))),
 )
+PASSES = Rule(
+    "two passes",
+    "steps of conjugate gradients until a residual passes the tolerance, or a forecast of them by "
+    "an eigenvalue: rounding moves either by a step",
+    _around(lambda number: 2.0),
+)
 PLANNED = Rule(
     "half of itself", "memory as the compiler plans it, whose version decides", _relative(0.5)
 )
@@ -178,7 +184,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     # Columns of rows.
     (
         ".*",
-        r": (seeds|share|steps|points|batch|width|rate|trials|test_images|claimed|m|n|epsilon)$",
+        r": (seeds|share|steps|points|batch|width|rate|trials|test_images|claimed|m|n|p|epsilon)$",
         COUNT,
     ),
     (
@@ -192,6 +198,9 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     (".*", r": (distance|least_norm|delta|false_positives|false_negatives)$", SMOOTH),
     (".*", r": (accuracy|same_predictions)$", IMAGES),
     # Measurements, and their spread over seeds.
+    ("past_one_machine", r"/share .*/(relative error|bound)$|/residual$", EDGE),
+    ("past_one_machine", r"/(passes|forecast)$", PASSES),
+    ("past_one_machine", r"/rows alive$", COUNT),
     (".*", r"/finite ConvNet/.*/accuracy(: spread)?$", DESCENT),
     (
         "rfad|kip|table_4|interpretability|comparison",
@@ -257,6 +266,11 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("intercept", r"^= (other_answers|.*_images|.*_per_class|tests)$", COUNT),
     ("intercept", r"^= moved_.*_shares$", ERROR),
     ("kip", r"^= recursion$", ERROR),
+    ("past_one_machine", r"^= .*_peak$|^= growing_bytes_exponent$", CLOCK),
+    ("past_one_machine", r"^= (passes|passes_forecast|solved_most|solved_least)$", PASSES),
+    ("past_one_machine", r"^= (solved_.*|residual)$", EDGE),
+    ("past_one_machine", r"^= .*_error$", ERROR),
+    ("past_one_machine", r"^= ", COUNT),
     ("privacy", r"^= figure_3_original$", IMAGES),
     ("private_release", r"^= output_gap$", CHANGES),
     ("corruption|private_release", r"^= black$", COUNT),

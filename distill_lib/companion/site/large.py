@@ -7,22 +7,27 @@ from typing import Any
 
 from distill_lib.companion.files import read_json
 from distill_lib.companion.judge.measured import markdown_table
+from distill_lib.companion.judge.recorded import cell
+from distill_lib.companion.numbers.stored import load_results
 
 IMAGENET = 1_281_167  # training images of its 1,000 classes
 _OTHERS = "share of the cores that others took"
 _LINK = 2**30  # bytes a second between machines, for forecasts: about ten gigabits
+_WORKERS = (1, 8, 64)
+_PAGE = "past_one_machine"
 
 
 def tables(root: Path) -> dict[str, str]:
     """{{ large.floor }}, {{ large.workers }} and so on, and where they come from: `book/large`.
 
-    Empty in a project without them.
+    Two tables are of the committed runs of the notebook `past_one_machine`. Empty in a project
+    without records.
     """
     folder = root / "book" / "large"
     if not folder.is_dir():
         return {}
     floor, thin = read_json(folder / "floor.json"), read_json(folder / "thin.json")
-    machines, silos = read_json(folder / "machines.json"), read_json(folder / "federated.json")
+    machines = read_json(folder / "machines.json")
     return {
         "floor": _floor(floor["measured"]),
         "batch": _number(floor["settings"]["batch"]),
@@ -35,8 +40,8 @@ def tables(root: Path) -> dict[str, str]:
         "machines_made": _made(machines),
         "others": _number(100 * max(one[_OTHERS] for one in machines["measured"].values())),
         "imagenet": f"{IMAGENET:,}",
-        **_silos(silos),
-        "silos_made": _made(silos),
+        **_shapes(_run(root, "large", "mnist", "digits")),
+        **_silos(_run(root, "mnist", "digits")),
     }
 
 
@@ -57,7 +62,7 @@ def _thin(measured: dict[str, dict[str, float]]) -> str:
 def _machines(record: dict[str, Any]) -> dict[str, str]:
     """What partitions took, times as ratios."""
     measured = record["measured"]
-    workers, whole, free = (measured[name] for name in ("workers", "whole", "without-g"))
+    workers = measured["workers"]
     heads = [name for name in workers if re.fullmatch(r"\d+ workers", name)]
     alone = workers["one process"]
     ratios = [
@@ -71,15 +76,6 @@ def _machines(record: dict[str, Any]) -> dict[str, str]:
          _yes(one["same bits"])]
         for name, one in measured["deaths"].items() if isinstance(one, dict)
     ]  # fmt: skip
-    ways = {f"{how} $G$, {_side(one)} × {_side(one)}": one
-            for how, one in (("with", whole), ("without", free))}  # fmt: skip
-    path = [
-        [name, *(_number(one[key]) for key in ("p", "classes", "images", "peak (GiB)")),
-         _number(100 * one["accuracy"]), _number(100 * one["accuracy of the set"]),
-         _number(one["recovery error"])]
-        for name, one in ways.items()
-    ]  # fmt: skip
-    titles = ["way", "$p$", "$k$", "$n$", "peak (GiB)", "accuracy (%)", "of the set (%)", "error"]
     return {
         "workers": markdown_table(
             ["by", "same bits", "largest process (GiB)", "time to one process"],
@@ -88,20 +84,38 @@ def _machines(record: dict[str, Any]) -> dict[str, str]:
         ),
         "deaths": markdown_table(["", "killed", "sums", "same bits"], deaths, numbers=(1, 2)),
         "deaths_of": f"{measured['deaths']['partitions']:,}",
-        "path": markdown_table(titles, path, numbers=tuple(range(1, 8))),
         "forecast": _forecast(measured["rates"]),
         "rates": _rates(measured["rates"]),
         "rates_error": _number(100 * measured["rates"]["largest error of the fit"]),
-        "passes": f"{free['passes']:,}",
-        "passes_forecast": f"{free['passes forecast']:,}",
-        "residual": _number(free["residual"]),
-        "sketch": f"{free['sketch']:,}",
     }
 
 
-def _side(one: dict[str, float]) -> int:
-    """Pixels a side of colour images with p numbers."""
-    return math.isqrt(int(one["p"]) // 3)
+def _run(root: Path, *profiles: str) -> dict[str, Any]:
+    """The committed run of the notebook in the first of some profiles that has one."""
+    known = (load_results(root, profile, fresh=False).get(_PAGE) for profile in profiles)
+    return next((found for found in known if found), {"rows": [], "values": {}, "profile": ""})
+
+
+def _shapes(run: dict[str, Any]) -> dict[str, str]:
+    """Both ways at the shape of ImageNet, of a run of the notebook."""
+    said = {name: entry["text"] for name, entry in run["values"].items()}
+    of = {cell(row): row["measured"] for row in run["rows"]}
+    rows = []
+    for way in ("with G", "without G") if said else ():
+        word, side = way.replace(" ", "_").lower(), said[f"{way.replace(' ', '_').lower()}_side"]
+        where = f"past one machine/generated {side}/{{}}/linear/{way}/accuracy"
+        both = [_number(of[where.format(ipc)]) for ipc in ("-", "1")]
+        sizes = [said[f"{word}_{name}"] for name in ("p", "classes", "images", "peak")]
+        name = f"{way.replace('G', '$G$')}, {side} × {side}"
+        rows.append([name, *sizes, *both, said[f"{word}_error"]])
+    titles = ["way", "$p$", "$k$", "$n$", "peak (GiB)", "accuracy (%)", "of the set (%)", "error"]
+    told = {
+        name: said.get(name, "") for name in ("passes", "passes_forecast", "residual", "sketch")
+    }
+    return told | {
+        "path": markdown_table(titles, rows, numbers=tuple(range(1, 8))),
+        "path_profile": run["profile"],
+    }
 
 
 def _growth(record: dict[str, Any]) -> dict[str, str]:
@@ -139,36 +153,40 @@ def _rates(rates: dict[str, Any]) -> str:
 
 
 def _forecast(rates: dict[str, Any]) -> str:
-    """Hours that the statistics of ImageNet take at 64 x 64, and what is sent, by cores."""
+    """Hours that the statistics of ImageNet take at 64 x 64, and what is sent, by workers."""
     p, rows = 3 * 64 * 64, []
-    for count in (1, 16, 64, 256):
+    for count in _WORKERS:
         adding = math.ceil(math.log2(count)) * 8 * p**2 / _LINK
         hours = (IMAGENET * _cost(rates, p) / count + adding) / 3600
         rows.append([str(count), _number(hours), _number((count - 1) * 8 * p**2 / 2**30)])
-    heads = ["cores like these", "hours (forecast)", "GiB sent at least (forecast)"]
+    heads = ["workers of one core", "hours (forecast)", "GiB sent at least (forecast)"]
     return markdown_table(heads, rows, numbers=(0, 1, 2))
 
 
-def _silos(record: dict[str, Any]) -> dict[str, str]:
-    found, settings = record["measured"], record["settings"]
-    heads = [name for name in found["rows"][0] if name.startswith("epsilon")]
-    rows = [
-        [
-            str(row["silos"]),
-            _number(row["exact"]),
-            *(f"{row[h][0]:.1f} ± {row[h][1]:.1f}" for h in heads),
-        ]
-        for row in found["rows"]
-    ]
-    titles = ["silos", "exact", *(rf"$\varepsilon = {head.split()[1]}$" for head in heads)]
+def _silos(run: dict[str, Any]) -> dict[str, str]:
+    """Accuracy by silos and epsilon, and what is read off, of a run of the notebook."""
+    found: dict[str, dict[str, str]] = {}
+    revealed = []
+    for row in run["rows"]:
+        count, _, head = str(row["method"]).partition(" silos, ")
+        if head:
+            spread = "" if row["spread"] is None else f" ± {row['spread']:.1f}"
+            title = rf"$\varepsilon = {head.split()[1]}$" if spread else head
+            found.setdefault(count, {})[title] = f"{row['measured']:.1f}{spread}"
+        elif count.startswith("revealed, "):
+            revealed.append([count.removeprefix("revealed, "), _number(row["measured"])])
+    titles = ["silos", *next(iter(found.values()), {})]
+    rows = [[count, *of.values()] for count, of in found.items()]
+    said = {name: entry["text"] for name, entry in run["values"].items()}
+    names = (row["dataset"] for row in run["rows"] if str(row["method"]).startswith("revealed"))
     return {
         "silos": markdown_table(titles, rows, numbers=tuple(range(len(titles)))),
-        "silos_apart": _number(found["apart"]),
-        "silos_set": settings["dataset"].upper().replace("DIGITS", "digits"),
-        "silos_draws": str(settings["draws"]),
+        "silos_apart": said.get("silos_apart_error", ""),
+        "silos_set": next(names, "").upper().replace("DIGITS", "digits"),
+        "silos_draws": said.get("draws", ""),
         "revealed": markdown_table(
             ["what the server sees", "relative error of what it reads off"],
-            [[name, _number(error)] for name, error in found["revealed"].items()],
+            revealed,
             numbers=(1,),
         ),
     }

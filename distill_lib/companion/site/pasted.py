@@ -35,7 +35,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
     - {{ drawn.plane }}: one of `drawings.drawings`;
     - {{ live.roots }}: one of `live.figures.figures`;
     - {{ play.samples }}: one of `play.numbers`;
-    - {{ large.floor }}: one of `large.tables`;
+    - {{ large.floor }}: one of `large.tables`, beside the numbers of the profile of that name;
     - {{ ready.table }}: one of `ready.tables`.
     """
     numbers: dict[str, Any] = {}
@@ -57,7 +57,7 @@ def substitutions(root: Path, profile: str) -> dict[str, Any]:
         "measured": tables(root),
         "verify": verdicts(root),
         "field": published_tables(root),
-        "large": large_tables(root),
+        "large": numbers.get("large", {}) | large_tables(root),
         "design": pictures(),
         "drawn": drawings(),
         "live": figures(root, shown_results(root, profile)),
