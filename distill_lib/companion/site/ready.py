@@ -5,6 +5,7 @@ and measures the headline again on the data that are at hand.
 """
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from distill_lib.companion.files import read_json, write_json
@@ -40,12 +41,17 @@ def _table(index: dict[str, Any]) -> str:
             f"{told['measured']['recovery error']:.0e}",
             f"{told['reg_s']:.3g}",
             f"{told['bytes'] / 1000:,.0f} kB, {told['dtype'].replace('float', '')} bits",
-            told["construction"],
+            _in_lines(told["construction"]),
         ]
         for name, told in index.items()
     ]
     heads = ["name", "accuracy", "recovery error", "$\\lambda_S$", "size", "made by"]
     return markdown_table(heads, lines, numbers=(1, 2, 3))
+
+
+def _in_lines(words: str, width: int = 22) -> str:
+    """Words that break in few places, so that a column is not narrower than so many letters."""
+    return " ".join(line.replace(" ", "\N{NO-BREAK SPACE}") for line in wrap(words, width))
 
 
 def _headline(rows: list[dict[str, Any]]) -> str:
