@@ -143,15 +143,15 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
     """The Z and the roots by which Theorem 4.1 makes given support features: its "only if".
 
     Z = phi_{reg_s}(X_S)^+ gives D = Z for any labels of rank k, and the root is "+" where s^2 >=
-    reg_s. With the W_S of any such labels, `support_features(recovery_matrix(W_S, labels, z),
-    reg_s, branch)` are the features again.
+    reg_s up to rounding. With the W_S of any such labels, the features again are
+    `support_features(recovery_matrix(W_S, labels, z), reg_s, branch)`.
 
     Args:
         features: (m, p) any support features.
         reg_s: lam_S they are trained with.
-    Raises: ValueError if s and reg_s / s are singular values both: they have the same image, so D
-        has a repeated singular value, its decomposition is not unique, and D does not tell which of
-        its vectors took which root.
+    Raises: ValueError if s and reg_s / s are singular values both, and not one number: they have
+        the same image, so D has a repeated singular value, its decomposition is not unique, and D
+        does not tell which of its vectors took which root.
 
     Example:
         >>> from distill_lib.theory.closed_form import choices
@@ -163,9 +163,11 @@ def choices(features: Float[Array, "m p"], reg_s: float = 0.0) -> Choices:
         return Choices(f.with_values(1 / f.s), np.ones(len(f.s)))
     mu = f.s + reg_s / f.s
     order = np.argsort(-mu, kind="stable")
-    branch = np.where(f.s**2 >= reg_s, 1.0, -1.0)[order]
+    rounding = 1e3 * np.finfo(f.s.dtype).eps
+    # At sqrt(reg_s) both roots are one.
+    branch = np.where(f.s >= np.sqrt(reg_s) - rounding * np.max(f.s, initial=0), 1.0, -1.0)[order]
     # Neighbours are enough: equal values follow each other.
-    equal = -np.diff(mu[order]) <= 1e3 * np.finfo(f.s.dtype).eps * np.max(mu, initial=0)
+    equal = -np.diff(mu[order]) <= rounding * np.max(mu, initial=0)
     if (equal & (np.diff(branch) != 0)).any():
         at = order[int(np.argmax(equal & (np.diff(branch) != 0)))]
         raise ValueError(

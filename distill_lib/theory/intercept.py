@@ -243,7 +243,7 @@ def copies(
     reg_s: float,
     sample_weight: Weights = None,
 ) -> int:
-    """How many points there have to be for each of these labels, for a wished lam_S.
+    """How often all of these labels have to occur, for a wished lam_S.
 
     c copies of all labels multiply Y~ Y~^T by c, and so the largest lam_S of Z = 0; a sample weight
     of c does the same.

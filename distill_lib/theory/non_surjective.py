@@ -144,12 +144,12 @@ def free_layer(
     """A layer A and labels with W_S A = W for any points, when A may be any matrix.
 
     A = sqrt(reg_s c) (phi^+ + (W phi)^+ W (I - phi phi^+)) and Y_S = (c + 1) / c W phi. The first
-    term is Theorem D.1's, the second puts W itself into the layer. At m = k it is all there is, A =
-    sqrt(reg_s c) (W phi)^{-1} W.
+    term is Theorem D.1's, the second puts W itself into the layer. At m = rank W it is all there
+    is, A = sqrt(reg_s c) (W phi)^+ W.
 
     Args: as `whitening_layer`, with weights: (k, p) original model W.
     Returns: A (m, p) and the labels (m, k).
-    Raises: ValueError unless reg_s, c > 0, the features have rank m, and W phi(X_S) has rank k.
+    Raises: ValueError unless reg_s, c > 0, the features have rank m, and W phi(X_S) has that of W.
 
     Example:
         >>> from distill_lib.theory.non_surjective import free_layer
@@ -167,10 +167,8 @@ def free_layer(
             "features."
         )
     y = svd(outputs)
-    if len(y.s) < len(weights):
-        raise ValueError(
-            f"W phi(X_S) has rank {len(y.s)} < k = {len(weights)}; choose other points."
-        )
+    if len(y.s) < (r := rank(weights)):
+        raise ValueError(f"W phi(X_S) has rank {len(y.s)} < rank(W) = {r}; choose other points.")
     outside = weights - (weights @ f.ut.T) @ f.ut
     layer = f.with_values(1 / f.s) + y.with_values(1 / y.s) @ outside
     return np.sqrt(reg_s * c) * layer, (c + 1) / c * outputs

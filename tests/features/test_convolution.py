@@ -241,6 +241,31 @@ def test_with_zeros_around_the_symbol_does_not_decide_the_rank():
     assert [np.linalg.matrix_rank(a) for a in matrices] == [2, 5]
 
 
+def test_a_zero_of_the_symbol_costs_nothing_as_one_side_grows_alone():
+    """1 + z_1 + z_2 on three rows: [[1 + z, 1, 0], [0, 1 + z, 1]], of rank 2 everywhere."""
+    kernel = np.array([[[[1.0, 1.0], [1.0, 0.0]]]])
+    z = np.exp(1j * np.linspace(0, 2 * np.pi, 2000))
+    rows = np.array([[1 + z, 0 * z + 1, 0 * z], [0 * z, 1 + z, 0 * z + 1]]).transpose(2, 0, 1)
+    s = np.linalg.svd(rows, compute_uv=False)
+    bound = s.max() / s.min()
+    assert bound < 10
+
+    def condition(height, width):
+        return np.linalg.cond(convolution_matrix(kernel, height, width, 1, "VALID").toarray())
+
+    assert [condition(3, width) <= bound * (1 + 1e-5) for width in (10, 40, 100)] == [True] * 3
+    assert condition(30, 30) > 2 * bound
+
+
+def test_convolutions_commute_only_where_both_sides_have_room():
+    """Two kernels on one channel of two rows, which are two channels in one direction."""
+    kernel = np.random.default_rng(1).normal(size=(2, 1, 2, 2))
+    for height, width, full in ((2, 10, True), (2, 60, True), (3, 3, False)):
+        a = convolution_matrix(kernel, height, width, 1, "VALID").toarray()
+        s = np.linalg.svd(a, compute_uv=False)
+        assert (a.shape[0] <= a.shape[1] and s[-1] > 1e-9 * s[0]) == full
+
+
 RNG = np.random.default_rng(0)
 PAIR = RNG.normal(size=(2, 2, 3, 3))
 SINGULAR = {

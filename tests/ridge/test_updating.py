@@ -247,6 +247,16 @@ def test_the_union_of_exact_sets_is_no_set_of_the_union(seed):
     assert close(made, (models[0] @ a + models[1] @ b) @ np.linalg.pinv(a + b, rcond=1e-11), 1e5)
 
 
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_few_points_have_a_gram_matrix_of_the_rank_of_their_model_and_data_with_a_ridge_all(r):
+    rng = np.random.default_rng(r)
+    y = np.eye(3)
+    points = np.asarray(dl.support_features(dl.recovery_matrix(matrix(rng, 3, 8, r), y)))
+    assert np.linalg.matrix_rank(points.T @ points, tol=1e-9) == r
+    x, _ = samples(rng, n=2, p=8)
+    assert np.linalg.matrix_rank(x.T @ x + 0.5 * np.eye(8)) == 8
+
+
 def test_the_union_of_two_sets_of_one_model_may_carry_more_of_it():
     """One feature 1 with the label 2: 1 at lam = 1, and 4 / 3 for two such sets."""
     one = np.ones((1, 1)), np.full((1, 1), 2.0)

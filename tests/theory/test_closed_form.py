@@ -145,6 +145,18 @@ def test_where_s_and_its_conjugate_both_occur_the_svd_of_d_is_not_unique(seed):
     assert close(train(features, y, reg_s), w, 1e3)
 
 
+@given(seeds, st.sampled_from(((2.0, 1.0, 1.0), (1.0, 1.0, 1.0), (2.0, 1.0, 0.3))))
+def test_where_both_roots_are_one_nothing_is_left_to_choose(seed, s):
+    """s = sqrt(lam_S), however often, is its own conjugate."""
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.normal(size=(n, 3)))[0] for n in (5, 8))
+    x = (left * s) @ right.T
+    z, branch = closed_form.choices(x, 1.0)
+    assert sorted(branch) == sorted(1.0 if one >= 1 else -1.0 for one in s)
+    again = closed_form.support_features(z, 1 - 1e-12, branch)
+    assert np.allclose(again, x, atol=1e-5)  # the root of a difference of 1e-12
+
+
 # Feasibility: the bound on lam_S
 
 

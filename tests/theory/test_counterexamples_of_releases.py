@@ -169,6 +169,48 @@ def test_the_two_factors_of_that_bound_are_not_attained_by_one_record(bound, lam
     assert step < min(bound / lam, 1 / (2 * np.sqrt(2 * lam)) * (1 + 1e-9))
 
 
+@given(seeds, st.floats(0.1, 3), st.floats(0.1, 3))
+@few
+def test_without_negative_features_a_replaced_record_moves_root_two_times_an_added_one(
+    seed, bound, weight
+):
+    rng = np.random.default_rng(seed)
+    added, either = (
+        privacy.sensitivity(bound, how, weight) for how in ("add-remove", "replace-one")
+    )
+
+    def change(f, g, same):
+        c = [np.outer([1.0, 0], f), np.outer([1.0, 0] if same else [0, 1.0], g)]
+        squares = np.linalg.norm(np.outer(f, f) - np.outer(g, g)), np.linalg.norm(c[0] - c[1])
+        return np.hypot(squares[0], weight * bound * squares[1])
+
+    def short(f):
+        return f * bound / max(np.linalg.norm(f), bound)
+
+    for _ in range(10):
+        f, g = np.abs(rng.normal(size=(2, 3))) * 2 * bound
+        for same in (True, False):
+            assert change(short(f), short(g), same) <= np.sqrt(2) * added * (1 + 1e-9)
+    e = bound * np.eye(3)
+    assert np.isclose(change(e[0], e[1], True), np.sqrt(2) * added)
+    assert np.isclose(change(e[0], e[1], False), np.sqrt(2) * added)
+    assert either > np.sqrt(2) * added
+    cosine = max(-(weight**2) / 2, -1.0)  # the worst pair of either sign, opposite from w^2 = 2 on
+    worst = np.array([cosine, np.sqrt(1 - cosine**2), 0]) * bound
+    assert np.isclose(change(e[0], worst, True), either)
+
+
+def test_a_black_pixel_leaves_features_of_a_layer_without_an_eigenvalue_zero():
+    rng = np.random.default_rng(11)
+    x = rng.uniform(size=(4, 50))
+    x[1] = 0
+    f = rng.normal(size=(4, 4)) @ x
+    f = np.maximum(f, 0) + 0.1 * np.minimum(f, 0)
+    pixels, layer = (np.linalg.eigvalsh(one @ one.T) for one in (x, f))
+    assert abs(pixels[0]) < 1e-12
+    assert layer[0] > 1e-5 * layer[-1]
+
+
 def test_the_bound_of_two_kernels_goes_to_zero_at_a_fixed_number_of_points():
     rng = np.random.default_rng(5)
     points, query = rng.normal(size=(3, 12)), rng.normal(size=(3, 1))
@@ -253,6 +295,64 @@ def test_one_hot_sets_need_a_ridge_parameter_below_a_bound(seed, more):
     assert (x / (x**2 + 1)).max() <= 0.5
 
 
+def test_with_a_constant_feature_as_many_points_as_inputs_silence_the_span_test_at_full_rank_only():
+    """Classes (0, 0, 1, 1), a second record replaced: W of rank 1 = k - 1, and m = p = 2."""
+    x, y = np.array([[1.0, 1, 1, 1], [1, -1, 2, -2]]), np.repeat(np.eye(2), 2, axis=1)
+    neighbour = x.copy()
+    neighbour[1, 1] = 0.5
+    w, other = model(x, y), model(neighbour, y)
+    assert np.linalg.matrix_rank(w) == 1
+    points = pinv(w)  # m = k: labels I, and no noise
+    assert np.allclose(w.sum(axis=0), other.sum(axis=0))  # the sum test is silent
+    residuals = [np.linalg.norm(one - one @ points @ pinv(points)) for one in (w, other)]
+    assert residuals[0] < 1e-12
+    assert residuals[1] > 0.1
+    # Of rank k: the points span everything.
+    w = model(neighbour, y)
+    assert np.linalg.matrix_rank(w) == 2
+    assert np.allclose(pinv(w) @ w, np.eye(2))
+
+
+@given(seeds)
+@few
+def test_real_samples_in_the_free_matrix_show_whatever_noise_the_model_has(seed):
+    rng = np.random.default_rng(seed)
+    k, d, m = 2, 7, 4
+    w, y = matrix(rng, k, d), np.eye(k)[:, np.arange(m) % k]  # any model, a private one too
+    away = np.eye(m) - pinv(y) @ y
+    samples = matrix(rng, d, m)
+    other = samples.copy()
+    other[:, 0] = -samples[:, 0]
+    first, second = (pinv(pinv(y) @ w + away @ pinv(x)) for x in (samples, other))
+    for x, points in ((samples, first), (other, second)):
+        assert np.allclose(y @ pinv(points), w)  # the same model
+        assert np.allclose(away @ pinv(points), away @ pinv(x), atol=1e-6)  # and what they are
+    assert np.linalg.norm(first - second) > 1e-3
+    answers = [w @ x for x in (samples, other)]  # so do labels that are answers on them
+    assert np.linalg.norm(answers[0] - answers[1]) > 1e-3
+
+
+@given(seeds, st.floats(0.05, 2))
+@few
+def test_samples_in_place_of_the_nearest_set_keep_its_labels_at_no_ridge_only(seed, lam):
+    """What a set becomes that is stored as its samples."""
+    rng = np.random.default_rng(seed)
+    w, x = matrix(rng, 2, 6), matrix(rng, 6, 4)
+
+    def moved(points, lam):  # the pseudoinverse of the regularised one
+        u, s, vt = np.linalg.svd(points, full_matrices=False)
+        return (u * (s + lam / s)) @ vt
+
+    vt = np.linalg.svd(x - pinv(w) @ w @ x)[2]
+    nearest = x - (x - pinv(w) @ w @ x) @ vt[-2:].T @ vt[-2:]
+    seen = w @ x @ pinv(x)
+    assert np.allclose(w @ moved(nearest, 0) @ pinv(x), seen)
+    kept, again = (model(x, w @ moved(points, lam), lam) for points in (nearest, x))
+    assert np.allclose(again, seen)
+    assert np.linalg.norm(kept - seen) > 1e-6
+    assert np.allclose(kept @ x @ pinv(x), kept)
+
+
 # What fixes the moments
 
 
@@ -328,6 +428,29 @@ def test_the_kernel_of_relus_is_zero_at_opposite_inputs_unless_there_are_biases(
     x = np.array([1.0, -2.0, 0.5])
     assert abs(kernel(x, -x, 0.0)) < 1e-12
     assert kernel(x, -x, 0.01) > 0.01
+
+
+# Vectors and the basis of their features
+
+
+@given(seeds)
+@few
+def test_in_another_basis_of_the_features_the_vectors_are_any_right_inverse(seed):
+    rng = np.random.default_rng(seed)
+    k, p = 2, 5
+    w = matrix(rng, k, p)
+    right = pinv(w) + (np.eye(p) - pinv(w) @ w) @ rng.normal(size=(p, k))
+    inside = np.eye(p) - right @ w
+    basis = np.linalg.cholesky(right @ right.T + inside @ inside.T)
+    assert np.allclose(basis @ pinv(w @ basis), right)
+    rotation = 3 * np.linalg.qr(rng.normal(size=(p, p)))[0]
+    assert np.allclose(rotation @ pinv(w @ rotation), pinv(w))  # a rotation and a factor: nothing
+
+
+def test_a_basis_of_the_features_can_take_the_signs_away():
+    w, basis = np.array([[1.0, -1.0]]), np.array([[1.0, 1.0], [0.0, 1.0]])
+    assert np.allclose(pinv(w)[:, 0], [0.5, -0.5])
+    assert np.allclose((basis @ pinv(w @ basis))[:, 0], [1, 0])
 
 
 # Logistic regression on short points

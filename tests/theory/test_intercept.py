@@ -444,6 +444,38 @@ def test_two_classes_need_twice_the_points_of_a_class_that_more_classes_do(q):
         assert copies(w, plain, wished) == needed
 
 
+@given(seeds, st.sampled_from((3, 4)))
+def test_unequal_numbers_of_points_have_a_bound_of_their_own(seed, q):
+    rng = np.random.default_rng(seed)
+    w, counts = matrix(rng, q, 6), rng.integers(1, 6, q)
+    w -= w.mean(axis=0)
+    bound = max_reg(affine_recovery_matrix(w, codes(np.repeat(np.arange(q), counts), q)))
+    assert np.isclose(bound, 1 / np.linalg.norm(w / np.sqrt(counts)[:, None], 2) ** 2)
+
+
+def test_unequal_numbers_of_points_can_do_with_fewer_in_all():
+    """W tells two of three classes apart, so the third needs one point at any lam_S."""
+    w = np.outer([1.0, -1.0, 0.0], np.full(4, 0.8))
+    equal = copies(w, codes(np.arange(3), 3), 1.0)
+    assert equal > 1
+    plain = codes(np.repeat(np.arange(3), [equal, equal, 1]), 3)
+    b = plain.mean(axis=0) - w @ np.ones(4)
+    found = dl.affine_model(dl.affine_set(w, b, plain, np.ones(4), reg_s=1.0), plain, 1.0)
+    assert np.allclose(found.weights, w)
+    assert np.allclose(found.intercept, b)
+
+
+@given(instances(), st.sampled_from((0.0, 0.5)))
+def test_the_weights_see_the_differences_and_the_intercept_the_mean(a, reg_s):
+    x, shift = matrix(a.rng, a.m, len(a.near)), a.rng.normal(size=len(a.near))
+    w, b = dl.affine_model(x, a.y, reg_s, a.omega)
+    moved = dl.affine_model(x + shift, a.y, reg_s, a.omega)
+    cond = condition(centred(x, a.omega).rows) ** 2
+    size = np.linalg.norm(w) * (np.linalg.norm(shift) + np.linalg.norm(x)) + np.linalg.norm(b)
+    assert close(moved.weights, w, 10 * cond)
+    assert close(moved.intercept, b - w @ shift, 10 * cond, size)
+
+
 def test_a_model_of_zeros_has_a_set_at_every_ridge_parameter():
     for reg_s in (0.0, 1.0, 1e6):
         found = dl.affine_model(np.ones((3, 2)), np.eye(3), reg_s)

@@ -87,6 +87,31 @@ def test_at_m_equal_to_k_a_model_is_carried_just_when_its_features_have_points(n
     assert close(train(phi(points), y), w, (condition(f, y) * steep(phi)) ** 2)
 
 
+@given(seeds)
+def test_with_more_outputs_than_features_almost_no_model_is_carried_either(seed):
+    """k = 4 > p = 3: no W has rank k, and almost all have full rank."""
+    rng = np.random.default_rng(seed)
+    phi = dl.FullyConnected((jnp.asarray(matrix(rng, 3, 2)), jnp.asarray(matrix(rng, 3, 3))), 0.3)
+    y = matrix(rng, 4, 4)
+    generic = dl.support_features(dl.recovery_matrix(rng.normal(size=(4, 3)), y))
+    assert non_surjective.range_residual(phi, generic) > 1e-6
+    w = train(phi(rng.normal(size=(4, 2))), y)
+    assert non_surjective.range_residual(
+        phi, dl.support_features(dl.recovery_matrix(w, y))
+    ) < 1e-9 * steep(phi)
+
+
+@given(seeds, st.sampled_from((0.0, 0.5)))
+def test_two_rays_carry_no_model_of_rank_three_though_the_count_forbids_nothing(seed, reg_s):
+    """d = 1, k = p = 3: d + k > p, and the features of any points have rank 2."""
+    rng = np.random.default_rng(seed)
+    phi = dl.FullyConnected((jnp.asarray(matrix(rng, 3, 1)), jnp.asarray(matrix(rng, 3, 3))), 0.3)
+    w, f = matrix(rng, 3, 3), np.asarray(phi(rng.normal(size=(9, 1))))
+    assert len(values(f)) <= 2
+    for y in (rng.normal(size=(9, 3)), dl.solved_labels(w, f, reg_s)):
+        assert np.linalg.norm(train(f, y, reg_s) - w) >= values(w)[-1] * (1 - 1e-9)
+
+
 def test_zero_features_come_from_the_origin():
     phi = dl.FullyConnected((jnp.eye(7, 4), jnp.eye(7)))
     assert np.array_equal(non_surjective.preimage(phi, jnp.zeros((N, 7))), np.zeros((N, 4)))
@@ -228,6 +253,18 @@ def test_a_free_layer_carries_any_model_on_any_points(seed, m, reg_s, c):
         assert close(a.T @ a, white.T @ white, cond)
 
 
+@given(seeds, st.sampled_from((2, 5)), POSITIVE, POSITIVE)
+def test_a_free_layer_carries_models_of_lower_rank(seed, m, reg_s, c):
+    """rank W = 2 < k = 3, on as few points as its rank and on more."""
+    rng = np.random.default_rng(seed)
+    w, f = matrix(rng, K, P, rank=2), matrix(rng, m, P)
+    a, y = map(np.asarray, non_surjective.free_layer(w, f, reg_s, c))
+    cond = condition(f, w, f @ w.T) ** 2
+    assert close(train(f @ a.T, y, reg_s) @ a, w, cond)
+    if m == 2:
+        assert close(a, np.sqrt(reg_s * c) * pinv(w @ f.T) @ w, cond)
+
+
 def test_the_layers_check_what_they_are_given():
     f, w = np.eye(4, P), np.eye(K, P)
     for reg_s, c in ((0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0), (1.0, 0.0)):
@@ -237,7 +274,7 @@ def test_the_layers_check_what_they_are_given():
             non_surjective.free_layer(w, f, reg_s, c)
     with pytest.raises(ValueError, match="rank 1 < m = 4"):
         non_surjective.free_layer(w, np.ones((4, P)), 1.0)
-    with pytest.raises(ValueError, match=r"W phi\(X_S\) has rank 0 < k = 3"):
+    with pytest.raises(ValueError, match=r"W phi\(X_S\) has rank 0 < rank\(W\) = 3"):
         non_surjective.free_layer(np.eye(P)[-K:], f, 1.0)
     with pytest.raises(ValueError, match=r"features has shape \(4, 7\), .* \(any, 6\)"):
         non_surjective.free_layer(np.eye(K, 6), f, 1.0)

@@ -151,6 +151,18 @@ def test_the_nearest_set_is_one_of_these(a):
     assert np.linalg.svd(free, compute_uv=False)[a.m - a.k :].max() < 1e-9 * np.linalg.norm(a.real)
 
 
+@given(instances([s for s in BELOW if s[2] > s[0]]), st.sampled_from((0.1, 2.0)))
+def test_with_a_ridge_the_nearest_set_is_one_of_these_for_its_regularised_points(a, reg_s):
+    """X_S has no longer the labels W Xh; of the form is (X_S)_{lam_S}, with Y_S = W (X_S)_{lam_S}."""
+    near = dl.nearest_set(a.w, a.real, reg_s * np.linalg.norm(a.real, 2) ** 2)
+    points, reg_s = np.asarray(near.features), reg_s * np.linalg.norm(a.real, 2) ** 2
+    target = np.asarray(pseudoinverse.regularised(points, reg_s))
+    size, cond = np.linalg.norm(target), condition(points, a.w) ** 2
+    assert close(target @ a.w.T, near.labels, cond, size * np.linalg.norm(a.w))
+    assert close(theorem_c.interpolating_target(a.w, near.labels, target), target, cond, size)
+    assert np.linalg.norm(a.real @ a.w.T - near.labels) > 1e-3 * np.linalg.norm(near.labels)
+
+
 def test_a_model_of_deficient_rank_answers_some_labels_nowhere():
     rng = np.random.default_rng(0)
     w = matrix(rng, 3, 8, rank=2)
@@ -182,6 +194,12 @@ def test_the_decoupled_set_carries_models_of_every_rank(a, deficient, fraction):
         return  # the free part drowns the model, or the other way round
     for reg_s in (0.0, fraction * largest_reg(target)):
         assert off(a, target, reg_s) <= 1e-13 * condition(target, a.w, a.y) ** 2
+
+
+@given(instances(SHAPES), st.sampled_from((0.1, 1.0, 100.0)))
+def test_no_set_has_a_regularised_matrix_with_a_value_below_twice_the_root_of_lam_s(a, scale):
+    reg_s = (scale * np.linalg.norm(a.real, 2)) ** 2
+    assert values(pseudoinverse.regularised(a.real, reg_s))[-1] >= 2 * np.sqrt(reg_s) * (1 - 1e-9)
 
 
 @given(instances(SHAPES), st.sampled_from((0.1, 1.0, 100.0)))
