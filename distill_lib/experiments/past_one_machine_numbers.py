@@ -99,7 +99,7 @@ def of_shapes(found: Mapping[str, Row]) -> tuple[list[Row], Values]:
             f"{word}_tests": (row["tests"], "{:,}"),
             f"{word}_error": (row["error"], "{:.0e}"),
             f"{word}_peak": (row["peak"], "{:.2g}"),
-            f"{word}_gram": (8 * row["p"] ** 2 / 2**30, "{:,.2g}"),
+            f"{word}_gram": (8 * row["p"] ** 2 / 2**30, "{:,.3g}"),
         }
         if row["sketch"]:
             values |= {
