@@ -90,7 +90,7 @@ function showBound() {
   const words = bounded ? shown(set.bound) : "none";
   const passed = setting.regS > set.bound * ABOVE;
   say("bound", words);
-  say("side", !bounded ? "" : passed ? `${shown(setting.regS)} is above it: no images train to W.` : `${shown(setting.regS)} is within it.`);
+  say("side", !bounded ? "" : passed ? `${shown(setting.regS)} is above it: no images have this D.` : `${shown(setting.regS)} is within it.`);
   $("reg").setAttribute("aria-valuetext", `${shown(setting.regS)}; the bound is ${words}`);
   $("bound").hidden = !bounded;
   if (bounded) {

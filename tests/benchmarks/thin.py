@@ -41,7 +41,7 @@ def case(name: str, m: int, d: int) -> dict[str, float]:
         norm = dl.Normalisation((1, d, 1), pixel_max=1, mean=(0,), std=(1,))
         model = dl.RidgeModel(weights, dl.Linear(d), norm, 0.1, (0.1,), ())
         error = dl.distill(model, m, key=jax.random.key(0)).provenance["recovery_error"]
-        made = time.perf_counter()
+        made, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     else:
         if name == "nearest":
             features, labels, _ = dl.nearest_set(weights, real)
@@ -49,12 +49,13 @@ def case(name: str, m: int, d: int) -> dict[str, float]:
         else:
             reg_s = 0.0 if name == "closed form" else 1e-6
             features = dl.support_features(dl.recovery_matrix(weights, labels), reg_s)
-        made = time.perf_counter()
+        made, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         error = dl.recovery_error(weights, dl.recovered_weights(features, labels, reg_s))
     return {
         "seconds to make": made - start,
         "seconds with its error": time.perf_counter() - start,
         "processor seconds": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - before,
+        "peak to make (GiB)": peak / 2**20,
         "peak (GiB)": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "input and output (GiB)": (2 + (name == "nearest")) * m * d * 8 / 2**30,
         "recovery error": error,
@@ -73,7 +74,7 @@ def main() -> None:
     if asked.child:
         print(json.dumps(case(asked.names[0], asked.m, asked.d)))
         return
-    measured = {}
+    measured = json.loads(asked.json.read_text())["measured"] if asked.json and asked.names else {}
     for name in asked.names or CASES:
         command = [sys.executable, __file__, "--child", name, f"-m{asked.m}", f"-d{asked.d}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)

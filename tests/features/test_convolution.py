@@ -81,6 +81,33 @@ def test_the_matrix_is_the_convolution(layer):
     assert a.nnz <= a.shape[0] * kernel[0].size
 
 
+def kronecker(kernel, image, stride, offsets):
+    """The sum of the taps times the selections of rows and of columns, each with its offset."""
+
+    def seen(n, tap, offset):
+        inputs = stride * np.arange(math.ceil(n / stride)) + tap - offset
+        return (inputs[:, None] == np.arange(n)).astype(float)
+
+    taps = np.ndindex(kernel.shape[2:])
+    return sum(
+        np.kron(kernel[:, :, a, b], np.kron(seen(image[0], a, o), seen(image[1], b, p)))
+        for a, b in taps
+        for o, p in [offsets]
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "image", "stride", "offsets"),
+    [((2, 3, 3, 2), (5, 7), 2, (1, 0)), ((1, 1, 1, 3), (1, 6), 1, (0, 1))],
+)
+def test_rows_and_columns_have_offsets_of_their_own(shape, image, stride, offsets):
+    kernel = np.random.default_rng(0).normal(size=shape)
+    a = convolution_matrix(kernel, *image, stride).toarray()
+    assert np.allclose(a, kronecker(kernel, image, stride, offsets), rtol=0, atol=1e-14)
+    for one in offsets:
+        assert not np.allclose(a, kronecker(kernel, image, stride, (one, one)))
+
+
 def test_stride_one_gives_toeplitz_blocks_of_toeplitz_blocks():
     a = convolution_matrix(np.random.default_rng(0).normal(size=(2, 3, 3, 3)), 4, 5).toarray()
     blocks = a.reshape(2, 4, 5, 3, 4, 5)  # output channel, row, column; input channel, row, column
@@ -324,6 +351,23 @@ def test_a_truncation_may_be_too_ill_conditioned():
     assert np.isclose(np.linalg.norm(a @ (-0.5) ** np.arange(45)), 2.0**-44)
     with pytest.raises(ValueError, match="lacks full row rank"):
         Convolution((jnp.asarray([[[[0.0, 1.0, 2.0]]]]),), (1, 45, 1)).inverse(np.ones((1, 45)))
+
+
+def test_a_symbol_that_winds_around_zero_costs_a_power_only_if_it_has_all_coefficients():
+    """Coefficients 1 / |j|^3 beside a 4, moved by one; (0, 1, 2) loses a factor with each entry."""
+
+    def least(coefficient, n):
+        i = np.arange(n)
+        return np.linalg.svd(coefficient(i[None] - i[:, None] - 1), compute_uv=False)[-1]
+
+    def all_of_them(j):
+        return np.where(j == 0, 4, 1 / np.maximum(abs(j), 1.0) ** 3)
+
+    def banded(j):
+        return (j == -1) + 2.0 * (j == 0)
+
+    assert np.isclose(least(all_of_them, 80) / least(all_of_them, 40), 2.0**-3, rtol=0.1)
+    assert least(banded, 40) < 1e-5 * least(banded, 20)
 
 
 # Where there is no inverse, or no map

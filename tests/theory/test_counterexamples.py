@@ -12,6 +12,7 @@ import pytest
 from helpers import matrix, pinv, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import subspace_angles
 
 import distill_lib as dl
 from distill_lib import privacy
@@ -474,6 +475,17 @@ def test_far_from_the_samples_a_set_need_not_pay_with_its_condition_number():
     assert price >= 2 / np.sqrt(5)  # the sine of the angle between the row of W and the sample
 
 
+def test_dependent_samples_have_a_price_that_their_principal_angles_do_not_see():
+    w, x = np.eye(2, 3), np.array([[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])  # e_1 and 2 e_1
+    assert np.allclose(subspace_angles(w.T, x[:, :1]), 0)  # as many as the smaller space has
+    bound = np.linalg.norm((np.eye(3) - x @ pinv(x)) @ w.T, 2)
+    assert np.isclose(bound, 1)  # the second row of W is orthogonal to the samples
+    for eps in (1.0, 1e-2, 1e-4):
+        points = x + eps * np.array([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0]])
+        assert np.allclose(w @ points @ pinv(points), w)
+        assert np.linalg.norm(pinv(points), 2) * np.linalg.norm(points - x, 2) >= bound
+
+
 def test_nearest_between_features_of_a_linear_map_is_not_nearest_between_images():
     rng, scale = np.random.default_rng(0), np.diag([1.0, 1.0, 10.0])
     w, x = rng.normal(size=(2, 3)), rng.normal(size=(3, 2))  # a model of the features phi(x)
@@ -519,6 +531,13 @@ def test_d_vanishes_for_a_z_that_does_not():
     z = y.T @ np.ones((2, 5))  # in the row space of the labels
     assert np.linalg.norm(z) > 1
     assert np.allclose(recovery(np.zeros((2, 5)), y, z), 0)
+
+
+def test_at_d_of_zeros_there_is_no_bound_on_the_ridge():
+    for lam in (0.0, 1.0, 1e8):
+        points = np.asarray(dl.support_features(np.zeros((3, 4)), lam)).T
+        assert np.allclose(points, 0)
+        assert np.allclose(one_hot(2, 3) @ inverse(points, lam), 0)
 
 
 def test_below_the_bound_another_draw_of_z_can_be_the_one_that_is_feasible():

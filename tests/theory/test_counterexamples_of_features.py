@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import distill_lib as dl
 from distill_lib.features.convolution import convolution_matrix
 from distill_lib.images.quantisation import quantise, restore
+from distill_lib.kernels.random_networks import Network
 from distill_lib.theory.class_labels import codes
 from distill_lib.theory.closed_form import max_reg
 
@@ -165,6 +166,58 @@ def test_a_layer_computed_from_the_points_can_reach_a_model_that_no_set_reaches(
         labels = (np.sum(seen**2) + reg_s) * np.linalg.norm(features) * seen / np.sum(seen**2)
         assert np.allclose(labels @ inverse(seen, reg_s) @ layer, w)
         assert (np.ones((1, 3)) @ inverse(features, reg_s))[0, 1] == 0  # without it: no second part
+
+
+def test_with_given_labels_the_layer_of_the_theorem_can_reach_what_no_set_reaches():
+    """phi(x) = (.5 (1 - x), .25 x), which is not positively homogeneous, Y_S = I, W = diag(1, 2)."""
+
+    def phi(x):
+        return np.stack([0.5 * (1 - x), 0.25 * x])
+
+    w, f, c = np.diag([1.0, 2.0]), phi(np.array([0.0, 1.0])), 1.0
+    for reg_s in (0.1, 2.0):
+        layer = np.linalg.cholesky(reg_s * c * np.linalg.inv(f @ f.T)).T
+        assert np.allclose(inverse(layer @ f, reg_s) @ layer, w)
+        assert np.allclose(c / (c + 1) * inverse(f, 0), w)  # with labels c / (c + 1) I, no layer
+    # Without it: D = W has two singular values, so the features are (s_1, 0) and (0, s_2), those of
+    # 0 and 1 alone, s = 1 / 2 and 1 / 4. Each asks for a lam_S of its own.
+    asked = [s / value - s**2 for s, value in zip((0.5, 0.25), (1.0, 2.0), strict=True)]
+    assert np.allclose(asked, [0.25, 0.0625])
+
+
+@given(seeds, st.integers(2, 4))
+@few
+def test_a_deep_linear_network_needs_as_many_points_as_a_trained_model_has_rank(seed, k):
+    rng = np.random.default_rng(seed)
+    below, x = matrix(rng, 6, 4), matrix(rng, 4, 20)
+    y = rng.normal(size=(k, 1)) @ rng.normal(size=(1, 20))  # labels of rank 1
+    w = y @ inverse(below @ x, 0.3)
+    u, s, vt = np.linalg.svd(w)
+    assert rank(w) == 1 < k
+    point = pinv(below) @ vt[:1].T
+    assert np.allclose(s[0] * u[:, :1] @ inverse(below @ point, 0), w)
+
+
+# Local rank
+
+
+def test_a_rank_at_one_point_bounds_nothing_nearby_unless_the_map_is_piecewise_linear():
+    assert jax.grad(lambda x: x**3)(0.0) == 0  # rank 0, and x^3 reaches everything near 0
+    near = np.cbrt(np.linspace(-1e-3, 1e-3, 7))
+    assert np.allclose(near**3, np.linspace(-1e-3, 1e-3, 7))
+    network = Network((4, 4, 1), width=3, depth=2)
+    parameters = network.scaled(network.draw(jax.random.key(0), jnp.float64))
+
+    def phi(x):
+        return network.hidden(parameters, x[None])[0]
+
+    rng = np.random.default_rng(0)
+    x, e = rng.normal(size=16), 1e-6 * rng.normal(size=(5, 16))
+    at = np.asarray(jax.jacobian(phi)(jnp.array(x)))
+    for step in e:  # inside the piece: the same Jacobian, and no other direction
+        assert np.allclose(jax.jacobian(phi)(jnp.array(x + step)), at, atol=1e-12)
+        moved = np.asarray(phi(jnp.array(x + step)) - phi(jnp.array(x)))
+        assert np.allclose(moved, at @ step, rtol=0, atol=1e-12)
 
 
 # Convolution: a symbol with zeros

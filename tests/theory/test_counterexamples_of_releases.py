@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_lib import privacy
+from distill_lib.metrics import label_robust_score
 from distill_lib.theory.held_pixels import least_error
 
 few = settings(max_examples=15, deadline=None)
@@ -135,6 +136,14 @@ def test_the_pseudoinverse_of_dependent_class_means_sends_none_to_its_label():
     assert np.linalg.norm(answers - np.eye(2), axis=0).min() > 0.4
     independent = np.array([[1.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
     assert np.allclose(pinv(independent) @ independent, np.eye(2))
+
+
+def test_a_score_orders_sets_as_the_accuracy_does_among_the_same_random_images_only():
+    def score(accuracy, random, everything=0.9):
+        return label_robust_score(everything - accuracy, accuracy - random)
+
+    assert score(0.62, 0.5) > score(0.6, 0.5)
+    assert score(0.62, 0.6) < score(0.6, 0.5)
 
 
 # Noise, and the size of a step
@@ -295,6 +304,26 @@ def test_one_hot_sets_need_a_ridge_parameter_below_a_bound(seed, more):
     assert (x / (x**2 + 1)).max() <= 0.5
 
 
+@given(seeds)
+@few
+def test_with_more_points_than_classes_less_noise_can_help_above_the_bound(seed):
+    rng = np.random.default_rng(seed)
+    k, m, p = 2, 4, 6
+    w, y = matrix(rng, k, p), np.eye(k)[:, np.arange(m) % k]
+    noise = (np.eye(m) - pinv(y) @ y) @ rng.normal(size=(m, p))
+    noise *= 3 * np.linalg.norm(pinv(y) @ w, 2) / np.linalg.norm(noise, 2)
+    quiet, loud = pinv(y) @ w, pinv(y) @ w + noise
+    lam = 1 / (4 * np.linalg.norm(quiet, 2) ** 2)
+    assert lam > 1 / (4 * np.linalg.norm(loud, 2) ** 2)
+
+    def shown(d):  # singular values of what the set's pseudoinverse has to be, cut
+        u, s, vt = np.linalg.svd(d, full_matrices=False)
+        return y @ (u * np.minimum(s, 1 / (2 * np.sqrt(lam)))) @ vt
+
+    assert np.allclose(shown(quiet), w)  # W asks for no larger one
+    assert np.linalg.norm(shown(loud) - w) > 1e-3 * np.linalg.norm(w)  # nearest to D, not to W
+
+
 def test_with_a_constant_feature_as_many_points_as_inputs_silence_the_span_test_at_full_rank_only():
     """Classes (0, 0, 1, 1), a second record replaced: W of rank 1 = k - 1, and m = p = 2."""
     x, y = np.array([[1.0, 1, 1, 1], [1, -1, 2, -2]]), np.repeat(np.eye(2), 2, axis=1)
@@ -311,6 +340,40 @@ def test_with_a_constant_feature_as_many_points_as_inputs_silence_the_span_test_
     w = model(neighbour, y)
     assert np.linalg.matrix_rank(w) == 2
     assert np.allclose(pinv(w) @ w, np.eye(2))
+
+
+@given(seeds)
+@few
+def test_secret_labels_that_are_not_one_hot_leave_points_that_span_everything_without_a_test(seed):
+    """From m = p + k - r points on, what is made of W is made of W' with other labels as well."""
+    rng = np.random.default_rng(seed)
+    k, p, r = 3, 4, 2
+    m = p + k - r
+    w, other, y = matrix(rng, k, p, rank=r), matrix(rng, k, p), matrix(rng, k, m)
+    d = pinv(y) @ w + (np.eye(m) - pinv(y) @ y) @ rng.normal(size=(m, p))
+    labels = other @ pinv(d) + rng.normal(size=(k, m)) @ (np.eye(m) - d @ pinv(d))
+    assert np.linalg.matrix_rank(labels, tol=1e-9) == k
+    assert np.allclose(labels @ d, other, atol=1e-6)
+    away = np.eye(m) - pinv(labels) @ labels
+    assert np.allclose(pinv(labels) @ other + away @ d, d, atol=1e-6)  # Z is D itself
+
+
+def test_models_that_are_merged_from_each_other_differ_by_an_exchange_of_classes():
+    """At rank W < k, too: W of rank 2 with a row of zeros, and opposite rows."""
+    w = np.array([[1.0, 0], [-1, 0], [0, 1], [0, 0]])
+    k = len(w)
+    merged = [np.eye(k)[:, list(columns)] for columns in np.ndindex((k,) * k)]
+    exchanges = [j for j in merged if (j.sum(axis=1) == 1).all()]
+    back, one_way = 0, 0
+    for j in merged:
+        other = j @ w
+        if any(np.array_equal(again @ other, w) for again in merged):
+            assert any(np.array_equal(turn @ w, other) for turn in exchanges)
+            back += 1
+        else:
+            one_way += 1
+    assert back > len(exchanges)  # merging a row of zeros into another changes nothing
+    assert one_way > 0
 
 
 @given(seeds)
@@ -398,6 +461,29 @@ def test_independent_points_are_exact_just_where_they_lose_k_of_their_rank(seed,
     assert np.linalg.matrix_rank(np.zeros((d, m))) <= m - k  # points at zero, which carry nothing
 
 
+@given(seeds, st.booleans())
+@few
+def test_the_smallest_sets_that_have_all_losses_are_one_up_to_an_orthogonal_matrix(seed, fits):
+    rng = np.random.default_rng(seed)
+    x = matrix(rng, 4, 9, rank=3)
+    y = rng.normal(size=(1, 4)) @ x if fits else rng.normal(size=(1, 9))
+    both = np.vstack([x, y])  # the training set has all its losses, with nine points
+    r = 3 + (not fits)
+    v = np.linalg.svd(x)[2][:3].T
+    named = np.vstack([x @ v, y @ v])  # Izzo and Zou, and a point for the norm of Y
+    if not fits:
+        rest = np.linalg.norm(y - y @ v @ v.T)
+        named = np.c_[named, np.r_[np.zeros(4), rest]]
+    assert named.shape[1] == r
+    small = np.linalg.svd(both, full_matrices=False)
+    other = small[0][:, :r] * small[1][:r] @ np.linalg.qr(rng.normal(size=(r, r)))[0]
+    for points in (named, other):
+        assert np.allclose(points @ points.T, both @ both.T)
+    turn = pinv(named) @ other
+    assert np.allclose(turn @ turn.T, np.eye(r), atol=1e-6)
+    assert np.allclose(named @ turn, other)
+
+
 # Maps and kernels
 
 
@@ -416,6 +502,26 @@ def test_a_map_that_is_not_lipschitz_carries_more_models_than_dimensions_allow()
         assert np.allclose(feature[:, 0], wanted / 2.0**bits, rtol=0, atol=1e-12)
         w = 7 * wanted[None] / 2.0**bits
         assert np.allclose(model(feature, w @ feature), w)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_tangent_features_of_k_outputs_have_k_columns_an_image(k):
+    """f(x) = theta x with theta in R^{k x 5}, m = n = 1, and the set is the training set."""
+    x = np.random.default_rng(0).normal(size=(5, 1))
+    columns = np.kron(np.eye(k), x)  # the gradients of the outputs
+    left = columns - columns @ pinv(columns) @ columns
+    s = np.linalg.svd(columns)[1]
+    assert np.allclose(left, 0)
+    assert np.sum(s[k:] ** 2) == 0
+    assert (np.sum(s[1:] ** 2) > 0) == (k > 1)  # so a sum from m + 1 on is no bound
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60))
+@few
+def test_from_the_rank_of_almost_every_model_on_the_count_forbids_nothing_if_there_are_inputs(
+    k, p, d
+):
+    assert (min(k, p) * (d + k) >= k * p) == (d + k >= p)
 
 
 def test_the_kernel_of_relus_is_zero_at_opposite_inputs_unless_there_are_biases():

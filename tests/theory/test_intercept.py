@@ -432,6 +432,55 @@ def test_below_full_rank_other_shares_than_those_of_the_data_can_carry_the_inter
         dl.affine_set(model.weights, model.intercept, plain, x.mean(axis=0))
 
 
+def classifier(numbers, classes):
+    """RidgeClassifier() on a few numbers of three classes; its weights have rank 1."""
+    x = np.array(numbers, float)[:, None]
+    return x, RidgeClassifier().fit(x, np.array(classes))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "classes", "equal"),
+    [
+        ((0, 1, 2, 3, 4, 9), (0, 0, 0, 1, 1, 2), False),
+        ((0, 1, 3, 4, 9, 11), (0, 0, 1, 1, 2, 2), True),
+    ],
+)
+def test_below_full_rank_equal_numbers_are_enough_where_the_shares_are_equal(
+    numbers, classes, equal
+):
+    """Else no number is: the mean of the labels stays, and with it what W does not reach."""
+    x, model = classifier(numbers, classes)
+    w, b, mean = model.coef_, model.intercept_, x.mean(axis=0)
+    needed = copies(w, codes(np.arange(3), 3), 1.0)
+    for counts, carried in (
+        ((1, 1, 1), equal),
+        ((50, 50, 50), equal),
+        (np.bincount(classes), True),
+    ):
+        few = np.repeat(np.arange(3), needed * np.array(counts))
+        y = codes(few, 3)
+        off = y.mean(axis=0) - b
+        assert (np.linalg.norm(off - w @ np.linalg.pinv(w) @ off) < 1e-9) == carried
+        if not carried:
+            with pytest.raises(ValueError, match="no mean of the points"):
+                dl.affine_set(w, b, y, mean, reg_s=1.0)
+            continue
+        again = RidgeClassifier().fit(np.asarray(dl.affine_set(w, b, y, mean, reg_s=1.0)), few)
+        assert np.allclose(again.coef_, w)
+        assert np.allclose(again.intercept_, b)
+
+
+def test_class_labels_can_need_a_point_of_each_class_where_labels_of_their_own_need_two():
+    _, model = classifier((0, 1, 2, 3, 4, 9), (0, 0, 0, 1, 1, 2))
+    for pair in ((0, 1), (0, 2), (1, 2)):
+        with pytest.raises(ValueError, match="lies outside their range"):
+            affine_recovery_matrix(model.coef_, codes(np.array(pair * 3), 3))
+    points = np.array([[1.0], [5.0]])  # r + 1 of them
+    found = dl.affine_model(points, affine_solved_labels(model.coef_, model.intercept_, points))
+    assert np.allclose(found.weights, model.coef_)
+    assert np.allclose(found.intercept, model.intercept_)
+
+
 @pytest.mark.parametrize("q", [2, 3, 5])
 def test_two_classes_need_twice_the_points_of_a_class_that_more_classes_do(q):
     rng, plain = np.random.default_rng(q), codes(np.arange(q), q)

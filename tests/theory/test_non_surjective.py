@@ -192,6 +192,41 @@ def test_points_on_which_the_model_answers_the_labels_need_not_carry_it(net, m):
     assert np.linalg.norm(trained - w) >= bound * (1 - 1e-9) > 0
 
 
+@given(seeds)
+def test_one_formula_for_k_points_needs_labels_of_rank_k_and_is_alone_with_its_labels(seed):
+    rng = np.random.default_rng(seed)
+    g = matrix(rng, P, 4)
+    w = matrix(rng, K, P) @ g @ pinv(g)
+    if len(values(w)) < K or condition(w) > 1e4:
+        return
+
+    def points(y):
+        return (pinv(g) @ pinv(w) @ y.T).T
+
+    full, other, low = matrix(rng, K, K), matrix(rng, K, K), matrix(rng, K, K, rank=K - 1)
+    for y in (full, other):
+        assert close(train(points(y) @ g.T, y), w, condition(w) ** 2 * condition(g, y))
+    assert np.linalg.norm(points(full) - points(other)) > 1e-6
+    assert np.linalg.norm(train(points(low) @ g.T, low) - w) >= values(w)[-1] * (1 - 1e-9)
+
+
+@given(seeds)
+def test_equations_with_the_matrix_of_theorem_5_3_give_the_labels_at_rank_k_only(seed):
+    rng = np.random.default_rng(seed)
+    first, second, y = matrix(rng, P, 4), matrix(rng, P, P), rng.normal(size=(5, K))
+    g = second @ first
+    for rank in (K, K - 1):
+        w = matrix(rng, K, P, rank=rank)
+        h = np.hstack([g @ pinv(first), pinv(w) @ w - np.eye(P)])
+        if condition(w @ g) > 1e4:
+            return
+        both = np.linalg.lstsq(h, pinv(w) @ y.T, rcond=1e-11)[0]
+        assert np.allclose(h @ both, pinv(w) @ y.T, atol=1e-7)
+        answers = (w @ g @ pinv(first) @ both[:P]).T
+        assert np.allclose(answers, y @ (w @ pinv(w)).T, atol=1e-6)
+        assert np.allclose(answers, y, atol=1e-6) == (rank == K)
+
+
 # Theorem D.1
 
 
