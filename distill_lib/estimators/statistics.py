@@ -66,8 +66,10 @@ class CentredStats(NamedTuple):
         else:
             rows = f - mean_x
             cross = left.T @ rows
-            rows *= np.sqrt(w)[:, None]
-            gram = rows.T @ rows
+            alike = bool((w == w[0]).all())  # a pass less over the rows
+            if not alike:
+                rows *= np.sqrt(w)[:, None]
+            gram = rows.T @ rows * (w[0] if alike else 1)
         return cls(total, f.shape[0], mean_x, mean_y, gram, cross, centre)
 
     def __add__(self, other):

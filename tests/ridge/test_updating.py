@@ -76,10 +76,10 @@ def test_generalised_is_leaving_one_out_of_data_with_the_same_statistics(seed, r
 
 
 def test_accuracy_is_no_function_of_statistics_even_with_one_hot_labels():
-    """0, 0, 3 and -1, 2, 2 have one sum and one sum of squares; their sides of 1 differ."""
-    w, other = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[1.0, -1.0]])
+    """-1, -1, 2 and -2, 1, 1 have one sum and one sum of squares; their sides of 0 differ."""
+    w, other = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[1.0, -1.0]])
     found = []
-    for values in ([0.0, 0.0, 3.0], [-1.0, 2.0, 2.0]):
+    for values in ([-1.0, -1.0, 2.0], [-2.0, 1.0, 1.0]):
         x = np.concatenate([np.c_[np.ones(3), values], other])
         y = np.eye(2)[[0, 0, 0, 1]]
         found.append((of((x, y)), np.mean((x @ w.T).argmax(1) == y.argmax(1))))
