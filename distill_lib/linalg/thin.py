@@ -188,22 +188,22 @@ def long_pinv(left: Any, a: Any, reg: float, share: float) -> Float[Array, "k p"
     return f.applied(left, 1 / f.s)
 
 
-def long_rank(a: Any, share: float) -> int:
-    """How many singular values of a long matrix exceed a share of the largest one."""
+def long_values(a: Any, share: float) -> Float[np.ndarray, " r"]:
+    """The singular values of a long matrix that exceed a share of the largest one."""
     m, p = np.shape(a)
     first = _cholesky(columns(a), m, p, np.asarray(a).dtype)
     if first is not None:
         s = np.linalg.svd(first, compute_uv=False)
         # Known to about eps (s_1 / s)^2 of themselves: clearly full where that is small.
         if s[-1] > np.finfo(s.dtype).eps ** 0.25 * s[0]:
-            return len(s)
-    return len(long_svd(a, share).s)
+            return s
+    return long_svd(a, share).s
 
 
-def factors_of(a: Any) -> ThinQR:
-    """The factors of a long matrix."""
+def factors_of(a: Any, room: np.ndarray | None = None) -> ThinQR:
+    """The factors of a long matrix, with room for Q_1 as `thin_qr` takes it."""
     m, p = np.shape(a)
-    return thin_qr(columns(a), m, p, np.asarray(a).dtype)
+    return thin_qr(columns(a), m, p, np.asarray(a).dtype, room)
 
 
 def thin_qr(a: Columns, m: int, p: int, dtype: Any, room: np.ndarray | None = None) -> ThinQR:

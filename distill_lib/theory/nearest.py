@@ -94,17 +94,21 @@ def _nearest_long(weights, real, reg_s) -> Nearest:
     (k, p), m = weights.shape, len(real)
     enough_points(m, k)
     share = negligible(real.shape, real.dtype)
-    w, x = thin.long_svd(weights, share), thin.long_svd(real, share)
+    # At m = k all that is asked of the samples is their rank, and Q waits in the room of X_S.
+    room = thin.unfilled(k, p, real.dtype) if m == k else None
+    w = thin.decomposed(thin.factors_of(weights, room), share)
     independent_outputs(weights, _NEEDED, len(w.s))
-    _enough_rank(len(x.s), k)
+    x = thin.long_svd(real, share) if m > k else None
+    values = thin.long_values(real, share) if x is None else x.s
+    _enough_rank(len(values), k)
     rows, normal = thin.columns(real), w.factors.rows
     outputs = w.factors.times(rows).T  # Xh Q
 
     def rest(part):  # P Xh
         return rows(part) - outputs @ normal(part)
 
-    if len(x.s) == k:  # all directions are given up: W^+ W Xh
-        _regular(np.linalg.svd(outputs, compute_uv=False)[k - 1], real, x.s[0])
+    if x is None or len(values) == k:  # all directions are given up: W^+ W Xh
+        _regular(np.linalg.svd(outputs, compute_uv=False)[k - 1], real, values[0])
         features = w.factors.combined(outputs)
         return Nearest(
             features,
