@@ -170,8 +170,9 @@ class Run:
         if isinstance(error, KilledWorker):
             # Dask blames all that waited for those workers; this one was begun by each.
             begun = self._begun()
-            waited = [node, *(one for one in self.active.values() if one[0] == 0)]
-            name = named(max(waited, key=lambda one: begun[one[1]]), self.pieces.count)
+            waited = [one for one in (node, *self.active.values()) if one[0] == 0]
+            if waited:
+                name = named(max(waited, key=lambda one: begun[one[1]]), self.pieces.count)
             return PartitionError(
                 f"{name} ended one worker after the other, the last one "
                 f"{error.last_worker.address}: most likely it ran out of memory (it takes "

@@ -39,7 +39,7 @@ def images(name: str):
 
 
 def sparse():
-    """A sparse table of words' counts, more columns than rows would be one of texts."""
+    """A table with one entry in a hundred, and classes that depend on it."""
     rng = np.random.default_rng(0)
     x = scipy.sparse.random(20_000, 500, density=0.01, format="csr", random_state=rng)
     return x, np.argmax(x @ rng.normal(size=(500, 5)) + 1e-3, axis=1)

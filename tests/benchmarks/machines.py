@@ -214,7 +214,7 @@ def main() -> None:
     given = [one for one in sys.argv[1:] if one not in asked.names]
     for name in asked.names or CASES:
         command = [sys.executable, __file__, name, *given, "--child"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=3600)
         measured[name] = json.loads(done.stdout.splitlines()[-1])
         print(name, json.dumps(measured[name], indent=1), flush=True)
         keep(asked.json, measured)  # after each case, so that what is done is kept

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -70,7 +71,10 @@ def ran(*command) -> tuple[float, float, float]:
     """Seconds by the clock and of the processors, and MiB, of a process from its start to its end."""
     start = time.perf_counter()
     child = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    limit = threading.Timer(1200, child.kill)
+    limit.start()
     _, status, used = os.wait4(child.pid, 0)
+    limit.cancel()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"{command[0]} ended with status {child.returncode}")

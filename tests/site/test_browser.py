@@ -87,7 +87,9 @@ FRAME = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
 def test_a_page_in_every_width_and_scheme(site, page, tab):
     visit(tab, site / f"{page}.html")
     print(f"{page}: first paint after {tab.evaluate(PAINT):.0f} ms")  # shown with -s, not judged
-    assert sum(size(address) for address in tab.evaluate(SCRIPTS)) < MOST_SCRIPT
+    scripts = tab.evaluate(SCRIPTS)
+    assert sum(map(size, scripts)) < MOST_SCRIPT
+    assert not any("searchindex" in address for address in scripts)  # the search's page alone
     assert sum(tab.evaluate("shifts")) < MOST_SHIFT
     assert tab.evaluate(UNSIZED) == []
     assert tab.evaluate(FORMULAS) == {"undrawn": [], "wrong": []}

@@ -25,7 +25,6 @@ def test_a_fault_is_noticed(tab, tmp_path):
     )
     visit(tab, tmp_path / "bad.html")
     tab.wait_for_function(f"shifts.reduce((all, one) => all + one, 0) > {MOST_SHIFT}")
-    assert sum(tab.evaluate("shifts")) > MOST_SHIFT
     assert len(tab.evaluate(UNSIZED)) == 1
     assert 0 < sum(size(address) for address in tab.evaluate(SCRIPTS)) < 300
     tab.evaluate(AXE.read_text(encoding="utf-8"))

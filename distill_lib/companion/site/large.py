@@ -38,7 +38,10 @@ def tables(root: Path) -> dict[str, str]:
         **_machines(machines),
         **_growth(machines["measured"]["rows"]),
         "machines_made": _made(machines),
-        "others": _number(100 * max(one[_OTHERS] for one in machines["measured"].values())),
+        **{
+            f"{name}_others": _number(100 * machines["measured"][name][_OTHERS])
+            for name in ("workers", "rows")
+        },
         "imagenet": f"{IMAGENET:,}",
         **_shapes(_run(root, "large", "mnist", "digits")),
         **_silos(_run(root, "mnist", "digits")),
@@ -102,7 +105,8 @@ def _shapes(run: dict[str, Any]) -> dict[str, str]:
     of = {cell(row): row["measured"] for row in run["rows"]}
     rows = []
     for way in ("with G", "without G") if said else ():
-        word, side = way.replace(" ", "_").lower(), said[f"{way.replace(' ', '_').lower()}_side"]
+        word = way.replace(" ", "_").lower()
+        side = said[f"{word}_side"]
         where = f"past one machine/generated {side}/{{}}/linear/{way}/accuracy"
         both = [_number(of[where.format(ipc)]) for ipc in ("-", "1")]
         sizes = [said[f"{word}_{name}"] for name in ("p", "classes", "images", "peak")]
