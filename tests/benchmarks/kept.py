@@ -6,6 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from distill_lib.companion.numbers import provenance
+from distill_lib.companion.numbers.stored import BENCHMARK, read_results
+
+
+def measured_before(path: Path | None) -> dict[str, Any]:
+    """What a record that is there already holds: a benchmark adds to it, case by case."""
+    return read_results(path, BENCHMARK)["measured"] if path and path.exists() else {}
 
 
 def keep(path: Path | None, measured: dict[str, Any], **settings: Any) -> None:

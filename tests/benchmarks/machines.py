@@ -31,7 +31,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import psutil
-from kept import keep
+from kept import keep, measured_before
 from scipy.optimize import nnls
 
 import distill_lib as dl
@@ -208,9 +208,7 @@ def main() -> None:
         share = (busy() - before) / (time.perf_counter() - start) / os.cpu_count()
         print(json.dumps(found | {"share of the cores that others took": max(0.0, share)}))
         return
-    measured = {}
-    if asked.json and asked.json.exists():
-        measured = json.loads(asked.json.read_text(encoding="utf-8"))["measured"]
+    measured = measured_before(asked.json)
     given = [one for one in sys.argv[1:] if one not in asked.names]
     for name in asked.names or CASES:
         command = [sys.executable, __file__, name, *given, "--child"]

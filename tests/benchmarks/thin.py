@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from kept import keep
+from kept import keep, measured_before
 
 import distill_lib as dl
 from distill_lib.linalg.thin import unfilled
@@ -75,7 +75,7 @@ def main() -> None:
     if asked.child:
         print(json.dumps(case(asked.names[0], asked.m, asked.d)))
         return
-    measured = json.loads(asked.json.read_text())["measured"] if asked.json and asked.names else {}
+    measured = measured_before(asked.json) if asked.names else {}
     for name in asked.names or CASES:
         command = [sys.executable, __file__, "--child", name, f"-m{asked.m}", f"-d{asked.d}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)

@@ -2,7 +2,6 @@
 number that was recorded.
 """
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.judge.costs import exact_steps, forecast
 from distill_lib.companion.judge.measured import tables
 from distill_lib.companion.numbers.published import published
+from distill_lib.companion.numbers.stored import PIECE, read_results
 from distill_lib.companion.run.ledger import measure, records, wanted
 from distill_lib.experiments.pieces import Piece, pieces
 
@@ -33,7 +33,7 @@ def test_a_record_holds_rows_settings_and_provenance_and_is_not_made_twice(tmp_p
     todo = [piece("first", 1, ran), piece("second", 1, ran)]
     assert measure(ROOT, todo, tmp_path, said.append) == []
     assert ran == ["first", "second"]
-    kept = json.loads((tmp_path / "first.json").read_text())
+    kept = read_results(tmp_path / "first.json", PIECE)
     assert kept["rows"] == [{"quantity": "first", "measured": 1.0}]
     assert kept["settings"] == {"m": [1, 2]}
     assert {"commit", "dirty", "versions", "device", "data", "seconds", "date"} <= kept[

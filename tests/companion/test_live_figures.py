@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.site.live import data
 from distill_lib.companion.site.live.figures import figures
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def recorded():
     path = ROOT / "book" / "reference" / "digits" / "results" / "private_release.json"
-    return {"private_release": json.loads(path.read_text(encoding="utf-8"))}
+    return {"private_release": read_results(path)}
 
 
 def test_every_figure_is_one_line_that_tells_what_it_shows(recorded):

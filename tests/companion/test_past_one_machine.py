@@ -1,13 +1,17 @@
 """The page on large problems: its numbers are those of the records, and its formulas hold."""
 
-import json
 import re
 
 import numpy as np
 import pytest
 
 import distill_lib as dl
-from distill_lib.companion.numbers.stored import load_profile_results, load_results
+from distill_lib.companion.numbers.stored import (
+    BENCHMARK,
+    load_profile_results,
+    load_results,
+    read_results,
+)
 from distill_lib.companion.root import project_root
 from distill_lib.companion.site.large import tables
 from distill_lib.ridge.batches import BATCH
@@ -17,7 +21,7 @@ PAGE = (ROOT / "book" / "large.md").read_text(encoding="utf-8")
 
 
 def record(name):
-    return json.loads((ROOT / "book" / "large" / f"{name}.json").read_text(encoding="utf-8"))
+    return read_results(ROOT / "book" / "large" / f"{name}.json", BENCHMARK)
 
 
 def test_the_page_pastes_what_there_is():

@@ -8,7 +8,13 @@ from projects import make_project
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.numbers import results as results_module
 from distill_lib.companion.numbers.results import Results
-from distill_lib.companion.numbers.stored import load_profile_results, read_results
+from distill_lib.companion.numbers.stored import (
+    BENCHMARK,
+    PIECE,
+    RUN,
+    load_profile_results,
+    read_results,
+)
 
 ROW = {
     "table": "3",
@@ -191,17 +197,23 @@ def test_a_piece_that_fails_leaves_nothing_behind(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "kind", "message"),
     [
-        (None, "no results at"),
-        ("{", "is not valid JSON"),
-        (json.dumps({"rows": []}), "lacks notebook, profile, provenance, values"),
+        (None, RUN, "no results at .*: run the notebook first"),
+        (None, PIECE, "no results at .*: measure the piece first"),
+        ("{", RUN, "is not valid JSON"),
+        ('{"rows": []}', RUN, "lacks notebook, profile, provenance, values: delete it and run the notebook again"),
+        ('{"rows": []}', PIECE, "lacks piece, provenance, settings: delete it and measure the piece again"),
+        ('{"rows": []}', BENCHMARK, "lacks measured, provenance, settings: delete it and run the benchmark again"),
+        ("[]", BENCHMARK, "lacks measured, provenance, settings"),
+        ('{"settings": {}, "measured": {}, "provenance": []}', BENCHMARK, "lacks provenance"),
+        ('{"notebook": "table_3", "profile": "digits", "rows": [], "values": {}, "provenance": []}', RUN, "lacks provenance:"),
     ],
-)
-def test_an_unusable_file_is_named(tmp_path, text, message):
+)  # fmt: skip
+def test_an_unusable_file_is_named(tmp_path, text, kind, message):
     path = tmp_path / "a.json"
     if text is not None:
         path.write_text(text)
     with pytest.raises(CompanionError, match=message) as caught:
-        read_results(path)
+        read_results(path, kind)
     assert str(path) in str(caught.value)

@@ -12,7 +12,7 @@ from projects import MARK, make_project, outputs, ran, start, write_notebook
 from rich.console import Console
 
 from distill_lib.companion.errors import CompanionError
-from distill_lib.companion.numbers.stored import load_results
+from distill_lib.companion.numbers.stored import load_results, read_results
 from distill_lib.companion.run.fingerprint import data_digests, library_digest
 from distill_lib.companion.run.reference import commit_reference, needs_run
 from distill_lib.companion.run.runner import run_profile
@@ -70,7 +70,7 @@ def test_a_first_run_says_what_it_will_do_and_does_it(executed):
     assert "a  run (not run yet; cost unknown)" in text
     assert "2 to run, " in text
     assert ran(root)[:2] == ["a", "b"]
-    results = json.loads((root / "_build/tiny/results/b.json").read_text())
+    results = read_results(root / "_build/tiny/results/b.json")
     assert results["values"]["two"]["number"] == 2
     assert results["provenance"]["parameters"] == {"profile": "tiny"}
 
@@ -297,7 +297,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     assert (last.returncode, err) == (0, "")
     assert "pieces  run (interrupted; cost unknown)" in out
     assert ran(root) == ["0", "1", "2"]  # no piece was computed twice
-    results = json.loads((root / "_build/tiny/results/pieces.json").read_text())
+    results = read_results(root / "_build/tiny/results/pieces.json")
     assert [results["values"][f"square_{i}"]["number"] for i in range(3)] == [0, 1, 4]
     assert not (state / "pieces").exists()
 

@@ -15,6 +15,7 @@ from distill_lib.companion.judge import tolerances
 from distill_lib.companion.judge.recorded import Number, numbers, states
 from distill_lib.companion.judge.verdicts import pasted
 from distill_lib.companion.judge.verify import choice, compare, judge, verify
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.run.reference import commit_reference
 from distill_lib.companion.run.runner import run_profile
@@ -95,7 +96,7 @@ def test_a_run_agrees_with_itself_to_the_last_bit_but_for_its_clock(referenced):
     }
     assert set(verdicts.values()) == {"same"}
     assert all(cost["memory"] > 1e7 and cost["disk"] > 1e3 for cost in report["costs"].values())
-    results = json.loads((referenced / "_build/tiny/results/ridge.json").read_text())
+    results = read_results(referenced / "_build/tiny/results/ridge.json")
     assert results["provenance"]["memory"] == report["costs"]["ridge"]["memory"]
 
 
@@ -188,7 +189,7 @@ def test_the_choice_is_of_the_cheapest_pages(project):
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_every_committed_number_has_a_rule_that_can_fail(path):
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_results(path)
     assert {number["verdict"] for number in compare(content, content, bits=False)} == {"same"}
     for number in numbers(content).values():
         clock = tolerances.rule_of(number) is tolerances.CLOCK
@@ -203,11 +204,7 @@ def test_every_committed_number_has_a_rule_that_can_fail(path):
 
 
 def test_every_rule_is_needed():
-    used = {
-        id(tolerances.rule_of(n))
-        for p in COMMITTED
-        for n in numbers(json.loads(p.read_text())).values()
-    }
+    used = {id(tolerances.rule_of(n)) for p in COMMITTED for n in numbers(read_results(p)).values()}
     assert used == {id(rule) for _, _, rule in tolerances.RULES}
 
 

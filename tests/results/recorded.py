@@ -1,11 +1,11 @@
 """Recorded results: of the committed reference runs, and of a fresh run if there is one."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import load_profile
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def _read(folder: Path, notebook: str, missing: str) -> dict[str, Any]:
     path = folder / "results" / f"{notebook}.json"
     if not path.is_file():
         pytest.skip(missing)
-    return json.loads(path.read_text())
+    return read_results(path)
 
 
 def cells(content: dict[str, Any], **wanted: Any) -> dict[tuple, dict[str, Any]]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from distill_lib.companion.judge.report import report
 from distill_lib.companion.judge.verify import WRONG, verify
 from distill_lib.companion.numbers.published import published
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import load_profile
 
 
@@ -277,7 +278,7 @@ def test_exact_kip_over_all_its_steps_is_what_the_paper_prints_for_kip():
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_committed_result_says_where_it_comes_from(profile):
     for path in sorted((REFERENCE / profile / "results").glob("*.json")):
-        origin = json.loads(path.read_text())["provenance"]
+        origin = read_results(path)["provenance"]
         assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"]), path
         assert not origin["dirty"], path
         assert origin["versions"]["jax"], path

@@ -1,8 +1,9 @@
 """The published numbers, kept apart from ours."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
+
+from distill_lib.companion.files import read_json
 
 
 def published(of: Literal["paper", "baselines"] = "paper") -> list[dict[str, Any]]:
@@ -13,5 +14,5 @@ def published(of: Literal["paper", "baselines"] = "paper") -> list[dict[str, Any
     unit, status (measured, estimated, stated or not run), tolerance (0 for a count; None where
     nothing is compared, as for seconds, which depend on the device), source.
     """
-    cells = json.loads((Path(__file__).parent / "published.json").read_text(encoding="utf-8"))
+    cells = read_json(Path(__file__).parent / "published.json")
     return [cell for cell in cells if (cell["table"] == "baselines") == (of == "baselines")]

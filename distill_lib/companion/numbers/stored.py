@@ -1,7 +1,7 @@
-"""Results of runs, as they lie in their files."""
+"""What was recorded, as it lies in its files: runs of notebooks, pieces and benchmarks."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.files import read_json
@@ -9,22 +9,35 @@ from distill_lib.companion.profiles import load_profile
 from distill_lib.companion.root import build_folder, reference_folder
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """The content of a results file.
+class Kind(NamedTuple):
+    """A kind of results file: the parts that it has, and how it is made."""
 
+    parts: tuple[str, ...]
+    made: str
+
+
+RUN = Kind(("notebook", "profile", "rows", "values", "provenance"), "run the notebook")
+PIECE = Kind(("piece", "settings", "rows", "provenance"), "measure the piece")
+BENCHMARK = Kind(("settings", "measured", "provenance"), "run the benchmark")
+
+
+def read_results(path: Path, kind: Kind = RUN) -> dict[str, Any]:
+    """The content of a results file: everything that was recorded is read here.
+
+    Args:
+        kind: a notebook's run (of `_build` or `book/reference`), a PIECE of `book/measured`, or a
+            BENCHMARK of `book/large`.
     Raises: CompanionError naming the file if it is missing, no JSON, or lacks a part.
     """
     if not path.is_file():
-        raise CompanionError(f"no results at {path}: run the notebook first")
+        raise CompanionError(f"no results at {path}: {kind.made} first")
     content = read_json(path)
-    lacking = {"notebook", "profile", "rows", "values", "provenance"} - set(
-        content if isinstance(content, dict) else ()
-    )
+    lacking = set(kind.parts) - set(content if isinstance(content, dict) else ())
     if not lacking and not isinstance(content["provenance"], dict):
         lacking = {"provenance"}
     if lacking:
         raise CompanionError(
-            f"{path} lacks {', '.join(sorted(lacking))}: delete it and run the notebook again"
+            f"{path} lacks {', '.join(sorted(lacking))}: delete it and {kind.made} again"
         )
     return content
 

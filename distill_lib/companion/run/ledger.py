@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from distill_lib.companion.files import read_json, write_json
+from distill_lib.companion.files import write_json
 from distill_lib.companion.numbers import provenance
 from distill_lib.companion.numbers.results import plain
+from distill_lib.companion.numbers.stored import PIECE, read_results
 from distill_lib.companion.run.plan import duration
 
 Say = Callable[[str], None]
@@ -26,7 +27,8 @@ def ledger_folder(root: Path) -> Path:
 
 def records(root: Path) -> dict[str, Row]:
     """All committed records by piece; that of a second card as "<piece>.<card>"."""
-    return {path.stem: read_json(path) for path in sorted(ledger_folder(root).glob("*.json"))}
+    paths = sorted(ledger_folder(root).glob("*.json"))
+    return {path.stem: read_results(path, PIECE) for path in paths}
 
 
 def wanted(

@@ -6,8 +6,9 @@ import signal
 from pathlib import Path
 
 from distill_lib.companion.errors import DISK_FULL, OUT_OF_MEMORY
-from distill_lib.companion.files import read_json, write_json
+from distill_lib.companion.files import write_json
 from distill_lib.companion.numbers.results import PROGRESS, STOP
+from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.root import build_folder
 from distill_lib.companion.run.plan import BEGUN, FORCED, Job, Plan
 
@@ -36,7 +37,7 @@ def publish(plan: Plan, job: Job, seconds: float, memory: int | None) -> Path:
     for folder in ("results", "notebooks"):
         (build / folder).mkdir(parents=True, exist_ok=True)
     if has_results:
-        content = read_json(results)
+        content = read_results(results)
         # Pieces of an interrupted run count.
         seconds = max(seconds, content["provenance"]["seconds"])
         content["provenance"] |= cost

@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from distill_lib.companion.files import read_json
 from distill_lib.companion.judge.measured import markdown_table
 from distill_lib.companion.judge.recorded import cell
-from distill_lib.companion.numbers.stored import load_results
+from distill_lib.companion.numbers.stored import BENCHMARK, load_results, read_results
 
 IMAGENET = 1_281_167  # training images of its 1,000 classes
 _OTHERS = "share of the cores that others took"
@@ -26,8 +25,8 @@ def tables(root: Path) -> dict[str, str]:
     folder = root / "book" / "large"
     if not folder.is_dir():
         return {}
-    floor, thin = read_json(folder / "floor.json"), read_json(folder / "thin.json")
-    machines = read_json(folder / "machines.json")
+    paths = (folder / f"{name}.json" for name in ("floor", "thin", "machines"))
+    floor, thin, machines = (read_results(path, BENCHMARK) for path in paths)
     return {
         "floor": _floor(floor["measured"]),
         "batch": _number(floor["settings"]["batch"]),
