@@ -5,6 +5,7 @@ import pytest
 from helpers import close, condition, matrix, pinv, scales, seeds, train
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.baselines import moments as baselines
@@ -138,14 +139,19 @@ def test_labels_on_a_subset_give_the_nearest_model_of_the_kernel_space(seed, reg
         assert exact or error > 1e-5
 
 
-def test_subsets_that_are_none_are_named():
-    gram, alpha = np.eye(4), np.ones((4, 2))
-    for chosen in ((0, 0), (4,), (-1,), np.zeros(0, int)):
-        with pytest.raises(ValueError, match=r"indices of 0\.\.3"):
-            baselines.subset_labels(gram, alpha, chosen)
-    with pytest.raises(ValueError, match="not positive definite"):
-        baselines.subset_labels(np.ones((4, 4)), alpha, (0, 1))
-    with pytest.raises(ValueError, match=r"coefficients has shape \(4, 2\), .* \(3, any\)"):
-        baselines.subset_labels(np.eye(3), alpha, (0, 1))
-    with pytest.raises(ValueError, match=r"labels has shape \(3, 2\)"):
-        baselines.same_moments(gram, alpha[:3])
+GRAM, ALPHA = np.eye(4), np.ones((4, 2))
+WRONG = {
+    "the same point twice": (lambda: baselines.subset_labels(GRAM, ALPHA, (0, 0)), r"indices of 0\.\.3"),
+    "a point above the last": (lambda: baselines.subset_labels(GRAM, ALPHA, (4,)), r"indices of 0\.\.3"),
+    "a negative point": (lambda: baselines.subset_labels(GRAM, ALPHA, (-1,)), r"indices of 0\.\.3"),
+    "no point": (lambda: baselines.subset_labels(GRAM, ALPHA, np.zeros(0, int)), r"indices of 0\.\.3"),
+    "a singular matrix": (lambda: baselines.subset_labels(np.ones((4, 4)), ALPHA, (0, 1)), "not positive definite"),
+    "coefficients of more points": (lambda: baselines.subset_labels(np.eye(3), ALPHA, (0, 1)), r"coefficients has shape \(4, 2\), .* \(3, any\)"),
+    "labels of fewer points": (lambda: baselines.same_moments(GRAM, ALPHA[:3]), r"labels has shape \(3, 2\)"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_subsets_that_are_none_are_named(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()

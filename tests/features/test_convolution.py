@@ -11,6 +11,7 @@ import pytest
 from helpers import seeds
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 from distill_lib import Convolution, Normalisation
 from distill_lib.features.convolution import convolution_matrix
@@ -401,38 +402,39 @@ def test_maps_without_a_right_inverse_say_so(phi, message):
         phi.inverse(np.ones((N, phi.dim_out)))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (((np.ones((1, 1, 2, 2)),), (4, 4)), r"not \(4, 4\) and 1"),
-        (((np.ones((1, 1, 2, 2)),), (4, 0, 1)), r"not \(4, 0, 1\) and 1"),
-        (((np.ones((1, 1, 2, 2)),), (4, 4, 1), 0), r"not \(4, 4, 1\) and 0"),
-        (((np.ones((1, 1, 2, 2)),), (4, 4, 1), 1, "FULL"), "padding is 'FULL'"),
-        (((), (4, 4, 1)), "at least one kernel"),
-        (((np.ones((1, 2, 2)),), (4, 4, 1)), "at least one kernel, each of shape"),
-        (
-            ((np.ones((1, 2, 2, 2)),), (4, 4, 1)),
-            r"layer 1 has a kernel of shape \(1, 2, 2, 2\) .* 1 channels and 4 x 4",
-        ),
-        (
-            ((np.ones((1, 1, 5, 2)),), (4, 4, 1), 1, "VALID"),
-            r"layer 1 has a kernel of shape \(1, 1, 5, 2\)",
-        ),
-        (
-            ((np.ones((2, 1, 3, 3)), np.ones((1, 1, 1, 1))), (4, 4, 1), 1, "VALID"),
-            "layer 2 .* 2 channels and 2 x 2",
-        ),
-    ],
-)
-def test_kernels_that_do_not_fit_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Convolution(*arguments)
+def made(*arguments):
+    return lambda phi: Convolution(*arguments)
 
 
-@pytest.mark.parametrize(("channels", "size"), [((), 3), ((2, 0), 3), ((2,), 0)])
-def test_impossible_random_maps_are_refused(channels, size):
-    with pytest.raises(ValueError, match=rf"and size = {size}"):
-        Convolution.random(jax.random.key(0), (4, 4, 1), channels, size)
+def random(channels, size):
+    return lambda phi: Convolution.random(jax.random.key(0), (4, 4, 1), channels, size)
+
+
+TWO = np.ones((1, 1, 2, 2))
+WRONG = {
+    "images without channels": (made((TWO,), (4, 4)), r"not \(4, 4\) and 1"),
+    "images without pixels": (made((TWO,), (4, 0, 1)), r"not \(4, 0, 1\) and 1"),
+    "a stride of 0": (made((TWO,), (4, 4, 1), 0), r"not \(4, 4, 1\) and 0"),
+    "an unknown padding": (made((TWO,), (4, 4, 1), 1, "FULL"), "padding is 'FULL'"),
+    "no kernel": (made((), (4, 4, 1)), "at least one kernel"),
+    "a kernel without outputs": (made((np.ones((1, 2, 2)),), (4, 4, 1)), "at least one kernel, each of shape"),
+    "a kernel of other channels": (made((np.ones((1, 2, 2, 2)),), (4, 4, 1)), r"layer 1 has a kernel of shape \(1, 2, 2, 2\) .* 1 channels and 4 x 4"),
+    "a kernel larger than the image": (made((np.ones((1, 1, 5, 2)),), (4, 4, 1), 1, "VALID"), r"layer 1 has a kernel of shape \(1, 1, 5, 2\)"),
+    "a second kernel of other channels": (made((np.ones((2, 1, 3, 3)), np.ones((1, 1, 1, 1))), (4, 4, 1), 1, "VALID"), "layer 2 .* 2 channels and 2 x 2"),
+    "random, no layer": (random((), 3), "and size = 3"),
+    "random, no channel": (random((2, 0), 3), "and size = 3"),
+    "random, a kernel of size 0": (random((2,), 0), "and size = 0"),
+    "features of another size": (lambda phi: phi.inverse(np.ones((3, 5))), r"features has shape \(3, 5\), .* \(any, 4\)"),
+    "features of NaN": (lambda phi: phi.inverse(np.full((N, 4), np.nan)), "features holds 8 entries that are NaN"),
+    "points near of another size": (lambda phi: phi.inverse(np.ones((N, 4)), np.ones((N, 4))), r"near has shape \(2, 4\), .* \(2, 16\)"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_impossible_maps_and_features_are_refused(wrong, words):
+    phi = Convolution.random(jax.random.key(0), (4, 4, 1), (1,), padding="VALID")
+    with pytest.raises(ValueError, match=words):
+        wrong(phi)
 
 
 def test_random_kernels_have_variance_one_over_fan_in():
@@ -441,13 +443,3 @@ def test_random_kernels_have_variance_one_over_fan_in():
     for k in phi.kernels:
         assert np.isclose(np.var(k) * k[0].size, 1, atol=0.1)
     assert (phi.shape, phi.stride, phi.padding, phi.slope) == ((4, 4, 9), 2, "SAME", 0.3)
-
-
-def test_only_finite_features_of_the_right_size_have_points():
-    phi = Convolution.random(jax.random.key(0), (4, 4, 1), (1,), padding="VALID")
-    with pytest.raises(ValueError, match=r"features has shape \(3, 5\), .* \(any, 4\)"):
-        phi.inverse(np.ones((3, 5)))
-    with pytest.raises(ValueError, match="features holds 8 entries that are NaN"):
-        phi.inverse(np.full((N, 4), np.nan))
-    with pytest.raises(ValueError, match=r"near has shape \(2, 4\), .* \(2, 16\)"):
-        phi.inverse(np.ones((N, 4)), np.ones((N, 4)))

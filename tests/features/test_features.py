@@ -10,6 +10,7 @@ import pytest
 from helpers import condition, matrix, scales, seeds
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 from distill_lib import AffineCoupling, Convolution, FullyConnected, Linear, RandomFourier
 from distill_lib.features import KINDS
@@ -278,17 +279,40 @@ def test_features_scaled_into_the_cube_are_met_near_points_too():
     assert np.allclose(phi(phi.inverse(c * wished, near)), c * wished, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "phi", [Linear(4), FullyConnected((jnp.eye(4, 5),)), RandomFourier(jnp.eye(4, 5), jnp.zeros(4))]
+KEY = jax.random.key(0)
+INVERTIBLE = (
+    Linear(4),
+    FullyConnected((jnp.eye(4, 5),)),
+    RandomFourier(jnp.eye(4, 5), jnp.zeros(4)),
 )
-def test_points_to_stay_near_must_fit(phi):
-    for near, message in (
-        (np.ones((N, 3)), rf"near has shape \(3, 3\), .* \(3, {phi.dim_in}\)"),
-        (np.ones((N - 1, phi.dim_in)), rf"near has shape \(2, {phi.dim_in}\)"),
-        (np.full((N, phi.dim_in), np.nan), "near holds"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            phi.inverse(np.full((N, 4), 0.1), near)
+FOUR = np.full((N, 4), 0.1)
+WRONG = {
+    "no hidden layer": (lambda: FullyConnected.random(KEY, (5,)), r"widths = \(5,\)"),
+    "no layer": (lambda: FullyConnected.random(KEY, ()), r"widths = \(\)"),
+    "a layer of width 0": (lambda: FullyConnected.random(KEY, (5, 0)), r"widths = \(5, 0\)"),
+    "waves of no input": (lambda: RandomFourier.random(KEY, 0, 4), "not 0, 4"),
+    "no wave": (lambda: RandomFourier.random(KEY, 4, 0), "not 4, 0"),
+    "waves of width 0": (lambda: RandomFourier.random(KEY, 4, 4, 0.0), "not 4, 4, 0.0"),
+    "waves of width NaN": (lambda: RandomFourier.random(KEY, 4, 4, math.nan), "not 4, 4, nan"),
+    "negative phases": (lambda: RandomFourier.random(KEY, 4, 4, phase_max=-1.0), "and -1.0"),
+    **{
+        f"{type(phi).__name__}, {kind}": (lambda phi=phi, given_=given_: phi.inverse(*given_), words)
+        for phi in INVERTIBLE
+        for kind, given_, words in (
+            ("features of another size", (np.ones((N, 5)),), r"features has shape \(3, 5\), .* \(any, 4\)"),
+            ("features of NaN", (np.full((N, 4), np.nan),), "features holds 12 entries that are NaN"),
+            ("points near of another size", (FOUR, np.ones((N, 3))), rf"near has shape \(3, 3\), .* \(3, {phi.dim_in}\)"),
+            ("fewer points near", (FOUR, np.ones((N - 1, phi.dim_in))), rf"near has shape \(2, {phi.dim_in}\)"),
+            ("points near of NaN", (FOUR, np.full((N, phi.dim_in), np.nan)), "near holds"),
+        )
+    },
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_impossible_maps_and_features_are_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()
 
 
 # Random maps
@@ -390,31 +414,3 @@ def test_maps_without_a_right_inverse_say_so(phi, message):
     assert phi(np.ones((N, phi.dim_in))).shape == (N, 4)  # a feature map all the same
     with pytest.raises(ValueError, match=message):
         phi.inverse(np.full((N, 4), 0.1))
-
-
-@pytest.mark.parametrize(
-    "phi", [Linear(4), FullyConnected((jnp.eye(4, 5),)), RandomFourier(jnp.eye(4, 5), jnp.zeros(4))]
-)
-def test_only_finite_features_of_the_right_size_have_points(phi):
-    with pytest.raises(ValueError, match=r"features has shape \(3, 5\), .* \(any, 4\)"):
-        phi.inverse(np.ones((N, 5)))
-    with pytest.raises(ValueError, match="features holds 12 entries that are NaN"):
-        phi.inverse(np.full((N, 4), np.nan))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda key: FullyConnected.random(key, (5,)), r"widths = \(5,\)"),
-        (lambda key: FullyConnected.random(key, ()), r"widths = \(\)"),
-        (lambda key: FullyConnected.random(key, (5, 0)), r"widths = \(5, 0\)"),
-        (lambda key: RandomFourier.random(key, 0, 4), "not 0, 4"),
-        (lambda key: RandomFourier.random(key, 4, 0), "not 4, 0"),
-        (lambda key: RandomFourier.random(key, 4, 4, 0.0), "not 4, 4, 0.0"),
-        (lambda key: RandomFourier.random(key, 4, 4, math.nan), "not 4, 4, nan"),
-        (lambda key: RandomFourier.random(key, 4, 4, phase_max=-1.0), "and -1.0"),
-    ],
-)
-def test_impossible_random_maps_are_refused(make, message):
-    with pytest.raises(ValueError, match=message):
-        make(jax.random.key(0))

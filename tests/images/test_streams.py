@@ -9,6 +9,7 @@ import pytest
 from helpers import seeds
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 from PIL import Image
 
 import distill_lib as dl
@@ -56,50 +57,49 @@ def read(change, number=812, count=815):
     return list(dl.Stream(make).checked(NORMALISATION, 3))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda x, y: (x / np.array([[[[0.0], [1], [1]]]]), y), "images of batch 812 holds"),
-        (
-            lambda x, y: (x[:, :, :2], y),
-            r"images of batch 812 have shape \(1, 2, 2, 1\); \(b, 2, 3",
-        ),
-        (lambda x, y: (x.astype(complex), y), "images of batch 812 .* holds complex"),
-        (lambda x, y: (x, y + 9), r"labels of batch 812 holds .*, but 3 classes"),
-        (lambda x, y: (x, np.r_[y, y]), "labels of batch 812 has 2 entries for 1 images"),
-        (lambda x, y: (x, y + 0.5), "labels of batch 812 must be a vector of integer"),
-        (lambda x, y: x, r"batch 812 is a ndarray; a pair"),
-        (lambda x, y: (x, y, y), "batch 812 is a tuple of 3; a pair"),
-    ],
-)
+def unreadable(folder):
+    (folder / "class 0" / "001.png").write_bytes(b"no picture")
+    list(folder_stream(folder, SHAPE).make())
+
+
+def with_an_empty_class(folder):
+    (folder / "empty").mkdir()
+    folder_stream(folder, SHAPE)
+
+
+WRONG = {
+    "an infinite pixel": (lambda _: read(lambda x, y: (x / np.array([[[[0.0], [1], [1]]]]), y)), "images of batch 812 holds"),
+    "images of another shape": (lambda _: read(lambda x, y: (x[:, :, :2], y)), r"images of batch 812 have shape \(1, 2, 2, 1\); \(b, 2, 3"),
+    "complex images": (lambda _: read(lambda x, y: (x.astype(complex), y)), "images of batch 812 .* holds complex"),
+    "labels above the classes": (lambda _: read(lambda x, y: (x, y + 9)), r"labels of batch 812 holds .*, but 3 classes"),
+    "more labels than images": (lambda _: read(lambda x, y: (x, np.r_[y, y])), "labels of batch 812 has 2 entries for 1 images"),
+    "half labels": (lambda _: read(lambda x, y: (x, y + 0.5)), "labels of batch 812 must be a vector of integer"),
+    "a batch without labels": (lambda _: read(lambda x, y: x), r"batch 812 is a ndarray; a pair"),
+    "a batch of three": (lambda _: read(lambda x, y: (x, y, y)), "batch 812 is a tuple of 3; a pair"),
+    "an iterator": (lambda _: stream_of(iter([pictures(3)]), None), "read more than once, and this list_iterator .* function"),
+    "labels beside a stream": (lambda _: stream_of(lambda: iter([pictures(3)]), [0]), "a stream brings its labels with it"),
+    "no labels": (lambda _: stream_of(pictures(3)[0], None), "labels are missing"),
+    "empty batches": (lambda _: list(dl.Stream(lambda: iter([pictures(0)] * 2)).checked(NORMALISATION, 3)), "gave 2 batches without any image"),
+    "a folder without folders": (lambda folder: folder_stream(folder / "class 0", SHAPE), "has no folders"),
+    "pictures of another shape": (lambda folder: next(iter(folder_stream(folder, (4, 3, 1)).make())), r"00\d.png has shape \(2, 3, 1\), but \(4, 3, 1\)"),
+    "two channels": (lambda folder: folder_stream(folder, (2, 3, 2)), r"pictures of shape \(2, 3, 2\)"),
+    "a file that is no picture": (unreadable, r"001.png cannot be read as a picture"),
+    "a folder without pictures": (with_an_empty_class, "empty holds no pictures"),
+}  # fmt: skip
+
+
+@each(WRONG)
 @pytest.mark.filterwarnings("ignore:divide by zero")
-def test_what_is_wrong_is_told_with_its_batch(change, message):
-    with pytest.raises(ValueError, match=message):
-        read(change)
+def test_what_is_wrong_with_a_stream_is_told_by_batch_or_file(tmp_path, wrong, words):
+    folder_of(tmp_path, *pictures(3))
+    with pytest.raises(ValueError, match=words):
+        wrong(tmp_path)
 
 
 def test_a_stream_is_read_again_from_its_start():
     stream = dl.Stream(lambda: iter([pictures(3), pictures(2, 1)]))
     first, again = (list(stream.checked(NORMALISATION, 3)) for _ in range(2))
     assert [len(x) for x, _ in first] == [len(x) for x, _ in again] == [3, 2]
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (iter([pictures(3)]), None, "read more than once, and this list_iterator .* function"),
-        (lambda: iter([pictures(3)]), [0], "a stream brings its labels with it"),
-        (pictures(3)[0], None, "labels are missing"),
-    ],
-)
-def test_what_is_no_stream_is_told(images, labels, message):
-    with pytest.raises(ValueError, match=message):
-        stream_of(images, labels)
-
-
-def test_an_empty_stream_is_told():
-    with pytest.raises(ValueError, match="gave 2 batches without any image"):
-        list(dl.Stream(lambda: iter([pictures(0)] * 2)).checked(NORMALISATION, 3))
 
 
 def test_images_of_a_stream_in_another_range_are_told():
@@ -167,22 +167,6 @@ def test_a_folder_of_pictures_is_a_stream(tmp_path):
     assert np.array_equal(np.concatenate([y for _, y in read]), labels[order])
     colour = next(iter(folder_stream(tmp_path, (2, 3, 3)).make()))[0]
     assert np.array_equal(colour, np.repeat(images[order], 3, axis=3))
-
-
-def test_what_is_wrong_with_a_folder_is_told_by_name(tmp_path):
-    with pytest.raises(ValueError, match="has no folders"):
-        folder_stream(tmp_path, SHAPE)
-    folder_of(tmp_path, *pictures(3))
-    with pytest.raises(ValueError, match=r"00\d.png has shape \(2, 3, 1\), but \(4, 3, 1\)"):
-        next(iter(folder_stream(tmp_path, (4, 3, 1)).make()))
-    with pytest.raises(ValueError, match=r"pictures of shape \(2, 3, 2\)"):
-        folder_stream(tmp_path, (2, 3, 2))
-    (tmp_path / "class 0" / "001.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"001.png cannot be read as a picture"):
-        list(folder_stream(tmp_path, SHAPE).make())
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty holds no pictures"):
-        folder_stream(tmp_path, SHAPE)
 
 
 def encoded(image):

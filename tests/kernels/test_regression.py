@@ -9,6 +9,7 @@ import pytest
 from helpers import seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 from distill_lib.kernels import regression
 from distill_lib.kernels.base import Kernel
@@ -99,26 +100,23 @@ def test_lam_scales_with_the_kernel():
     assert relative_reg(7 * k, 0.5) == 7.0
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"labels": np.ones((4, 3))}, r"labels has shape \(4, 3\), .* \(5, any\)"),
-        ({"x": np.ones((9, 3))}, r"x has shape \(9, 3\), .* \(any, 4\)"),
-        ({"reg": -1.0}, "reg = -1.0 is not a ridge parameter"),
-        ({"points": np.full((5, 4), np.nan)}, "points holds 20 entries"),
-    ],
-)
-def test_bad_input_is_one_sentence(change, message):
-    points, labels, x = sets(4)
-    with pytest.raises(ValueError, match=message):
-        scores(KERNEL, **({"points": points, "labels": labels, "x": x} | change))
+def changed(**change):
+    return lambda given_: scores(KERNEL, **(given_ | change))
 
 
-def test_coefficients_and_truth_are_checked():
-    points, labels, x = sets(5)
-    with pytest.raises(ValueError, match=r"labels has shape \(5, 3\), .* \(4, any\)"):
-        coefficients(np.eye(4), labels)
-    with pytest.raises(ValueError, match=r"k_ss has shape \(5, 4\)"):
-        coefficients(np.ones((5, 4)), labels)
-    with pytest.raises(ValueError, match="truth has 3 entries for 9"):
-        accuracy(KERNEL, points, labels, x, np.arange(3))
+WRONG = {
+    "labels of fewer points": (changed(labels=np.ones((4, 3))), r"labels has shape \(4, 3\), .* \(5, any\)"),
+    "rows of other inputs": (changed(x=np.ones((9, 3))), r"x has shape \(9, 3\), .* \(any, 4\)"),
+    "a negative reg": (changed(reg=-1.0), "reg = -1.0 is not a ridge parameter"),
+    "points of NaN": (changed(points=np.full((5, 4), np.nan)), "points holds 20 entries"),
+    "labels of more points": (lambda given_: coefficients(np.eye(4), given_["labels"]), r"labels has shape \(5, 3\), .* \(4, any\)"),
+    "a matrix that is not square": (lambda given_: coefficients(np.ones((5, 4)), given_["labels"]), r"k_ss has shape \(5, 4\)"),
+    "fewer classes than rows": (lambda given_: accuracy(KERNEL, *given_.values(), np.arange(3)), "truth has 3 entries for 9"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_one_sentence(wrong, words):
+    given_ = dict(zip(("points", "labels", "x"), sets(4), strict=True))
+    with pytest.raises(ValueError, match=words):
+        wrong(given_)

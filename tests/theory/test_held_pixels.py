@@ -2,12 +2,15 @@
 the limits, and beyond none does.
 """
 
+import re
+
 import jax
 import numpy as np
 import pytest
 from helpers import matrix, seeds, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.theory import held_pixels
@@ -244,60 +247,41 @@ def test_the_span_tells_neighbouring_models_apart_with_pixels_held():
     assert 1e3 * dl.privacy.span_residual(found, w) < dl.privacy.span_residual(found, other)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"held": np.zeros((5, 3), bool)}, r"held has shape \(5, 3\)"),
-        ({"held": np.zeros((5, 12))}, "of float64; a mask of True and False"),
-        ({"penalty": 0.0}, "penalty = 0.0 must be a finite number above 0"),
-        (
-            {"start": np.ones((1, 12)), "held": np.zeros((1, 12), bool)},
-            "m = 1 support points cannot carry",
-        ),
-        ({"weights": np.ones((2, 12))}, "the model W has rank 1"),
-        ({"start": np.full((5, 12), np.nan)}, "start holds 60 entries"),
-        (
-            {"start": np.zeros((5, 12)), "held": np.eye(5, 12) > 0},
-            "the equations of the model stay unsolved",
-        ),
-    ],
-)
-def test_bad_input_is_one_sentence(change, message):
+def held_set(**change):
+    """The same set with one thing wrong."""
+    given_ = {"held": np.zeros((5, 12), bool), "penalty": PENALTY} | change
+    return lambda w, start: held_pixels.held_set(**{"weights": w, "start": start} | given_)
+
+
+ON_MASKS = {
+    "set": lambda w, x, held: held_pixels.held_set(w, x, held, PENALTY),
+    "error": held_pixels.least_error,
+    "independence": held_pixels.independence,
+}
+MASKS = {
+    "of fewer points": np.zeros((4, 12), bool),
+    "of fewer pixels": np.zeros((5, 3), bool),
+    "a vector": np.zeros(12, bool),
+    "of numbers": np.zeros((5, 12)),
+}
+WRONG = {
+    "no penalty": (held_set(penalty=0.0), "penalty = 0.0 must be a finite number above 0"),
+    "too few points": (held_set(start=np.ones((1, 12)), held=np.zeros((1, 12), bool)), "m = 1 support points cannot carry"),
+    "a model of low rank": (held_set(weights=np.ones((2, 12))), "the model W has rank 1"),
+    "a start of NaN": (held_set(start=np.full((5, 12), np.nan)), "start holds 60 entries"),
+    "too much held": (held_set(start=np.zeros((5, 12)), held=np.eye(5, 12) > 0), "the equations of the model stay unsolved"),
+    **{
+        f"{name}, a mask {kind}": (lambda w, x, call=call, held=held: call(w, x, held), re.escape(f"held has shape {held.shape} of {held.dtype}; a mask of True and False of shape (5, 12)"))
+        for name, call in ON_MASKS.items()
+        for kind, held in MASKS.items()
+    },
+    "conditions of a mask of numbers": (lambda w, x: held_pixels.lacking_equations(np.zeros((5, 12), int), 2), r"of int64; a mask of True and False of shape \(m, d\)"),
+    "more points held than there are": (lambda w, x: held_pixels.balanced_mask(jax.random.key(0), 6, 4, 7), r"held in 7 of 6 points; count must be in 0\.\.m"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_one_sentence(wrong, words):
     _, w, start = instance(0, (2, 12, 5))
-    given_ = {
-        "weights": w,
-        "start": start,
-        "held": np.zeros((5, 12), bool),
-        "penalty": PENALTY,
-    } | change
-    with pytest.raises(ValueError, match=message):
-        held_pixels.held_set(**given_)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda w, x, held: held_pixels.held_set(w, x, held, PENALTY),
-        held_pixels.least_error,
-        held_pixels.independence,
-    ],
-)
-@pytest.mark.parametrize(
-    "held", [np.zeros((4, 12), bool), np.zeros((5, 3), bool), np.zeros(12, bool), np.zeros((5, 12))]
-)
-def test_a_mask_that_does_not_fit_is_refused_everywhere(call, held):
-    _, w, start = instance(0, (2, 12, 5))
-    with pytest.raises(
-        ValueError, match=r"held has shape .*a mask of True and False of shape \(5, 12\)"
-    ):
-        call(w, start, held)
-
-
-def test_conditions_are_counted_on_a_mask_alone():
-    with pytest.raises(ValueError, match=r"of int64; a mask of True and False of shape \(m, d\)"):
-        held_pixels.lacking_equations(np.zeros((5, 12), int), 2)
-
-
-def test_a_mask_cannot_hold_more_points_than_there_are():
-    with pytest.raises(ValueError, match=r"held in 7 of 6 points; count must be in 0\.\.m"):
-        held_pixels.balanced_mask(jax.random.key(0), 6, 4, 7)
+    with pytest.raises(ValueError, match=words):
+        wrong(w, start)

@@ -10,6 +10,7 @@ import pytest
 from helpers import close, condition, fractions, matrix, scales, seeds, train, values
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import LabelBinarizer
 
@@ -353,12 +354,22 @@ def test_solved_labels_lose_what_the_differences_do_not_span(a, reg_s):
     assert close(b + w @ mean, a.b + a.w @ mean, worst, size)
 
 
-def test_too_few_points_near_data_are_refused():
-    w, real = np.eye(3, 8), np.random.default_rng(0).normal(size=(3, 8))
-    with pytest.raises(ValueError, match=r"m >= rank\(W\) \+ 1"):
-        dl.nearest_affine_set(w, np.zeros(3), real)
-    with pytest.raises(ValueError, match="rank = 4"):
-        row_basis(w, 4)
+REAL = np.random.default_rng(0).normal(size=(3, 8))
+WRONG = {
+    "too few points near data": (lambda: dl.nearest_affine_set(np.eye(3, 8), np.zeros(3), REAL), r"m >= rank\(W\) \+ 1"),
+    "more directions than W has": (lambda: row_basis(np.eye(3, 8), 4), "rank = 4"),
+    "a point of no weight": (lambda: dl.affine_model(np.eye(3), np.eye(3), 1.0, [1.0, 0.0, 1.0]), "sample weight is not above 0"),
+    "a point of negative weight": (lambda: dl.affine_model(np.eye(3), np.eye(3), 1.0, [1.0, -1.0, 1.0]), "sample weight is not above 0"),
+    "a class without a share": (lambda: class_weights([0, 1], [1, 0]), "share is not above 0"),
+    "a class without a sample": (lambda: class_weights([0, 2], [1, 1, 1]), "no sample of class 1"),
+    "codes of one class": (lambda: codes([0, 0], 1), "at least two"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_one_sentence(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()
 
 
 @pytest.mark.parametrize("weight", [1.0, 1e8])
@@ -384,18 +395,12 @@ def test_a_large_mean_of_the_points_is_no_direction(reg_s):
     flat = rng.normal(size=(5, 2)) @ rng.normal(size=(2, 6)) + 1e6  # of rank 2, and the mean
     spanned = np.linalg.svd(flat - 1e6)[2][:2]
     y = affine_solved_labels(w, b, flat, reg_s)
-    assert np.linalg.norm(y - y.mean(axis=0)) < 100
+    assert np.linalg.norm(y - y.mean(axis=0, keepdims=True)) < 100
     found = dl.affine_model(flat, y, reg_s)
     assert np.linalg.norm(found.weights - w @ spanned.T @ spanned) < 1e-7
     moved = dl.nearest_affine_set(w, b, flat, reg_s)
     assert np.linalg.norm(dl.affine_model(moved.features, moved.labels, reg_s).weights - w) < 1e-6
     assert np.linalg.norm(moved.features - flat) < 100
-
-
-@pytest.mark.parametrize("omega", [[1.0, 0.0, 1.0], [1.0, -1.0, 1.0]])
-def test_points_of_no_weight_are_refused(omega):
-    with pytest.raises(ValueError, match="sample weight is not above 0"):
-        dl.affine_model(np.eye(3), np.eye(3), 1.0, omega)
 
 
 def test_a_regression_with_weights_is_ridges():
@@ -405,15 +410,6 @@ def test_a_regression_with_weights_is_ridges():
     ours = dl.affine_model(x, y, 0.7, omega)
     assert np.allclose(ours.weights, theirs.coef_)
     assert np.allclose(ours.intercept, theirs.intercept_)
-
-
-def test_shares_and_codes_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="share is not above 0"):
-        class_weights([0, 1], [1, 0])
-    with pytest.raises(ValueError, match="no sample of class 1"):
-        class_weights([0, 2], [1, 1, 1])
-    with pytest.raises(ValueError, match="at least two"):
-        codes([0, 0], 1)
 
 
 def test_below_full_rank_other_shares_than_those_of_the_data_can_carry_the_intercept():

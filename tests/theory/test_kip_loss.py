@@ -12,6 +12,7 @@ import pytest
 from helpers import matrix, pinv, scales, seeds, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.baselines import moments
@@ -326,14 +327,17 @@ def test_the_trace_form_loses_a_small_loss_and_the_reduced_form_keeps_it(a, t):
     assert 1e-1 * loss < abs(trace - loss) < 1e-12 * np.sum(truth**2)
 
 
-def test_shapes_that_do_not_fit_are_named():
-    target = kip_loss.Target(np.ones((5, 7)), np.ones((5, K)))
-    with pytest.raises(ValueError, match="p = 6 features and the target 7"):
-        kip_loss.solved_loss(np.ones((4, 6)), target)
-    with pytest.raises(ValueError, match="p = 6 features and the target 7"):
-        kip_loss.loss(np.ones((4, 6)), np.ones((4, K)), target, 1.0)
-    with pytest.raises(ValueError, match=r"labels has shape \(3, 3\), .* \(4, any\)"):
-        kip_loss.loss(np.ones((4, 7)), np.ones((3, K)), target, 1.0)
+WRONG = {
+    "solved, features of another map": (lambda target: kip_loss.solved_loss(np.ones((4, 6)), target), "p = 6 features and the target 7"),
+    "features of another map": (lambda target: kip_loss.loss(np.ones((4, 6)), np.ones((4, K)), target, 1.0), "p = 6 features and the target 7"),
+    "labels of fewer points": (lambda target: kip_loss.loss(np.ones((4, 7)), np.ones((3, K)), target, 1.0), r"labels has shape \(3, 3\), .* \(4, any\)"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_shapes_that_do_not_fit_are_named(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong(kip_loss.Target(np.ones((5, 7)), np.ones((5, K))))
 
 
 # Theorem 6.1

@@ -11,6 +11,7 @@ import pytest
 from helpers import close, condition, matrix, pinv, seeds, train, values
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.theory import non_surjective
@@ -117,19 +118,32 @@ def test_zero_features_come_from_the_origin():
     assert np.array_equal(non_surjective.preimage(phi, jnp.zeros((N, 7))), np.zeros((N, 4)))
 
 
-def test_networks_without_an_inverse_are_refused():
-    narrowing = dl.FullyConnected((jnp.eye(7, 4), jnp.eye(5, 7)))
-    with pytest.raises(
-        ValueError, match="layer 2 have rank 5 < 7, so the network is not injective"
-    ):
-        non_surjective.preimage(narrowing, jnp.ones((N, 5)))
-    flat = dl.FullyConnected((jnp.ones((7, 4)), jnp.eye(7)))
-    with pytest.raises(ValueError, match="layer 1 have rank 1 < 4"):
-        non_surjective.preimage(flat, jnp.ones((N, 7)))
-    with pytest.raises(ValueError, match=r"slope 0\.0 is not invertible"):
-        non_surjective.preimage(dl.FullyConnected((jnp.eye(7, 4),), 0.0), jnp.ones((N, 7)))
-    with pytest.raises(ValueError, match=r"features has shape \(4, 4\)"):
-        non_surjective.range_residual(narrowing, jnp.ones((N, 4)))
+NARROWING = dl.FullyConnected((jnp.eye(7, 4), jnp.eye(5, 7)))
+FLAT = dl.FullyConnected((jnp.ones((7, 4)), jnp.eye(7)))
+F, W = np.eye(4, P), np.eye(K, P)
+WRONG = {
+    "a narrowing layer": (lambda: non_surjective.preimage(NARROWING, jnp.ones((N, 5))), "layer 2 have rank 5 < 7, so the network is not injective"),
+    "a layer of low rank": (lambda: non_surjective.preimage(FLAT, jnp.ones((N, 7))), "layer 1 have rank 1 < 4"),
+    "ReLU": (lambda: non_surjective.preimage(dl.FullyConnected((jnp.eye(7, 4),), 0.0), jnp.ones((N, 7))), r"slope 0\.0 is not invertible"),
+    "features of another map": (lambda: non_surjective.range_residual(NARROWING, jnp.ones((N, 4))), r"features has shape \(4, 4\)"),
+    **{
+        f"{name}, reg_s = {reg_s}, c = {c}": (lambda layer=layer, reg_s=reg_s, c=c: layer(reg_s, c), r"must be .*finite")
+        for reg_s, c in ((0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0), (1.0, 0.0))
+        for name, layer in (
+            ("whitening", lambda reg_s, c: non_surjective.whitening_layer(F, reg_s, c)),
+            ("free", lambda reg_s, c: non_surjective.free_layer(W, F, reg_s, c)),
+        )
+    },
+    "dependent points": (lambda: non_surjective.free_layer(W, np.ones((4, P)), 1.0), "rank 1 < m = 4"),
+    "points that W does not see": (lambda: non_surjective.free_layer(np.eye(P)[-K:], F, 1.0), r"W phi\(X_S\) has rank 0 < rank\(W\) = 3"),
+    "a model of other features": (lambda: non_surjective.free_layer(np.eye(K, 6), F, 1.0), r"features has shape \(4, 7\), .* \(any, 6\)"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_what_has_no_points_or_no_layer_is_one_sentence(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()
 
 
 # Theorem 5.3, part 2
@@ -298,18 +312,3 @@ def test_a_free_layer_carries_models_of_lower_rank(seed, m, reg_s, c):
     assert close(train(f @ a.T, y, reg_s) @ a, w, cond)
     if m == 2:
         assert close(a, np.sqrt(reg_s * c) * pinv(w @ f.T) @ w, cond)
-
-
-def test_the_layers_check_what_they_are_given():
-    f, w = np.eye(4, P), np.eye(K, P)
-    for reg_s, c in ((0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0), (1.0, 0.0)):
-        with pytest.raises(ValueError, match=r"must be .*finite"):
-            non_surjective.whitening_layer(f, reg_s, c)
-        with pytest.raises(ValueError, match=r"must be .*finite"):
-            non_surjective.free_layer(w, f, reg_s, c)
-    with pytest.raises(ValueError, match="rank 1 < m = 4"):
-        non_surjective.free_layer(w, np.ones((4, P)), 1.0)
-    with pytest.raises(ValueError, match=r"W phi\(X_S\) has rank 0 < rank\(W\) = 3"):
-        non_surjective.free_layer(np.eye(P)[-K:], f, 1.0)
-    with pytest.raises(ValueError, match=r"features has shape \(4, 7\), .* \(any, 6\)"):
-        non_surjective.free_layer(np.eye(K, 6), f, 1.0)

@@ -7,6 +7,7 @@ import pytest
 from helpers import matrix, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.theory import points_without_inverse
@@ -131,11 +132,14 @@ def test_precision_is_that_of_the_model():
     assert one.error < 1e-4
 
 
-def test_bad_input_is_refused():
-    phi, w = MAPS["network"](0), np.ones((K, P))
-    with pytest.raises(ValueError, match=r"m = 2 support points .* k = 3 outputs"):
-        solve_points(phi, w, np.ones((2, D)))
-    with pytest.raises(ValueError, match=r"start has shape \(4, 5\)"):
-        solve_points(phi, w, np.ones((4, D - 1)))
-    with pytest.raises(ValueError, match=r"weights has shape \(3, 9\)"):
-        solve_points(phi, w[:, 1:], np.ones((4, D)))
+WRONG = {
+    "fewer points than outputs": (lambda phi, w: solve_points(phi, w, np.ones((2, D))), r"m = 2 support points .* k = 3 outputs"),
+    "a start of other inputs": (lambda phi, w: solve_points(phi, w, np.ones((4, D - 1))), r"start has shape \(4, 5\)"),
+    "a model of other features": (lambda phi, w: solve_points(phi, w[:, 1:], np.ones((4, D))), r"weights has shape \(3, 9\)"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong(MAPS["network"](0), np.ones((K, P)))

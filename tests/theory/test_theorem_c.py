@@ -7,6 +7,7 @@ import pytest
 from helpers import close, condition, fractions, instances, matrix, pinv, seeds, train, values
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.linalg import pseudoinverse
@@ -270,16 +271,19 @@ def test_below_rank_k_the_formula_needs_the_pseudoinverse_of_the_product(seed, m
     assert close(train((pinv(w) @ y.T).T, y), w, condition(w) ** 2)
 
 
-def test_bad_input_is_refused():
-    w, y = np.eye(3, 8), np.eye(5, 3)
-    for build in (theorem_c.interpolating_target, theorem_c.decoupled_target):
-        with pytest.raises(ValueError, match=r"z has shape \(4, 8\)"):
-            build(w, y, np.ones((4, 8)))
-        with pytest.raises(ValueError, match="NaN"):
-            build(w, y, np.full((5, 8), np.nan))
-    with pytest.raises(ValueError, match=r"labels has shape \(5, 2\)"):
-        theorem_c.interpolating_target(w, y[:, :2])
-    with pytest.raises(ValueError, match="m = 2 support points"):
-        theorem_c.decoupled_target(w, y[:2])
-    with pytest.raises(ValueError, match=r"rank 2, but Theorem 4\.1 needs rank k = 3"):
-        theorem_c.decoupled_target(w, y * [1, 1, 0])
+W, Y = np.eye(3, 8), np.eye(5, 3)
+WRONG = {
+    "z of other points": (lambda: theorem_c.interpolating_target(W, Y, np.ones((4, 8))), r"z has shape \(4, 8\)"),
+    "z with NaN": (lambda: theorem_c.interpolating_target(W, Y, np.full((5, 8), np.nan)), "NaN"),
+    "decoupled, z of other points": (lambda: theorem_c.decoupled_target(W, Y, np.ones((4, 8))), r"z has shape \(4, 8\)"),
+    "decoupled, z with NaN": (lambda: theorem_c.decoupled_target(W, Y, np.full((5, 8), np.nan)), "NaN"),
+    "labels of fewer outputs": (lambda: theorem_c.interpolating_target(W, Y[:, :2]), r"labels has shape \(5, 2\)"),
+    "fewer points than outputs": (lambda: theorem_c.decoupled_target(W, Y[:2]), "m = 2 support points"),
+    "labels of low rank": (lambda: theorem_c.decoupled_target(W, Y * [1, 1, 0]), r"rank 2, but Theorem 4\.1 needs rank k = 3"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()
