@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from messages import each
 from sphinx.ext.napoleon import GoogleDocstring
 
 from distill_lib.companion.errors import CompanionError
@@ -406,55 +407,46 @@ def test_the_stage_holds_exactly_the_files_and_keeps_the_time_of_unchanged_ones(
 # What stops it, before Jupyter Book is started
 
 
-def test_a_notebook_that_was_not_run_is_named_with_the_remedy(project):
-    (project / "_toc.yml").write_text(
-        TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n"
-    )
-    with pytest.raises(
-        CompanionError,
-        match=r"the profile tiny leaves out gone, missing .*: add them to the profile",
-    ):
-        build_book(project, "tiny")
-    notebooks = "{demo: {}, missing: {}, gone: {}}"
-    (project / "notebooks" / "profiles.yml").write_text(
-        f"tiny: {{description: small, notebooks: {notebooks}}}\n"
-    )
-    message = r"not executed for the profile tiny: missing, gone .*`distill run --profile tiny missing gone`"
-    with pytest.raises(CompanionError, match=message):
-        build_book(project, "tiny")
+def written(name, text):
+    return lambda root: (root / name).write_text(text)
 
 
-def test_a_number_that_no_run_recorded_is_named_before_the_build(project):
-    (project / "book" / "index.md").write_text(
-        "# T\n\n{{ this.demo.absent }} {{ that.demo.ratio }}\n"
-    )
-    message = r"book/index\.md names numbers that no run has recorded: this\.demo\.absent, that\.demo\.ratio;"
-    with pytest.raises(CompanionError, match=message):
-        build_book(project, "tiny")
+def missing(name):
+    return lambda root: (root / name).unlink()
 
 
-def test_a_page_that_does_not_exist_is_named(project):
-    (project / "book" / "index.md").unlink()
-    with pytest.raises(
-        CompanionError, match=r"_toc\.yml lists book/index\.md, which does not exist"
-    ):
-        build_book(project, "tiny")
+def with_pages(listed):
+    """Two pages more in the contents, and in the profile or not."""
+
+    def spoil(root):
+        (root / "_toc.yml").write_text(
+            TOC + "  - file: notebooks/missing\n  - file: notebooks/gone\n"
+        )
+        if listed:
+            (root / "notebooks" / "profiles.yml").write_text(
+                "tiny: {description: small, notebooks: {demo: {}, missing: {}, gone: {}}}\n"
+            )
+
+    return spoil
 
 
-@pytest.mark.parametrize("name", ["_toc.yml", "_config.yml", "CITATION.cff", "book/references.bib"])
-def test_a_missing_file_is_named(project, name):
-    (project / name).unlink()
-    with pytest.raises(CompanionError, match=f"{name}, which does not exist"):
-        build_book(project, "tiny")
+ABSENT = "# T\n\n{{ this.demo.absent }} {{ that.demo.ratio }}\n"
+WRONG = {
+    "pages of no profile": (with_pages(listed=False), r"the profile tiny leaves out gone, missing .*: add them to the profile"),
+    "pages that were not run": (with_pages(listed=True), r"not executed for the profile tiny: missing, gone .*`distill run --profile tiny missing gone`"),
+    "numbers of no run": (written("book/index.md", ABSENT), r"book/index\.md names numbers that no run has recorded: this\.demo\.absent, that\.demo\.ratio;"),
+    "a missing page": (missing("book/index.md"), r"_toc\.yml lists book/index\.md, which does not exist"),
+    **{f"no {name}": (missing(name), f"{name}, which does not exist") for name in ("_toc.yml", "_config.yml", "CITATION.cff", "book/references.bib")},
+    "contents without a root": (written("_toc.yml", "format: jb-book\n"), "_toc.yml is (malformed|not valid)"),
+    "settings that are no YAML": (written("_config.yml", "title: [\n"), "_config.yml is (malformed|not valid)"),
+    "settings of another kind": (written("_config.yml", "a: 1"), "_config.yml is (malformed|not valid)"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("_toc.yml", "format: jb-book\n"), ("_config.yml", "title: [\n"), ("_config.yml", "a: 1")],
-)
-def test_a_malformed_file_is_named(project, name, text):
-    (project / name).write_text(text)
-    with pytest.raises(CompanionError, match=f"{name} is (malformed|not valid)"):
+@each(WRONG)
+def test_what_stops_a_build_is_named_with_the_remedy(project, wrong, words):
+    wrong(project)
+    with pytest.raises(CompanionError, match=words):
         build_book(project, "tiny")
 
 

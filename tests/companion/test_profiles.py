@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 from projects import make_project, write_notebook
 
 from distill_lib.companion.errors import CompanionError
@@ -54,23 +55,23 @@ def test_a_parameter_comes_back_as_json_would_hold_it_or_is_refused_by_name(proj
             load_profiles(project)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("t: {description: x, notebooks: {a: {}}}\nt: {description: y, notebooks: {a: {}}}", "line 1 names t twice"),
-        ("t: {description: x, notebooks: {a: {}, a: {}}}", "line 1 names a twice"),
-        ("t:\n  description: x\n  notebooks:\n    a: {n: 1,\n     n: 2}", "line 4 names n twice"),
-        ("t: {description: x, notebooks: {a: {size: 2026-01-02}}}", "t.a.size is a date; .* quote a date"),
-        ("t: {description: x, notebooks: {a: {size: {1: 2}}}}", "t.a.size: the key 1 is no text"),
-        ("t: {description: x, notebooks: {a: {size: [1, .inf]}}}", r"t.a.size\[1\] is inf"),
-        ("t: {description: x, notebooks: {../a: {}}}", "'../a' is no name"),
-        ("../t: {description: x, notebooks: {a: {}}}", "'../t' is no name"),
-        ("1: {description: x, notebooks: {a: {}}}", "1 is no name"),
-    ],
-)  # fmt: skip
-def test_what_would_be_taken_wrongly_is_refused(project, text, message):
-    with pytest.raises(CompanionError, match=message):
-        load_profiles(write(project, text))
+WRONG = {
+    "a profile twice": ("t: {description: x, notebooks: {a: {}}}\nt: {description: y, notebooks: {a: {}}}", "line 1 names t twice"),
+    "a notebook twice": ("t: {description: x, notebooks: {a: {}, a: {}}}", "line 1 names a twice"),
+    "a parameter twice": ("t:\n  description: x\n  notebooks:\n    a: {n: 1,\n     n: 2}", "line 4 names n twice"),
+    "a date": ("t: {description: x, notebooks: {a: {size: 2026-01-02}}}", "t.a.size is a date; .* quote a date"),
+    "a key that is a number": ("t: {description: x, notebooks: {a: {size: {1: 2}}}}", "t.a.size: the key 1 is no text"),
+    "an infinity in a list": ("t: {description: x, notebooks: {a: {size: [1, .inf]}}}", r"t.a.size\[1\] is inf"),
+    "a notebook elsewhere": ("t: {description: x, notebooks: {../a: {}}}", "'../a' is no name"),
+    "a profile elsewhere": ("../t: {description: x, notebooks: {a: {}}}", "'../t' is no name"),
+    "a profile that is a number": ("1: {description: x, notebooks: {a: {}}}", "1 is no name"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_what_would_be_taken_wrongly_is_refused(project, wrong, words):
+    with pytest.raises(CompanionError, match=words):
+        load_profiles(write(project, wrong))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from messages import each
 from projects import make_project
 
 from distill_lib.companion.errors import CompanionError
@@ -71,20 +72,31 @@ def test_without_a_runner_the_results_lie_in_the_build_folder(tmp_path, monkeypa
     assert load_profile_results(root, "tiny", fresh=False) == {}
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_number_that_is_not_finite_is_refused(folder, number):
+NAN, INFINITY = float("nan"), float("inf")
+CELL = "3/mnist/None/linear/None/accuracy"
+WRONG = {
+    "a measurement of NaN": (lambda results: results.add(**ROW | {"measured": NAN}), f"{CELL} is .* not a finite number"),
+    "an infinite measurement": (lambda results: results.add(**ROW | {"measured": INFINITY}), f"{CELL} is .* not a finite number"),
+    "a value of NaN": (lambda results: results.value("x", NAN), "x is .* not a finite number"),
+    "an infinite value": (lambda results: results.value("x", INFINITY), "x is .* not a finite number"),
+    "a column with NaN": (lambda results: results.add(**ROW, reg=[1.0, NAN]), r"results: reg of 3/mnist/None/.* is not finite"),
+    "a cell twice": (lambda results: results.add(**ROW, ipc=1), "cell 3/mnist/1/linear/None/accuracy has been recorded already"),
+    "a name twice": (lambda results: results.value("ratio", 2), "'ratio' has been recorded already"),
+    **{
+        f"a name, {name}": (lambda results, name=name: results.value(name, 1), f"'{name}' cannot be used in the prose")
+        for name in ("two words", "1st", "items", "class")
+    },
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_what_cannot_be_recorded_is_refused_by_name(folder, wrong, words):
     results = Results("a", "tiny")
-    with pytest.raises(
-        ValueError, match=r"3/mnist/None/linear/None/accuracy is .* not a finite number"
-    ):
-        results.add(**ROW | {"measured": number})
-    with pytest.raises(ValueError, match=r"x is .* not a finite number"):
-        results.value("x", number)
-
-
-def test_a_further_column_that_is_not_finite_is_refused_by_name(folder):
-    with pytest.raises(ValueError, match=r"results: reg of 3/mnist/None/.* is not finite"):
-        Results("a", "tiny").add(**ROW, reg=[1.0, float("nan")])
+    results.add(**ROW, ipc=1)
+    results.add(**ROW, ipc=10)
+    results.value("ratio", 1)
+    with pytest.raises(ValueError, match=words):
+        wrong(results)
 
 
 def test_a_piece_keeps_what_json_does_not_have(folder, monkeypatch):
@@ -112,25 +124,6 @@ def test_what_an_experiment_found_is_taken_as_rows_and_numbers(folder):
             "y": {"number": 0.5, "text": "0.50"},
         }
     )
-
-
-def test_the_same_cell_or_name_twice_is_refused(folder):
-    results = Results("a", "tiny")
-    results.add(**ROW, ipc=1)
-    results.add(**ROW, ipc=10)
-    with pytest.raises(
-        ValueError, match="cell 3/mnist/1/linear/None/accuracy has been recorded already"
-    ):
-        results.add(**ROW, ipc=1)
-    results.value("x", 1)
-    with pytest.raises(ValueError, match="'x' has been recorded already"):
-        results.value("x", 2)
-
-
-@pytest.mark.parametrize("name", ["two words", "1st", "items", "class"])
-def test_a_name_that_the_prose_cannot_use_is_refused(folder, name):
-    with pytest.raises(ValueError, match=f"'{name}' cannot be used in the prose"):
-        Results("a", "tiny").value(name, 1)
 
 
 def test_a_finished_piece_is_reused_under_the_same_fingerprint_only(folder, monkeypatch):

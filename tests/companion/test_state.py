@@ -1,6 +1,5 @@
 """A profile's runs as one file: what goes on elsewhere, and what is refused."""
 
-import io
 import json
 import shutil
 import zipfile
@@ -8,6 +7,7 @@ import zipfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 from projects import make_project
 
 from distill_lib.companion.errors import CompanionError
@@ -129,16 +129,35 @@ def test_a_path_out_of_place_is_refused(project, tmp_path, path):
     assert not list(tmp_path.rglob("x.json"))
 
 
-def test_what_is_not_in_the_manifest_is_refused(project, tmp_path):
+def with_more_files(archive, project):
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr("results/more.json", "{}")
+    unpack(project, archive)
+
+
+def of_other_bytes(archive, project):
+    archive.write_bytes(b"no zip")
+    unpack(project, archive)
+
+
+def of_nothing(archive, project):
+    shutil.rmtree(project / "_build")
+    pack(project, "tiny", archive)
+
+
+WRONG = {
+    "a file that the manifest lacks": (with_more_files, "not those of its manifest"),
+    "no archive": (of_other_bytes, "is no archive of 'distill state pack'"),
+    "nothing that was run": (of_nothing, "nothing has been run"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_what_is_no_state_is_refused(project, tmp_path, wrong, words):
     fill(project)
     pack(project, "tiny", tmp_path / "s.zip")
-    with zipfile.ZipFile(tmp_path / "s.zip", "a") as archive:
-        archive.writestr("results/more.json", "{}")
-    with pytest.raises(CompanionError, match="not those of its manifest"):
-        unpack(project, tmp_path / "s.zip")
-    (tmp_path / "s.zip").write_bytes(io.BytesIO(b"no zip").getvalue())
-    with pytest.raises(CompanionError, match="is no archive of 'distill state pack'"):
-        unpack(project, tmp_path / "s.zip")
+    with pytest.raises(CompanionError, match=words):
+        wrong(tmp_path / "s.zip", project)
 
 
 def test_work_that_is_here_alone_is_not_lost_unasked(project, elsewhere, tmp_path):
@@ -163,9 +182,4 @@ def test_work_that_is_here_alone_is_not_lost_unasked(project, elsewhere, tmp_pat
 def test_a_state_is_not_packed_while_a_run_is_at_work(project, tmp_path):
     lock = fill(project) / "state" / "run.lock"
     with locked(lock, "busy"), pytest.raises(CompanionError, match="profile tiny is being run"):
-        pack(project, "tiny", tmp_path / "s.zip")
-
-
-def test_nothing_is_no_state(project, tmp_path):
-    with pytest.raises(CompanionError, match="nothing has been run"):
         pack(project, "tiny", tmp_path / "s.zip")

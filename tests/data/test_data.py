@@ -21,6 +21,7 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from messages import each
 from PIL import Image
 
 from distill_lib.data import DataError, describe, fetch, load, names, where
@@ -348,52 +349,54 @@ def test_notes_and_memory_order_do_not_matter(npz, tiny, save):
     assert_is_tiny(load("tiny"), tiny)
 
 
+def changed(**change):
+    """The set's file with other arrays, of the right ones."""
+    return lambda npz, t: np.savez(npz, **t | {name: of(t) for name, of in change.items()})
+
+
+def without(name):
+    return lambda npz, t: np.savez(
+        npz, **{part: array for part, array in t.items() if part != name}
+    )
+
+
+def with_test_inside_train(npz, t):
+    t["x_train"][:3] = t["x_test"]
+    np.savez(npz, **t)
+
+
+def bytes_alone(content):
+    return lambda npz, _: npz.write_bytes(content)
+
+
 WRONG = {
-    "missing array": (lambda t: t.pop("y_test"), "the array 'y_test' is missing"),
-    "float images": (lambda t: t.update(x_test=t["x_test"] / 255), "x_test is float64"),
-    "wide labels": (lambda t: t.update(y_train=t["y_train"].astype(np.int64)), "y_train is int64"),
-    "other shape": (
-        lambda t: t.update(x_train=t["x_train"][..., None]),
-        r"x_train is uint8 of shape \(6, 2, 3, 1\)",
-    ),
-    "fewer images": (
-        lambda t: t.update(x_train=t["x_train"][:5]),
-        r"not uint8 of shape \(6, 2, 3\)",
-    ),
-    "label too high": (lambda t: t.update(y_test=t["y_test"] + np.uint8(1)), "y_test holds 1..2"),
-    "empty class": (
-        lambda t: t.update(y_train=np.ones(6, np.uint8)),
-        "y_train has no sample of class 0",
-    ),
-    "objects": (
-        lambda t: t.update(y_train=t["y_train"].astype(object)),
-        "y_train holds Python objects or records",
-    ),
-    "another array": (lambda t: t.update(bomb=np.zeros(9)), "it also holds 'bomb'"),
-    "black images": (
-        lambda t: t.update(x_test=t["x_test"] * 0),
-        "its content, .*, is not that of Tiny",
-    ),
-    "permuted labels": (
-        lambda t: t.update(y_train=t["y_train"][::-1]),
-        "its content, .*, is not that of Tiny",
-    ),
-    "test inside train": (
-        lambda t: t["x_train"].__setitem__(slice(0, 3), t["x_test"]),
-        "is not that of Tiny",
-    ),
-}
+    "missing array": (without("y_test"), "the array 'y_test' is missing"),
+    "float images": (changed(x_test=lambda t: t["x_test"] / 255), "x_test is float64"),
+    "wide labels": (changed(y_train=lambda t: t["y_train"].astype(np.int64)), "y_train is int64"),
+    "other shape": (changed(x_train=lambda t: t["x_train"][..., None]), r"x_train is uint8 of shape \(6, 2, 3, 1\)"),
+    "fewer images": (changed(x_train=lambda t: t["x_train"][:5]), r"not uint8 of shape \(6, 2, 3\)"),
+    "label too high": (changed(y_test=lambda t: t["y_test"] + np.uint8(1)), "y_test holds 1..2"),
+    "empty class": (changed(y_train=lambda t: np.ones(6, np.uint8)), "y_train has no sample of class 0"),
+    "objects": (changed(y_train=lambda t: t["y_train"].astype(object)), "y_train holds Python objects or records"),
+    "another array": (changed(bomb=lambda t: np.zeros(9)), "it also holds 'bomb'"),
+    "black images": (changed(x_test=lambda t: t["x_test"] * 0), "its content, .*, is not that of Tiny"),
+    "permuted labels": (changed(y_train=lambda t: t["y_train"][::-1]), "its content, .*, is not that of Tiny"),
+    "test inside train": (with_test_inside_train, "is not that of Tiny"),
+    "empty": (bytes_alone(b""), r"no npz file|truncated, damaged"),
+    "page": (bytes_alone(b"<html>"), r"no npz file|truncated, damaged"),
+    "npy": (bytes_alone(b"\x93NUMPY\x01\0"), r"no npz file|truncated, damaged"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("spoil", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_arrays_are_named(npz, tiny, spoil, message):
-    spoil(tiny)
-    np.savez(npz, **tiny)
-    with pytest.raises(DataError, match=message) as error:
-        load("tiny")
-    assert str(error.value).startswith(f"{npz} is not a usable tiny.npz: ")
-    assert "remove it and run `distill data tiny`, or set DISTILL_DATA" in str(error.value)
-    assert "\n" not in str(error.value)
+@each(WRONG)
+def test_a_file_that_is_not_the_set_is_named_with_the_remedy(npz, tiny, wrong, words):
+    wrong(npz, tiny)
+    for ask in (load, fetch):
+        with pytest.raises(DataError, match=words) as error:
+            ask("tiny")
+        assert str(error.value).startswith(f"{npz} is not a usable tiny.npz: ")
+        assert "remove it and run `distill data tiny`, or set DISTILL_DATA" in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 class Trap:
@@ -417,16 +420,6 @@ def test_pickle_is_never_opened(npz, tiny, tmp_path):
     assert not trap.sprung.exists()
     pickle.loads(npz.read_bytes().partition(b"y_test.npy")[2].partition(b"\n")[2])
     assert trap.sprung.exists()  # the trap was armed
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"<html>", b"\x93NUMPY\x01\0"], ids=["empty", "page", "npy"]
-)
-def test_foreign_file_is_refused(npz, content):
-    npz.write_bytes(content)
-    for ask in (load, fetch):
-        with pytest.raises(DataError, match=r"no npz file|truncated, damaged"):
-            ask("tiny")
 
 
 def test_damage_is_noticed_wherever_it_is(npz, tiny):
@@ -546,27 +539,39 @@ def test_celeba(celeba):
         assert np.abs(middle - np.array(wanted)[:, None, None]).max() <= 12  # JPEG
 
 
-def test_what_is_wrong_in_celebas_files_is_named(celeba, tmp_path):
-    attributes, partition, archive = celeba
-    short = tmp_path / "short.txt"
-    short.write_text(attributes.read_text().replace("000005.jpg", "000009.jpg"))
-    with pytest.raises(ValueError, match=r"short\.txt has no line for 000005\.jpg"):
-        read_celeba([short, partition, archive], 4, 8)
-    short.write_text("6\nBald Young\n")
-    with pytest.raises(ValueError, match="names no column Male"):
-        read_celeba([short, partition, archive], 4, 8)
-    short.write_text(partition.read_text() + "000007.jpg\n")
-    with pytest.raises(ValueError, match=r"too short: '000007\.jpg'"):
-        read_celeba([attributes, short, archive], 4, 8)
-    other = tmp_path / "other.zip"
-    with zipfile.ZipFile(other, "w") as pictures:
-        pictures.writestr("img_align_celeba/000001.jpg", b"no picture")
-    with pytest.raises(ValueError, match=r"000001\.jpg cannot be read as a picture"):
-        read_celeba([attributes, partition, other], 4, 8)
-    with zipfile.ZipFile(other, "w"):
-        pass
-    with pytest.raises(ValueError, match=r"has no img_align_celeba/000001\.jpg"):
-        read_celeba([attributes, partition, other], 4, 8)
+def replaced(number, write):
+    """CelebA's files, one of them another: `write` makes it from the old one."""
+
+    def ask(paths, place):
+        other = place / f"other{paths[number].suffix}"
+        write(other, paths[number])
+        return [other if i == number else path for i, path in enumerate(paths)]
+
+    return ask
+
+
+def zip_of(**members):
+    def write(other, _):
+        with zipfile.ZipFile(other, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(f"img_align_celeba/{name}.jpg", content)
+
+    return write
+
+
+WRONG_CELEBA = {
+    "a face without attributes": (replaced(0, lambda other, old: other.write_text(old.read_text().replace("000005.jpg", "000009.jpg"))), r"other\.txt has no line for 000005\.jpg"),
+    "no such attribute": (replaced(0, lambda other, _: other.write_text("6\nBald Young\n")), "names no column Male"),
+    "a face of no part": (replaced(1, lambda other, old: other.write_text(old.read_text() + "000007.jpg\n")), r"too short: '000007\.jpg'"),
+    "a face that is no picture": (replaced(2, zip_of(**{"000001": b"no picture"})), r"000001\.jpg cannot be read as a picture"),
+    "no face": (replaced(2, zip_of()), r"has no img_align_celeba/000001\.jpg"),
+}  # fmt: skip
+
+
+@each(WRONG_CELEBA)
+def test_what_is_wrong_in_celebas_files_is_named(celeba, tmp_path, wrong, words):
+    with pytest.raises(ValueError, match=words):
+        read_celeba(wrong(celeba, tmp_path), 4, 8)
 
 
 def test_a_set_without_a_mirror_says_what_to_fetch_and_where_to_put_it(folder):
