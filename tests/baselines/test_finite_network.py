@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import pictures
+from messages import each
 
 import distill_lib as dl
 from distill_lib.baselines.descent import Diverged
@@ -109,9 +110,27 @@ def test_validation_keeps_the_best_parameters_and_stops(tmp_path):
     assert np.array_equal(again.scores(x), found.scores(x))
 
 
-def test_a_rate_that_is_too_high_says_so():
-    with pytest.raises(Diverged, match="lower the learning rate"):
-        train(CONVNET, POINTS, LABELS, 1, key=KEY, steps=200, every=200, learning_rate=1e4)
+def trained(**change):
+    given_ = {"points": POINTS, "labels": LABELS, "seeds": 1, "key": KEY, "steps": 1} | change
+    return lambda: train(CONVNET, **given_)
+
+
+WRONG = {
+    "a rate that is too high": (trained(steps=200, every=200, learning_rate=1e4), "lower the learning rate"),
+    "points of another size": (trained(points=POINTS[:, :5]), r"points has shape \(9, 5\)"),
+    "fewer labels": (trained(labels=LABELS[:4]), r"labels has shape \(4, 3\)"),
+    "no seed": (trained(seeds=0), "no seed was given"),
+    "a batch of more points": (trained(batch=10), "a batch of 10 cannot be drawn from 9 points"),
+    "labels scaled by 0": (trained(label_scale=0.0), "label_scale = 0.0 must be"),
+    "a negative decay": (trained(weight_decay=-1.0), "weight_decay = -1.0 is not"),
+    "an unknown parameterisation": (lambda: FiniteNetwork(CONVNET.network, K, "mup"), "'mup' is unknown; known are standard and ntk"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_what_cannot_be_trained_is_one_sentence(wrong, words):
+    with pytest.raises((ValueError, Diverged), match=words):
+        wrong()
 
 
 def test_the_largest_rate_that_does_not_diverge_is_taken(tmp_path):
@@ -124,24 +143,3 @@ def test_the_largest_rate_that_does_not_diverge_is_taken(tmp_path):
         train_stably(CONVNET, POINTS, LABELS, 1, rates=(1e4, 1e5), **options)
     with pytest.raises(ValueError, match="no learning rate was given"):
         train_stably(CONVNET, POINTS, LABELS, 1, rates=(), **options)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"points": POINTS[:, :5]}, r"points has shape \(9, 5\)"),
-        ({"labels": LABELS[:4]}, r"labels has shape \(4, 3\)"),
-        ({"seeds": 0}, "no seed was given"),
-        ({"batch": 10}, "a batch of 10 cannot be drawn from 9 points"),
-        ({"label_scale": 0.0}, "label_scale = 0.0 must be"),
-        ({"weight_decay": -1.0}, "weight_decay = -1.0 is not"),
-    ],
-)
-def test_bad_input_is_one_sentence(change, message):
-    with pytest.raises(ValueError, match=message):
-        train(CONVNET, **({"points": POINTS, "labels": LABELS, "key": KEY, "steps": 1} | change))
-
-
-def test_an_unknown_parameterisation_is_refused():
-    with pytest.raises(ValueError, match="'mup' is unknown; known are standard and ntk"):
-        FiniteNetwork(CONVNET.network, K, "mup")

@@ -10,6 +10,7 @@ import pytest
 from helpers import pictures, pinv, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.baselines.kip import KernelObjective, descend, label_solve, support_set, with_strip
@@ -297,61 +298,42 @@ def test_a_set_travels_with_its_kernel(tmp_path):
 # Bad input
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"batch": 91}, "a batch of 91 cannot be drawn from 90"),
-        ({"batch": 0}, "a batch of 0 cannot"),
-        ({"reg": -1.0}, "reg = -1.0 is not a ridge parameter"),
-        ({"labels": jnp.ones((6, 4))}, r"labels has shape \(6, 4\), .* \(any, 3\)"),
-        ({"shift": 4}, "shift = 4 must be between 0 and less"),
-    ],
-)
-def test_an_objective_that_does_not_fit_is_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        KernelObjective(**({"kernel": KERNEL, "targets": TARGETS, "batch": 9} | change))
+def objective(**change):
+    return lambda: KernelObjective(**({"kernel": KERNEL, "targets": TARGETS, "batch": 9} | change))
 
 
-@pytest.mark.parametrize(
-    ("fixed", "change", "message"),
-    [
-        (True, {"start": jnp.ones((6, 5))}, r"start has shape \(6, 5\), .* \(any, 16\)"),
-        (True, {"start": jnp.ones((5, 16))}, r"labels has shape \(6, 3\), .* \(5, any\)"),
-        (True, {"labels": jnp.ones((6, 3))}, "has fixed labels already"),
-        (False, {"labels": jnp.ones((5, 3))}, r"labels has shape \(5, 3\), .* \(6, any\)"),
-        (
-            False,
-            {"start": jnp.ones((31, 16))},
-            "labels of 31 points cannot be solved on a batch of 30",
-        ),
-        (True, {"learning_rate": 0.0}, "learning_rate of points = 0.0 must be"),
-        (True, {"steps": 5}, "steps = 5 must be a positive multiple"),
-    ],
-)
-def test_a_descent_that_does_not_fit_is_refused(fixed, change, message):
-    objective = KernelObjective(KERNEL, TARGETS, jnp.asarray(Y[:M]) if fixed else None, 30)
-    with pytest.raises(ValueError, match=message):
+def descent(fixed, **change):
+    def run():
+        of = KernelObjective(KERNEL, TARGETS, fixed, 30)
         descend(
-            **(
-                {"objective": objective, "start": start(), "steps": 4, "key": KEY, "every": 2}
-                | change
-            )
+            **({"objective": of, "start": start(), "steps": 4, "key": KEY, "every": 2} | change)
         )
 
-
-@pytest.mark.parametrize(
-    ("given_", "message"),
-    [
-        ((IMAGES, CLASSES + 1, NORM), "no sample of class 0"),
-        ((IMAGES[:, :3], CLASSES, NORM), "images have shape"),
-        ((IMAGES, CLASSES[:4], NORM), "labels has 4 entries for 90 images"),
-    ],
-)
-def test_a_training_set_that_does_not_fit_is_refused(given_, message):
-    with pytest.raises(ValueError, match=message):
-        Targets.of(*given_)
+    return run
 
 
-def test_label_solve_refuses_points_of_another_size():
-    with pytest.raises(ValueError, match=r"points has shape \(2, 3\), .* \(any, 16\)"):
-        label_solve(KERNEL, jnp.ones((2, 3)), TARGETS)
+FIXED = jnp.asarray(Y[:M])
+WRONG = {
+    "a batch of more than all": (objective(batch=91), "a batch of 91 cannot be drawn from 90"),
+    "a batch of none": (objective(batch=0), "a batch of 0 cannot"),
+    "a negative reg": (objective(reg=-1.0), "reg = -1.0 is not a ridge parameter"),
+    "labels of more classes": (objective(labels=jnp.ones((6, 4))), r"labels has shape \(6, 4\), .* \(any, 3\)"),
+    "a shift out of the image": (objective(shift=4), "shift = 4 must be between 0 and less"),
+    "a start of other inputs": (descent(FIXED, start=jnp.ones((6, 5))), r"start has shape \(6, 5\), .* \(any, 16\)"),
+    "a start of fewer points": (descent(FIXED, start=jnp.ones((5, 16))), r"labels has shape \(6, 3\), .* \(5, any\)"),
+    "labels twice": (descent(FIXED, labels=jnp.ones((6, 3))), "has fixed labels already"),
+    "labels of fewer points": (descent(None, labels=jnp.ones((5, 3))), r"labels has shape \(5, 3\), .* \(6, any\)"),
+    "more points than the batch": (descent(None, start=jnp.ones((31, 16))), "labels of 31 points cannot be solved on a batch of 30"),
+    "a rate of 0": (descent(FIXED, learning_rate=0.0), "learning_rate of points = 0.0 must be"),
+    "steps between chunks": (descent(FIXED, steps=5), "steps = 5 must be a positive multiple"),
+    "a class without a sample": (lambda: Targets.of(IMAGES, CLASSES + 1, NORM), "no sample of class 0"),
+    "images of another shape": (lambda: Targets.of(IMAGES[:, :3], CLASSES, NORM), "images have shape"),
+    "fewer labels than images": (lambda: Targets.of(IMAGES, CLASSES[:4], NORM), "labels has 4 entries for 90 images"),
+    "solved labels of other inputs": (lambda: label_solve(KERNEL, jnp.ones((2, 3)), TARGETS), r"points has shape \(2, 3\), .* \(any, 16\)"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_what_does_not_fit_is_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()

@@ -8,6 +8,7 @@ import pytest
 from helpers import seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.images import whitening
@@ -86,21 +87,17 @@ def test_float32_inputs_from_sums_in_float64():
     assert np.allclose(made.forward, fine.forward, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("given_", "message"),
-    [
-        ((images(0)[..., :1], NORM), r"images have shape \(60, 3, 2, 1\)"),
-        ((images(0)[:1], NORM), "1 images without any difference .* give the training set"),
-        ((images(0)[[0] * 5], NORM), "5 images without any difference"),
-        ((images(0), NORM, 0.0), "reg = 0.0 must be a finite number above 0"),
-        ((np.full((2, *SHAPE), np.nan), NORM), "images holds 24 entries"),
-    ],
-)
-def test_bad_input_is_one_sentence(given_, message):
-    with pytest.raises(ValueError, match=message):
-        Whitening.of(*given_)
+WRONG = {
+    "images of other channels": (lambda: Whitening.of(images(0)[..., :1], NORM), r"images have shape \(60, 3, 2, 1\)"),
+    "one image": (lambda: Whitening.of(images(0)[:1], NORM), "1 images without any difference .* give the training set"),
+    "equal images": (lambda: Whitening.of(images(0)[[0] * 5], NORM), "5 images without any difference"),
+    "no regularisation": (lambda: Whitening.of(images(0), NORM, 0.0), "reg = 0.0 must be a finite number above 0"),
+    "images of NaN": (lambda: Whitening.of(np.full((2, *SHAPE), np.nan), NORM), "images holds 24 entries"),
+    "a matrix of other pixels": (lambda: Whitening(NORM, np.zeros(12), np.eye(3), np.eye(12)), r"forward has shape \(3, 3\), but the images have 12"),
+}  # fmt: skip
 
 
-def test_parts_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"forward has shape \(3, 3\), but the images have 12"):
-        Whitening(NORM, np.zeros(12), np.eye(3), np.eye(12))
+@each(WRONG)
+def test_bad_input_is_one_sentence(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()

@@ -6,6 +6,7 @@ import pytest
 from helpers import close, condition, fractions, matrix, pinv, pinv_reg, scales, seeds, values
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 from distill_lib import regularised, regularised_pinv, unregularised
 from distill_lib.linalg.pseudoinverse import largest_reg, least_norm, rank, svd
@@ -218,48 +219,49 @@ def test_precision_is_that_of_the_input(dtype):
         assert result.dtype == dtype
 
 
-@pytest.mark.parametrize(
-    ("branch", "message"),
-    [
-        ("*", r"branch is '\*'; it must be"),
-        ([1.0, -1.0], r"branch has shape \(2,\) .* each of the 3 nonzero"),
-        ([1.0, 0.0, 1.0], "one entry, [+]1 or -1"),
-        ([1.0, np.nan, 1.0], "branch holds 1 entries that are NaN"),
-        ([[1.0, 1.0, 1.0]], r"branch has shape \(1, 3\)"),
-        (["+", "-", "+"], r"branch \(list\) holds strings"),
-        (None, "branch .* holds objects"),
-    ],
-)
-def test_a_bad_branch_is_refused(branch, message):
-    target = matrix(np.random.default_rng(0), 4, 6, rank=3)
-    with pytest.raises(ValueError, match=message):
-        unregularised(target, 1e-3, branch)
+def branched(branch, reg=1e-3, rank=3):
+    return lambda: unregularised(matrix(np.random.default_rng(0), 4, 6, rank=rank), reg, branch)
 
 
-@pytest.mark.parametrize("branch", ["-", np.array([1, 1, -1])])
-def test_the_root_zero_is_refused(branch):
-    with pytest.raises(ValueError, match="branch '-' at reg_s = 0"):
-        unregularised(matrix(np.random.default_rng(0), 3, 6), 0.0, branch)
-
-
-@pytest.mark.parametrize("function", [regularised, regularised_pinv, unregularised])
-@pytest.mark.parametrize("reg", [-1e-3, np.nan, np.inf])
-def test_a_ridge_parameter_is_finite_and_not_negative(function, reg):
-    with pytest.raises(ValueError, match=f"reg = {reg} is not a ridge parameter"):
-        function(np.ones((2, 3)), reg)
-
-
-@pytest.mark.parametrize("function", [regularised, regularised_pinv, unregularised])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_features_are_a_finite_matrix(function, bad):
+def with_entry(bad):
     f = np.ones((2, 3))
     f[1, 2] = bad
-    with pytest.raises(
-        ValueError, match=r"1 entries that are NaN or infinite \(the first at index \(1, 2\)\)"
-    ):
-        function(f)
-    with pytest.raises(ValueError, match=r"shape \(3,\), but a matrix"):
-        function(np.ones(3))
+    return f
+
+
+OF_FEATURES = (regularised, regularised_pinv, unregularised)
+NOT_FINITE = r"1 entries that are NaN or infinite \(the first at index \(1, 2\)\)"
+WRONG = {
+    "a branch of another sign": (branched("*"), r"branch is '\*'; it must be"),
+    "a branch of fewer values": (branched([1.0, -1.0]), r"branch has shape \(2,\) .* each of the 3 nonzero"),
+    "a branch of 0": (branched([1.0, 0.0, 1.0]), "one entry, [+]1 or -1"),
+    "a branch of NaN": (branched([1.0, np.nan, 1.0]), "branch holds 1 entries that are NaN"),
+    "a branch as a row": (branched([[1.0, 1.0, 1.0]]), r"branch has shape \(1, 3\)"),
+    "a branch of strings": (branched(["+", "-", "+"]), r"branch \(list\) holds strings"),
+    "no branch": (branched(None), "branch .* holds objects"),
+    "the lower roots at 0": (branched("-", 0.0, 4), "branch '-' at reg_s = 0"),
+    "one lower root at 0": (branched(np.array([1, 1, 1, -1]), 0.0, 4), "branch '-' at reg_s = 0"),
+    **{
+        f"{function.__name__}, reg = {reg}": (lambda function=function, reg=reg: function(np.ones((2, 3)), reg), f"reg = {reg} is not a ridge parameter")
+        for function in OF_FEATURES
+        for reg in (-1e-3, np.nan, np.inf)
+    },
+    **{
+        f"{function.__name__}, an entry {bad}": (lambda function=function, bad=bad: function(with_entry(bad)), NOT_FINITE)
+        for function in OF_FEATURES
+        for bad in (np.nan, np.inf, -np.inf)
+    },
+    **{
+        f"{function.__name__}, a vector": (lambda function=function: function(np.ones(3)), r"shape \(3,\), but a matrix")
+        for function in OF_FEATURES
+    },
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_one_sentence(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()
 
 
 def test_large_finite_entries_are_no_infinities():

@@ -8,6 +8,7 @@ import pytest
 from helpers import close, condition, matrix, pinv, seeds, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib import privacy
@@ -171,21 +172,27 @@ def test_the_guarantee_is_that_of_the_weakest_silo():
     assert (found.epsilon, found.delta) == (3.0, 1e-5)
 
 
-def test_silos_that_do_not_fit_are_refused():
-    stats = dl.RidgeStats.of(np.eye(P), np.eye(P, K))
-    other = dl.RidgeStats.of(np.eye(P), np.eye(P, K + 1))
-    for parts, message in (
-        ([], "no silo sent"),
-        ([stats, other], r"silo 1 .* \(4, 6\) and silo 0"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            federated_ridge(parts, PHI, NORM, reg=1.0)
-    with pytest.raises(ValueError, match=r"reg = 0\.0 must be a finite number above 0"):
-        federated_ridge([stats], PHI, NORM, regs=(0.0,))
+def statistics(outputs=K):
+    return dl.RidgeStats.of(np.eye(P), np.eye(P, outputs))
+
+
+def clipped_at_different_norms():
     wide = dl.StatisticsMechanism(1.0, 1e-5, bound=2.0)
-    sent = [
+    return [
         silo_release(*pictures(30), PHI, NORM, one, classes=K, key=jax.random.key(0))
         for one in (MECHANISM, wide)
     ]
-    with pytest.raises(ValueError, match="clip at different norms"):
-        federated_private(sent, PHI, NORM)
+
+
+WRONG = {
+    "no silo": (lambda: federated_ridge([], PHI, NORM, reg=1.0), "no silo sent"),
+    "other outputs": (lambda: federated_ridge([statistics(), statistics(K + 1)], PHI, NORM, reg=1.0), r"silo 1 .* \(4, 6\) and silo 0"),
+    "a reg of 0": (lambda: federated_ridge([statistics()], PHI, NORM, regs=(0.0,)), r"reg = 0\.0 must be a finite number above 0"),
+    "two norms": (lambda: federated_private(clipped_at_different_norms(), PHI, NORM), "clip at different norms"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_silos_that_do_not_fit_are_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()

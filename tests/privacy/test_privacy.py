@@ -13,6 +13,7 @@ import pytest
 from helpers import close, condition, matrix, pinv, scales, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 from scipy.stats import binomtest, norm
 
 import distill_lib as dl
@@ -197,17 +198,6 @@ def test_an_informed_adversary_gets_the_last_record(reg, k, seed):
     )
     assert np.linalg.norm(record - x[0]) < 1e-6 * np.linalg.norm(x[0])
     assert label == np.argmax(y[0])
-
-
-def test_one_output_leaves_two_candidates_for_the_last_record():
-    with pytest.raises(ValueError, match="k = 1 output leaves two candidates"):
-        privacy.last_record(np.eye(1, 4), np.eye(4), np.eye(1, 4), 1.0)
-
-
-def test_a_record_that_is_fitted_exactly_stays_hidden():
-    w = np.eye(2, 4)
-    with pytest.raises(ValueError, match="fits the missing record exactly"):
-        privacy.last_record(w, np.eye(4), w, 0.0)
 
 
 # The repair: sensitivity
@@ -568,50 +558,45 @@ def test_correlations_are_those_of_pearson_and_0_with_a_constant(n, d, seed):
 LABELS, TARGETS = np.tile(np.eye(2), (2, 1)), np.eye(2)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: privacy.sensitivity(-1.0), "bound = -1.0 must be a finite number above 0"),
-        (lambda: privacy.sensitivity(1.0, "add"), "adjacency is 'add'"),
-        (lambda: privacy.sensitivity(1.0, weight=0), "weight = 0 must"),
-        (lambda: privacy.noise_multiplier(0.0, 1e-5), "epsilon = 0.0 must"),
-        (lambda: StatisticsMechanism(1.0, 1.0), "delta = 1.0 is no probability"),
-        (lambda: StatisticsMechanism(1.0, math.nan), "delta = nan is no probability"),
-        (lambda: StatisticsMechanism(math.inf, 1e-5), "epsilon = inf must"),
-        (lambda: StatisticsMechanism(1.0, 1e-5, 0.0), "bound = 0.0 must"),
-        (lambda: privacy.output_sensitivity(10, 1.0, 0.0), "reg = 0.0 must"),
-        (lambda: privacy.claimed_deviation(LABELS[:1], TARGETS, 1, 1, 1, 1e-5), "needs m >= k"),
-        (lambda: privacy.claimed_deviation(LABELS, np.eye(3), 1, 1, 1, 1e-5), "targets has shape"),
-        (lambda: privacy.claimed_deviation(LABELS, TARGETS, 1, 0.0, 1, 1e-5), "sigma_0 = 0.0 must"),
-        (lambda: privacy.claimed_release(np.eye(3), LABELS, 1.0, None), "labels has shape"),
-        (lambda: privacy.last_record(np.eye(2, 3), np.eye(2), np.eye(2, 3), 0.0), "gram has shape"),
-        (lambda: privacy.audit(np.zeros(5), np.zeros(6), 1e-5), "present has shape"),
-        (lambda: privacy.audit(np.zeros(5), np.full(5, np.nan), 1e-5), "present holds 5 entries"),
-        (
-            lambda: privacy.roc_area(np.zeros(5), [1.0]),
-            "at least 2 scores of each kind, not 1 and 5",
-        ),
-        (lambda: privacy.roc_area(np.zeros((2, 2)), np.zeros(2)), r"outside has shape \(2, 2\)"),
-        (lambda: privacy.roc_area(np.zeros(5), [1.0, np.inf]), "inside holds 1 entries"),
-        (
-            lambda: privacy.correlations(np.ones(3), np.ones((2, 4))),
-            r"candidates has shape \(2, 4\)",
-        ),
-        (lambda: privacy.correlations([1, np.nan], np.ones((2, 2))), "released holds 1 entries"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
-def test_single_precision_is_refused():
+def released(normalisation):
     images, labels = private_set(0)
-    single = dl.Normalisation((2, 3, 1), 4, (0.0,), (1.0,), "float32")
-    with pytest.raises(ValueError, match=r"of float32.*need float64"):
-        privacy.private_ridge(
-            images, labels, PHI, single, StatisticsMechanism(1.0, 1e-3), classes=3
-        )
+    mechanism = StatisticsMechanism(1.0, 1e-3)
+    return privacy.private_ridge(images, labels, PHI, normalisation, mechanism, classes=3)
+
+
+SINGLE = dl.Normalisation((2, 3, 1), 4, (0.0,), (1.0,), "float32")
+WRONG = {
+    "one output, the last record": (lambda: privacy.last_record(np.eye(1, 4), np.eye(4), np.eye(1, 4), 1.0), "k = 1 output leaves two candidates"),
+    "a record that is fitted exactly": (lambda: privacy.last_record(np.eye(2, 4), np.eye(4), np.eye(2, 4), 0.0), "fits the missing record exactly"),
+    "a negative bound": (lambda: privacy.sensitivity(-1.0), "bound = -1.0 must be a finite number above 0"),
+    "an unknown adjacency": (lambda: privacy.sensitivity(1.0, "add"), "adjacency is 'add'"),
+    "a weight of 0": (lambda: privacy.sensitivity(1.0, weight=0), "weight = 0 must"),
+    "an epsilon of 0": (lambda: privacy.noise_multiplier(0.0, 1e-5), "epsilon = 0.0 must"),
+    "a delta of 1": (lambda: StatisticsMechanism(1.0, 1.0), "delta = 1.0 is no probability"),
+    "a delta of NaN": (lambda: StatisticsMechanism(1.0, math.nan), "delta = nan is no probability"),
+    "an infinite epsilon": (lambda: StatisticsMechanism(math.inf, 1e-5), "epsilon = inf must"),
+    "a bound of 0": (lambda: StatisticsMechanism(1.0, 1e-5, 0.0), "bound = 0.0 must"),
+    "a reg of 0": (lambda: privacy.output_sensitivity(10, 1.0, 0.0), "reg = 0.0 must"),
+    "fewer points than outputs": (lambda: privacy.claimed_deviation(LABELS[:1], TARGETS, 1, 1, 1, 1e-5), "needs m >= k"),
+    "targets of other samples": (lambda: privacy.claimed_deviation(LABELS, np.eye(3), 1, 1, 1, 1e-5), "targets has shape"),
+    "no noise of the claim": (lambda: privacy.claimed_deviation(LABELS, TARGETS, 1, 0.0, 1, 1e-5), "sigma_0 = 0.0 must"),
+    "labels of other points": (lambda: privacy.claimed_release(np.eye(3), LABELS, 1.0, None), "labels has shape"),
+    "a Gram matrix of other features": (lambda: privacy.last_record(np.eye(2, 3), np.eye(2), np.eye(2, 3), 0.0), "gram has shape"),
+    "scores of other numbers": (lambda: privacy.audit(np.zeros(5), np.zeros(6), 1e-5), "present has shape"),
+    "scores of NaN": (lambda: privacy.audit(np.zeros(5), np.full(5, np.nan), 1e-5), "present holds 5 entries"),
+    "too few scores": (lambda: privacy.roc_area(np.zeros(5), [1.0]), "at least 2 scores of each kind, not 1 and 5"),
+    "scores in a table": (lambda: privacy.roc_area(np.zeros((2, 2)), np.zeros(2)), r"outside has shape \(2, 2\)"),
+    "an infinite score": (lambda: privacy.roc_area(np.zeros(5), [1.0, np.inf]), "inside holds 1 entries"),
+    "candidates of another size": (lambda: privacy.correlations(np.ones(3), np.ones((2, 4))), r"candidates has shape \(2, 4\)"),
+    "a release of NaN": (lambda: privacy.correlations([1, np.nan], np.ones((2, 2))), "released holds 1 entries"),
+    "single precision": (lambda: released(SINGLE), r"of float32.*need float64"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_named(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong()
 
 
 def test_a_missing_accountant_is_named_before_the_data_are_read(monkeypatch):
