@@ -9,6 +9,7 @@ import pytest
 from helpers import matrix, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.baselines.descent import Diverged
@@ -187,29 +188,33 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path)
     assert path.read_bytes() == kept
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"steps": 3}, "steps = 3 must be a positive multiple of every = 2"),
-        ({"steps": 0}, "steps = 0 must be"),
-        ({"learning_rate": 0}, "learning_rate = 0 must be a finite number above 0"),
-        ({"start": jnp.ones((4, 5))}, r"start has shape \(4, 5\), .* \(any, 6\)"),
-        ({"start": jnp.full((4, 6), jnp.nan)}, "start holds 24 entries"),
-    ],
-)
-def test_bad_input_is_one_sentence(change, message):
-    full, _, start = objectives(7)
-    with pytest.raises(ValueError, match=message):
-        descend(
-            **({"objective": full, "start": start, "steps": 4, "key": KEY, "every": 2} | change)
-        )
+def descent(**change):
+    def run(full, _, start):
+        given_ = {"objective": full, "start": start, "steps": 4, "key": KEY, "every": 2}
+        descend(**(given_ | change))
+
+    return run
 
 
-@pytest.mark.parametrize("batch", [0, 41])
-def test_a_batch_has_to_fit(batch):
-    _, stochastic, _ = objectives(8)
-    with pytest.raises(ValueError, match=f"a batch of {batch} cannot be drawn from 40"):
-        Stochastic(stochastic.feature_map, stochastic.features, stochastic.labels, batch)
+def batch(size):
+    return lambda _, of, __: Stochastic(of.feature_map, of.features, of.labels, size)
+
+
+WRONG = {
+    "steps between chunks": (descent(steps=3), "steps = 3 must be a positive multiple of every = 2"),
+    "no step": (descent(steps=0), "steps = 0 must be"),
+    "a rate of 0": (descent(learning_rate=0), "learning_rate = 0 must be a finite number above 0"),
+    "a start of other inputs": (descent(start=jnp.ones((4, 5))), r"start has shape \(4, 5\), .* \(any, 6\)"),
+    "a start of NaN": (descent(start=jnp.full((4, 6), jnp.nan)), "start holds 24 entries"),
+    "a batch of none": (batch(0), "a batch of 0 cannot be drawn from 40"),
+    "a batch of more than all": (batch(41), "a batch of 41 cannot be drawn from 40"),
+}  # fmt: skip
+
+
+@each(WRONG)
+def test_bad_input_is_one_sentence(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong(*objectives(7))
 
 
 @pytest.mark.parametrize("m", [2, 6])

@@ -13,6 +13,7 @@ import pytest
 from helpers import matrix, pictures, train
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import each
 
 import distill_lib as dl
 from distill_lib.images.whitening import Whitening
@@ -252,16 +253,6 @@ def test_other_files_are_refused(tmp_path):
     refused(tmp_path / "other.zip")
 
 
-def test_a_file_with_objects_is_refused_unread(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return (pytest.fail, ("the pickle was run",))
-
-    np.savez(tmp_path / "trap.npz", header=np.array([Trap()], dtype=object))
-    with pytest.raises(ValueError, match="header holds Python objects"):
-        dl.DistilledSet.load(tmp_path / "trap.npz")
-
-
 def rewritten(saved, path, change):
     """The saved set with its header and arrays changed."""
     with np.load(saved) as file:
@@ -460,25 +451,6 @@ def test_an_unchanged_header_is_not(saved, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"points": np.ones((0, 12)), "labels": np.ones((0, 3))}, "at least one point"),
-        ({"points": np.ones((5, 7))}, r"points has shape \(5, 7\), .* \(any, 12\)"),
-        ({"labels": np.ones((4, 3))}, r"labels has shape \(4, 3\), .* \(5, any\)"),
-        ({"labels": np.full((5, 3), np.inf)}, "labels holds 15 entries"),
-        ({"reg_s": -0.1}, "reg_s = -0.1 is not a ridge parameter"),
-        (
-            {"normalisation": dl.Normalisation((2, 2, 2), 255.0, (0.3, 0.6), (0.2, 0.4))},
-            r"\(2, 2, 2\) have 8",
-        ),
-    ],
-)
-def test_parts_that_do_not_fit_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        with_parts(make(), **change)
-
-
 # Sets for a kernel, and sets of others
 
 KERNEL = InfiniteWidth("nngp", "fc", 1, SHAPE)
@@ -519,21 +491,48 @@ def test_a_file_of_version_1_loads(saved, tmp_path):
     assert np.array_equal(dl.DistilledSet.load(path).scores(IMAGES), make().scores(IMAGES))
 
 
-def test_a_set_is_for_one_model_class():
-    with pytest.raises(ValueError, match="for a feature map or for a kernel; give one of them"):
-        for_kernel(feature_map=dl.Linear(12))
-    with pytest.raises(
-        ValueError, match=r"takes images of shape \(2, 2, 2\), but the set holds \(2, 3, 2\)"
-    ):
-        for_kernel(InfiniteWidth("nngp", "fc", 1, (2, 2, 2)))
+class OtherKernel(InfiniteWidth):
+    pass
 
 
-def test_a_kernel_that_load_would_not_know_is_not_saved(tmp_path):
-    class Other(InfiniteWidth):
-        pass
+class Trap:
+    def __reduce__(self):
+        return (pytest.fail, ("the pickle was run",))
 
-    with pytest.raises(ValueError, match="the kernel Other cannot be saved"):
-        for_kernel(Other("nngp", "fc", 1, SHAPE)).save(tmp_path / "set.npz")
+
+def with_objects(path):
+    np.savez(path, header=np.array([Trap()], dtype=object))
+    dl.DistilledSet.load(path)
+
+
+def of_others(path):
+    path.write_bytes(pickle.dumps({"images": 1}))
+    dl.DistilledSet.from_npz(path, NORM, pixels=False)
+
+
+def changed(**change):
+    return lambda _: with_parts(make(), **change)
+
+
+REFUSED = {
+    "no point": (changed(points=np.ones((0, 12)), labels=np.ones((0, 3))), "at least one point"),
+    "points of other inputs": (changed(points=np.ones((5, 7))), r"points has shape \(5, 7\), .* \(any, 12\)"),
+    "fewer labels than points": (changed(labels=np.ones((4, 3))), r"labels has shape \(4, 3\), .* \(5, any\)"),
+    "infinite labels": (changed(labels=np.full((5, 3), np.inf)), "labels holds 15 entries"),
+    "a negative reg_s": (changed(reg_s=-0.1), "reg_s = -0.1 is not a ridge parameter"),
+    "smaller images": (changed(normalisation=dl.Normalisation((2, 2, 2), 255.0, (0.3, 0.6), (0.2, 0.4))), r"\(2, 2, 2\) have 8"),
+    "a map and a kernel": (lambda _: for_kernel(feature_map=dl.Linear(12)), "for a feature map or for a kernel; give one of them"),
+    "a kernel of smaller images": (lambda _: for_kernel(InfiniteWidth("nngp", "fc", 1, (2, 2, 2))), r"takes images of shape \(2, 2, 2\), but the set holds \(2, 3, 2\)"),
+    "a kernel that load would not know": (lambda path: for_kernel(OtherKernel("nngp", "fc", 1, SHAPE)).save(path), "the kernel OtherKernel cannot be saved"),
+    "a file with objects, unread": (with_objects, "header holds Python objects"),
+    "a pickle of others, unread": (of_others, "it is no npz file"),
+}  # fmt: skip
+
+
+@each(REFUSED)
+def test_what_is_no_set_is_refused(tmp_path, wrong, words):
+    with pytest.raises(ValueError, match=words):
+        wrong(tmp_path / "set.npz")
 
 
 NORM = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
@@ -662,12 +661,6 @@ def test_a_file_of_others_that_does_not_fit_is_refused(tmp_path, change, message
         "; give an npz file with arrays images (m, 2, 2, 3) or (m, 2, 3, 2) and labels (m, k)"
         in str(error.value)
     )
-
-
-def test_a_pickle_of_others_is_refused_unread(tmp_path):
-    (tmp_path / "theirs.npz").write_bytes(pickle.dumps({"images": 1}))
-    with pytest.raises(ValueError, match="it is no npz file"):
-        dl.DistilledSet.from_npz(tmp_path / "theirs.npz", NORM, pixels=False)
 
 
 @pytest.mark.parametrize("kind", ["linear", "kernel"])
