@@ -1,5 +1,5 @@
 """Hypothesis profiles: the same examples on every run, unless HYPOTHESIS_PROFILE asks for a random
-search; compiled programs.
+search; compiled programs; no silent promotion.
 """
 
 import os
@@ -20,6 +20,14 @@ COMPILED = {
 for name, value in COMPILED.items():
     os.environ.setdefault(name, value)
 
+import jax  # noqa: E402
+
+# A matrix and a vector, or two precisions, that meet unmeant are an error here. Subprocesses and
+# notebooks have what JAX does by default, as users do; so have calls of others' code (`with
+# jax.numpy_dtype_promotion("standard")`).
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
 settings.register_profile("fixed", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 # For tests/mutation.py: a first failure is all it asks.
@@ -33,6 +41,4 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 def memory_of_a_module():
     """A worker holds the programs of one file at a time."""
     yield
-    import jax
-
     jax.clear_caches()

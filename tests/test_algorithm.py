@@ -593,7 +593,7 @@ def test_rounding_is_not_taken_for_an_inexact_inverse(smallest, dtype):
         assert exactness.shortfall(phi, points, phi(points), features, 0.0, 0.0) == ""
         rounding = 1e3 * 12 * jnp.finfo(dtype).eps / smallest
         along_the_largest = rounding * jnp.linalg.norm(points) * v[0].astype(dtype)
-        moved = points + along_the_largest
+        moved = points + along_the_largest[None, :]
         assert "differs from f" in exactness.shortfall(phi, moved, phi(moved), features, 0.0, 0.0)
 
 

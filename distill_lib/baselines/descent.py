@@ -165,7 +165,8 @@ def _chunk(optimiser, every):
         def step(state, i):
             points, moments = state
             loss, gradient = jax.value_and_grad(objective)(points, jax.random.fold_in(key, i))
-            change, moments = optimiser.update(gradient, moments, points)
+            with jax.numpy_dtype_promotion("standard"):  # Adam's decay to the number of the step
+                change, moments = optimiser.update(gradient, moments, points)
             return (optax.apply_updates(points, change), moments), loss
 
         return jax.lax.scan(step, state, first + jnp.arange(every))

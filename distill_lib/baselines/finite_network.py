@@ -60,7 +60,7 @@ class FiniteNetwork(eqx.Module):
         below, (weights, biases) = (
             parameters if self.parameterisation == "standard" else self._scaled(parameters)
         )
-        return self.network.hidden(below, x, self.precision) @ weights + biases
+        return self.network.hidden(below, x, self.precision) @ weights + biases[None, :]
 
     def _scaled(self, parameters):
         below, (weights, biases) = parameters

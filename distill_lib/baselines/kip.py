@@ -206,7 +206,7 @@ def label_solve(
         x, y = targets(jnp.asarray(np.minimum(rows, n - 1)))
         strip = jnp.concatenate([cross(kernel, x, points, block=block), y], axis=1)
         # Of one size: what is repeated counts as zero.
-        r = with_strip(r, strip * (rows < n)[:, None])
+        r = with_strip(r, strip * (rows < n).astype(strip.dtype)[:, None])
         if report is not None:
             report(min(first + batch, n), n)
     c = least_squares(r[:m, :m], r[:m, m:])

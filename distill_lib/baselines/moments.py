@@ -72,7 +72,7 @@ def gaussian_kernel(
         raise ValueError(
             f"variance = {variance} is no squared width of a Gaussian kernel; it must be above 0."
         )
-    squares = jnp.sum(x**2, 1)[:, None] + jnp.sum(y**2, 1) - 2 * x @ y.T
+    squares = jnp.sum(x**2, 1)[:, None] + jnp.sum(y**2, 1)[None, :] - 2 * x @ y.T
     return jnp.exp(-jnp.clip(squares, 0) / (2 * variance))
 
 

@@ -240,7 +240,7 @@ def watcher(
         raise ValueError(f"'{what}' cannot be watched; known are loss and accuracy.")
     networks = RandomNetworks(objective.networks.network, VALIDATION_NETWORKS)
     f = jnp.asarray(batched_features(networks, key, images, objective.targets.preprocessing))
-    truth = jnp.asarray(truth)
+    truth = jnp.asarray(truth, int)
 
     @jax.jit
     def value(objective, support, f, truth):

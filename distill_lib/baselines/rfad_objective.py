@@ -169,13 +169,14 @@ class Objective(eqx.Module):
         gram = from_features(own, own).astype(jnp.float64)
         alpha = regression.solve(gram, labels, self.jitter)
         weights = WEIGHT_VARIANCE * own.T.astype(jnp.float64) @ alpha
-        return (f @ weights.astype(f.dtype)).astype(jnp.float64) + BIAS_VARIANCE * alpha.sum(0)
+        products = (f @ weights.astype(f.dtype)).astype(jnp.float64)
+        return products + (BIAS_VARIANCE * alpha.sum(0))[None, :]
 
     def loss_of(
         self, predictions: Float[Array, "n k"], truth: Int[Array, " n"], support: Support
     ) -> Float[Array, ""]:
         """The loss of predictions: the mean over the samples, and for "mse" over the classes."""
         if self.loss == "platt":
-            logits = jnp.exp(support["tau"]) * predictions
+            logits = jnp.exp(support["tau"]).astype(predictions.dtype) * predictions
             return optax.softmax_cross_entropy_with_integer_labels(logits, truth).mean()
         return 0.5 * jnp.mean((predictions - centred_labels(truth, self.targets.count)) ** 2)

@@ -45,7 +45,7 @@ class Release(NamedTuple):
     @property
     def regs(self) -> list[float]:
         """The ridge parameters from which the best is taken in hindsight."""
-        return [float(self.stats.count * share) for share in REGS]
+        return [float(self.stats.count) * share for share in REGS]
 
     def drawn(self, model: Callable[[], Any]) -> Iterator[Any]:
         """A model for each draw of the noise."""

@@ -172,7 +172,10 @@ def accuracies(data: Dataset, made: DistilledSet, chosen: Settings) -> dict[str,
     seen = jnp.asarray(batched_features(judging, key, data.x_test, made.normalisation))
     scores = _empirical(judging, key, points, labels, seen)
     found = {
-        "empirical nngp": (float(np.mean(np.argmax(scores, 1) == data.y_test)), len(data.y_test))
+        "empirical nngp": (
+            float(np.mean(np.argmax(np.asarray(scores), 1) == data.y_test)),
+            len(data.y_test),
+        )
     }
     tests, truth = data.x_test[: chosen.exact], data.y_test[: chosen.exact]
     if chosen.exact != 0:
@@ -191,7 +194,8 @@ def _empirical(judging, key, points, labels, seen):
     own = judging.features(key, points)
     gram = 2 * (own @ own.T).astype(jnp.float64) + 0.01
     alpha = regression.solve(gram, labels.astype(jnp.float64), JITTER)
-    return seen @ (2 * own.T.astype(jnp.float64) @ alpha).astype(seen.dtype) + 0.01 * alpha.sum(0)
+    products = seen @ (2 * own.T.astype(jnp.float64) @ alpha).astype(seen.dtype)
+    return products.astype(jnp.float64) + (0.01 * alpha.sum(0))[None, :]
 
 
 def trained(

@@ -105,5 +105,5 @@ class DeepLinear(FeatureMap):
                 "that onto_span has projected."
             )
         if near is None:
-            return (inside / g.s) @ g.ut
-        return near + ((inside - (near @ g.ut.T) * g.s) / g.s) @ g.ut
+            return (inside / g.s[None, :]) @ g.ut
+        return near + ((inside - (near @ g.ut.T) * g.s[None, :]) / g.s[None, :]) @ g.ut

@@ -76,7 +76,7 @@ class RandomFourier(FeatureMap):
 
     @door()
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n p"]:
-        return jnp.sqrt(2 / self.dim_out) * jnp.cos(x @ self.frequencies.T + self.phases)
+        return jnp.sqrt(2 / self.dim_out) * jnp.cos(self._angles(x))
 
     def on_host(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(_waves(x @ np.asarray(self.frequencies).T, self.phases))
@@ -116,13 +116,17 @@ class RandomFourier(FeatureMap):
             )
         angles = jnp.arccos(jnp.clip(cosines, -1, 1))
         if near is not None:
-            angles = _on_branch(angles, near @ self.frequencies.T + self.phases)
-        return nearest_solution(self.frequencies, angles - self.phases, near, "the frequencies A")
+            angles = _on_branch(angles, self._angles(near))
+        angles = angles - self.phases[None, :]
+        return nearest_solution(self.frequencies, angles, near, "the frequencies A")
+
+    def _angles(self, x):
+        return x @ self.frequencies.T + self.phases[None, :]
 
 
 @jax.jit
 def _waves(product, phases):
-    return jnp.sqrt(2 / len(phases)) * jnp.cos(product + phases)
+    return jnp.sqrt(2 / len(phases)) * jnp.cos(product + phases[None, :])
 
 
 @jax.jit

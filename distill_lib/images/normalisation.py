@@ -117,9 +117,8 @@ class Normalisation(eqx.Module):
     def __call__(self, images) -> Float[Array, "n d"]:
         """The network inputs (n, d) of images (n, h, w, c)."""
         images = jnp.asarray(real("images", images))
-        x = (images.astype(self.dtype) / self.pixel_max - jnp.asarray(self.mean, self.dtype)) / (
-            jnp.asarray(self.std, self.dtype)
-        )
+        shares = images.astype(self.dtype) / self.pixel_max
+        x = (shares - _channels(self.mean, self.dtype)) / _channels(self.std, self.dtype)
         return jnp.moveaxis(x, 3, 1).reshape(len(x), self.dim)
 
     @door()
@@ -130,9 +129,13 @@ class Normalisation(eqx.Module):
         """
         h, w, c = self.shape
         x = jnp.moveaxis(jnp.reshape(jnp.asarray(points), (-1, c, h, w)), 1, 3)
-        return (
-            x * jnp.asarray(self.std, x.dtype) + jnp.asarray(self.mean, x.dtype)
-        ) * self.pixel_max
+        x = x * _channels(self.std, x.dtype) + _channels(self.mean, x.dtype)
+        return x * self.pixel_max
+
+
+def _channels(values, dtype):
+    """A number for each channel, as (1, 1, 1, c)."""
+    return jnp.asarray(values, dtype)[None, None, None, :]
 
 
 def taken(images, index: Int[np.ndarray, " b"]) -> np.ndarray:

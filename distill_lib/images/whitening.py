@@ -85,7 +85,7 @@ class Whitening(eqx.Module):
                 f"{n} images without any difference have no covariance to whiten by; "
                 "give the training set."
             )
-        root = jnp.sqrt(values + reg * values.sum() / len(values))
+        root = jnp.sqrt(values + reg * values.sum() / len(values))[None, :]
         made = (mean + shift, (vectors / root) @ vectors.T, (vectors * root) @ vectors.T)
         return cls(normalisation, *(part.astype(normalisation.dtype) for part in made))
 
@@ -131,12 +131,12 @@ class Whitening(eqx.Module):
 
     def __call__(self, images) -> Float[Array, "n d"]:
         """The network inputs (n, d) of images (n, h, w, c)."""
-        return (self.normalisation(images) - self.mean) @ self.forward
+        return (self.normalisation(images) - self.mean[None, :]) @ self.forward
 
     @door()
     def inverse(self, points: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
         """The images of network inputs, in pixel values, as `Normalisation.inverse`."""
-        return self.normalisation.inverse(jnp.asarray(points) @ self.backward + self.mean)
+        return self.normalisation.inverse(jnp.asarray(points) @ self.backward + self.mean[None, :])
 
 
 def _of_batches(images, normalisation):
@@ -154,7 +154,7 @@ def _of_batches(images, normalisation):
 
 @jax.jit
 def _plus(total, squares, x, shift):
-    x = x.astype(total.dtype) - shift
+    x = x.astype(total.dtype) - shift[None, :]
     return total + x.sum(0), squares + x.T @ x
 
 

@@ -112,12 +112,12 @@ class Network(eqx.Module):
         x = x.astype(parameters[0][0].dtype)
         if self.architecture == "fc":
             for weights, biases in parameters:
-                x = jax.nn.relu(product(x, weights, precision) + biases)
+                x = jax.nn.relu(product(x, weights, precision) + biases[None, :])
             return x.astype(dtype)
         h, w, c = self.shape
         x = jnp.moveaxis(x.reshape(len(x), c, h, w), 1, 3)
         for weights, biases in parameters:
-            x = jax.nn.relu(convolution(x, weights, precision) + biases)
+            x = jax.nn.relu(convolution(x, weights, precision) + biases[None, None, None, :])
             if self.architecture == "convnet":
                 x = halved(x)
         return x.reshape(len(x), -1).astype(dtype)

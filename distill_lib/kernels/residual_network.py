@@ -88,7 +88,8 @@ class ResidualNetwork(eqx.Module):
         x = jnp.moveaxis(x.astype(parameters[0][0].dtype).reshape(len(x), c, h, w), 1, 3)
 
         def affine(x, i):
-            return convolution(x, parameters[i][0], precision) + parameters[i][1]
+            weights, biases = parameters[i]
+            return convolution(x, weights, precision) + biases[None, None, None, :]
 
         x = jax.nn.relu(affine(x, 0))
         for stage in range(self.depth):

@@ -102,7 +102,7 @@ def _reversed(v, ut):
 
 @jax.jit
 def _product(v, values, ut):
-    return (v * values) @ ut
+    return (v * values[None, :]) @ ut
 
 
 @door()

@@ -83,7 +83,7 @@ def construct(original: Original, recipe: Recipe, start: str, pool) -> Distilled
         return (_with_plain_labels if recipe.intercept else _of_lower_rank)(original, wish)
     w, b = jnp.asarray(original.weights), original.intercept
     if k and b is not None:  # W of rank k - 1, up to rounding, for labels +1 and -1
-        w, b = 2 * (w - w.mean(axis=0)), 2 * np.asarray(b) - 1
+        w, b = 2 * (w - w.mean(axis=0, keepdims=True)), 2 * np.asarray(b) - 1
     made = with_targets(_carried(original, w, b), wish)
     name = "nearest set" if real is not None else "set about the mean"
     name += ", with an intercept" if recipe.intercept else ""
@@ -122,7 +122,7 @@ def _with_plain_labels(original: Original, wish: Wish) -> DistilledSet:
     """A set with class labels, as scikit-learn's classifiers take them: +1 and -1."""
     k = len(original.classes)
     w = 2 * jnp.asarray(original.weights)
-    w, b = w - w.mean(axis=0), 2 * jnp.asarray(original.intercept) - 1
+    w, b = w - w.mean(axis=0, keepdims=True), 2 * jnp.asarray(original.intercept) - 1
     if k == 2:  # one column, of the second class
         w, b = w[1:], b[1:]
     model = _carried(original, w, b)

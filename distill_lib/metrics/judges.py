@@ -111,7 +111,8 @@ class OwnTrainer(eqx.Module):
         right = {}
         for reg in {*self.regs, self.reg_s}:
             weights = recovered_weights(features, labels, reg)
-            right[reg] = np.mean(np.argmax(seen @ weights.T, axis=1) == val.labels), reg
+            guesses = np.argmax(np.asarray(seen @ weights.T), axis=1)
+            right[reg] = np.mean(guesses == val.labels), reg
         best = max(right, key=lambda reg: right[reg])
         model = self._model(recovered_weights(features, labels, best), tests)
         return np.array([model.accuracy(tests.images, tests.labels)])

@@ -70,7 +70,7 @@ class RidgeModel(eqx.Module):
         """
         normalisation = self.normalisation if white is None else self.normalisation.for_white(white)
         found = scores(self.weights, self.feature_map, normalisation, images)
-        return found if self.intercept is None else found + self.intercept
+        return found if self.intercept is None else found + self.intercept[None, :]
 
     def predict(self, images, white: float | None = None) -> Int[np.ndarray, " n"]:
         """The class index of each image (n, h, w, c): that of the largest score.

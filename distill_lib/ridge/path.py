@@ -107,4 +107,4 @@ def _slices(features, *others) -> Iterator[tuple[slice, np.ndarray | Array]]:
 
 @jax.jit
 def _filtered(rotated, values, vectors):
-    return (rotated * values) @ vectors.T
+    return (rotated * values[None, :]) @ vectors.T

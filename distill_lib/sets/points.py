@@ -178,8 +178,8 @@ def with_targets(model: Model, wish: Wish) -> Points:
             )
         # Orthogonal columns, centred from the second on: the cosine transform.
         at = np.cos(np.pi * np.outer(np.arange(m) + 0.5, np.arange(first, first + len(basis))) / m)
-        made = centre + np.sqrt(model.spread or 1.0) * jnp.asarray(at) @ basis
-    phi, middle = model.feature_map, made.mean(axis=0)
+        made = centre[None, :] + np.sqrt(model.spread or 1.0) * jnp.asarray(at) @ basis
+    phi, middle = model.feature_map, made.mean(axis=0, keepdims=True)
     for _ in range(HALVINGS):
         if phi is None or phi.range_scale(made) == 1:
             break

@@ -58,7 +58,7 @@ def inverse(k_ss: Float[Array, "m m"], reg_s: float = 0.0) -> Float[Array, "m m"
     cut = negligible(k_ss.shape, values.dtype) * values[-1]
     kept = jnp.maximum(values, 0) + reg_s > (0 if reg_s > 0 else cut)
     damped = jnp.where(kept, jnp.maximum(values, 0) + reg_s, 1)
-    return (vectors * jnp.where(kept, 1 / damped, 0)) @ vectors.T
+    return (vectors * jnp.where(kept, 1 / damped, 0)[None, :]) @ vectors.T
 
 
 @door()
@@ -118,7 +118,7 @@ def removals(
             "point takes away is not "
             "determined by it; remove repeated or dependent points first."
         )
-    unexplained = (k_ts @ m_inverse) / jnp.diag(m_inverse)
+    unexplained = (k_ts @ m_inverse) / jnp.diag(m_inverse)[None, :]
     return unexplained[:, :, None] * (jnp.asarray(m_inverse) @ labels)[None]
 
 

@@ -69,7 +69,7 @@ class Centred(NamedTuple):
     def around(self, mean: Float[Array, " q"]) -> Float[Array, "m q"]:
         """The rows with another weighted mean, unscaled again."""
         # What is taken out of the rows before is rounding.
-        return _without_mean(self.rows, self.root) / self.root[:, None] + mean
+        return _without_mean(self.rows, self.root) / self.root[:, None] + mean[None, :]
 
 
 @door()
@@ -96,7 +96,7 @@ def centred(
         )
     root = np.sqrt(omega).astype(rows.dtype)
     mean = root**2 @ rows / (root @ root)
-    return Centred(root[:, None] * (rows - mean), mean, root)
+    return Centred(root[:, None] * (rows - mean[None, :]), mean, root)
 
 
 @door()
@@ -154,7 +154,7 @@ def affine_recovery_matrix(
         True
     """
     y, mapped = _spanned(weights, labels, sample_weight)
-    d = (y.v / y.s) @ mapped
+    d = (y.v / y.s[None, :]) @ mapped
     if z is None:
         return jnp.asarray(d)
     root = centred(z, sample_weight).root

@@ -49,7 +49,7 @@ def row_basis(weights: Float[Array, "k p"], rank: int | None = None) -> Rows:
         raise ValueError(
             f"rank = {r} directions of a W of numerical rank {len(w.s)}; take 1 to that many."
         )
-    return Rows(w.ut[:r], w.v[:, :r] * w.s[:r])
+    return Rows(w.ut[:r], w.v[:, :r] * w.s[None, :r])
 
 
 @door()

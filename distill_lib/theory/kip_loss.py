@@ -69,7 +69,7 @@ class Target(eqx.Module):
         path = RidgePath.of(stats)
         seen = path.filter(0.0)
         root = jnp.sqrt(jnp.where(seen > 0, path.values, 0))
-        labels = (path.rotated * seen * root).T
+        labels = (path.rotated * seen[None, :] * root[None, :]).T
         # ||Y||^2 = ||T||^2 + the least loss: rounding may take the difference below zero, and n
         # independent samples are fitted.
         fitted = stats.count <= jnp.count_nonzero(seen)

@@ -80,7 +80,7 @@ def _layers(phi, features):
         inside = t @ factors.v
         size = jnp.linalg.norm(t)
         outside = float(jnp.linalg.norm(t - inside @ factors.v.T) / jnp.where(size > 0, size, 1))
-        x = (inside / factors.s) @ factors.ut
+        x = (inside / factors.s[None, :]) @ factors.ut
         yield layer, x, outside
 
 
@@ -134,7 +134,7 @@ def whitening_layer(features: Float[Array, "m p"], reg_s: float, c: float) -> Fl
     checks.positive("reg_s", reg_s)
     checks.positive("c", c)
     f = svd(features)
-    return (f.ut.T * (np.sqrt(reg_s * c) / f.s)) @ f.ut
+    return (f.ut.T * (np.sqrt(reg_s * c) / f.s)[None, :]) @ f.ut
 
 
 @door()

@@ -67,8 +67,8 @@ def error_bounds(
             f"sizes = {size.tolist()!r} are no sizes of a change; they must be at least 0."
         )
     f = svd(features)
-    # ||alpha||_F = ||W U diag(1 / s)||_F
-    solved = size * float(jnp.linalg.norm((weights @ f.ut.T) / f.s) / jnp.linalg.norm(weights))
+    alpha = (weights @ f.ut.T) / f.s[None, :]  # up to a rotation: W U diag(1 / s)
+    solved = size * float(jnp.linalg.norm(alpha) / jnp.linalg.norm(weights))
     smallest = float(f.s[-1]) if len(f.s) == min(features.shape) else 0.0
     # h(s) = s / (s^2 + lam_S) rises until s = sqrt(lam_S) and falls after it.
     peak = np.maximum(smallest - size, np.sqrt(reg_s))
