@@ -47,6 +47,7 @@ def other_moments(
         >>> from distill_lib.baselines.matched_losses import other_moments
         >>> x, y, w = np.array([[1.0], [2.0]]), np.array([1.0, 0.0]), np.array([[0.5], [2.0]])
         >>> points, made = other_moments(x, y, w)
+        >>> points, made = np.asarray(points), np.asarray(made)
         >>> losses = [((w @ a.T - b) ** 2).sum(axis=1) for a, b in ((x, y), (points, made))]
         >>> np.allclose(*losses), points.shape
         (True, (2, 1))
