@@ -472,12 +472,15 @@ def test_the_set_is_made_when_it_is_first_asked_for_and_once(kind, monkeypatch):
     assert not made
     for other in (pickle.loads(pickle.dumps(model)), model):
         points = other.set_params(n_points=20, distilled_alpha=0.25).distilled_X_
-        assert len(points) == 3 and other.distilled_alpha_ != 0.25
-        assert other.distilled_X_ is points and other.recovery_error_ < 1e-10
+        assert len(points) == 3
+        assert other.distilled_alpha_ != 0.25
+        assert other.distilled_X_ is points
+        assert other.recovery_error_ < 1e-10
         assert near(taught(other, other.distilled_alpha_).coef_, model.coef_)
     assert len(made) == 2
     again = model.fit(-x, y)
-    assert len(again.distilled_X_) == 20 and len(made) == 3
+    assert len(again.distilled_X_) == 20
+    assert len(made) == 3
     with pytest.raises(ValueError, match="n_points = 1 "):
         kind(n_points=1).fit(x, y)
     with pytest.raises(AttributeError, match="not fitted"):
