@@ -175,6 +175,8 @@ MUTANTS = (
     Mutant("intercept-rounding-inverted", "theory/intercept.py", "        f = x.svd()\n        weights", "        f = svd(x.rows)\n        weights", "intercept"),
     Mutant("intercept-rank-unweighted", "theory/intercept.py", "np.asarray(self.mean)) * np.linalg.norm(self.root))", "np.asarray(self.mean)))", "intercept"),
     # estimators
+    Mutant("estimator-set-of-an-older-fit", "estimators/base.py", 'self.__dict__.pop("_distilled", None)', "pass", "distilled_ridge"),
+    Mutant("estimator-wish-of-a-later-time", "estimators/classifier.py", "labels = labels_for(k, wish, model)", "labels = labels_for(k, self.wish(None, None), model)", "distilled_ridge"),
     Mutant("stats-between-lost", "estimators/statistics.py", "self.gram + other.gram + between * np.outer(dx, dx)", "self.gram + other.gram", "distilled_ridge"),
     Mutant("stats-cross-between-lost", "estimators/statistics.py", "self.cross + other.cross + between * np.outer(dy, dx)", "self.cross + other.cross", "distilled_ridge"),
     Mutant("stats-between-whole", "estimators/statistics.py", "between = self.weight * share", "between = total * share", "distilled_ridge"),

@@ -1,6 +1,6 @@
 """What the classifier and the regressor share: parameters, samples, the choice of alpha."""
 
-from typing import Any
+from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
@@ -164,13 +164,52 @@ class DistilledLinear(BaseEstimator):
         rng = check_random_state(self.random_state) if self.start == "noise" else None
         return Wish(count, self.distilled_alpha, real, rng)
 
-    def keep(self, made: Points | None, labels: Any) -> None:
-        """Set the attributes of the distilled set; None where there is none yet."""
-        self.distilled_X_ = None if made is None else made.points
-        self.distilled_y_ = labels
-        self.distilled_alpha_ = np.nan if made is None else made.alpha
-        self.distilled_sample_weight_ = None if made is None else made.sample_weight
-        self.recovery_error_ = np.nan if made is None else made.error
+    def keep(self, *made_of) -> None:
+        """Keep what the distilled set is made of; make it where a wish about it may be refused."""
+        self.__dict__.pop("_distilled", None)
+        self._made_of = made_of
+        asked = self.n_points, self.distilled_alpha, self.feature_map
+        if self.start != "mean" or any(one is not None for one in asked):
+            self._distilled  # noqa: B018 - made, and refused if it has to be
+
+    @cached_property
+    def _distilled(self) -> Points | None:
+        check_is_fitted(self)
+        made = self.distil(*self._made_of)
+        self._made_of = ()  # samples are not kept
+        return made
+
+    def distil(self, *made_of) -> Points | None:
+        """The distilled set, of what `keep` was given; None where there is none yet."""
+        raise NotImplementedError
+
+    def _of_set(self, name: str, otherwise=None):
+        return otherwise if self._distilled is None else getattr(self._distilled, name)
+
+    @property
+    def distilled_X_(self):
+        """The points (m, d)."""
+        return self._of_set("points")
+
+    @property
+    def distilled_y_(self):
+        """Their labels or targets."""
+        return self._of_set("labels")
+
+    @property
+    def distilled_alpha_(self):
+        """The alpha to train them with."""
+        return self._of_set("alpha", np.nan)
+
+    @property
+    def distilled_sample_weight_(self):
+        """Their weights, or None."""
+        return self._of_set("sample_weight")
+
+    @property
+    def recovery_error_(self):
+        """The relative error of the model that they train to."""
+        return self._of_set("error", np.nan)
 
     def scores_of(self, x):
         """W phi(x) + b, of the shape that `coef_` and `intercept_` give."""

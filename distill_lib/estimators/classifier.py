@@ -17,8 +17,10 @@ from distill_lib.theory.class_labels import codes
 class DistilledRidgeClassifier(ClassifierMixin, DistilledLinear):
     """scikit-learn's `RidgeClassifier`, with a few points that train to the same classifier.
 
-    `fit` finds the coefficients, and then points with plain class labels on which
-    `RidgeClassifier(alpha=distilled_alpha_)` finds them again, intercept and all.
+    `fit` finds the coefficients. On the points, with plain class labels,
+    `RidgeClassifier(alpha=distilled_alpha_)` finds them again, intercept and all. The points are
+    made when they are first asked for; by `fit`, where `n_points`, `distilled_alpha`, `start` or
+    `feature_map` is given.
 
     Args:
         alpha: the ridge parameter.
@@ -167,15 +169,19 @@ class DistilledRidgeClassifier(ClassifierMixin, DistilledLinear):
         self.coef_ = np.asarray(model.weights)
         empty = np.zeros(len(self.coef_))
         self.intercept_ = empty if model.intercept is None else np.asarray(model.intercept)
-        if not (self._shares > 0).all():
-            self.keep(None, None)
-            return
-        wish = self.wish(None, None)
+        samples = (index, features) if self.start == "real" else ()
+        self.keep(model, self.wish(None, None), self._shares, *samples)
+
+    def distil(self, model, wish, shares, index=None, features=None):
+        """Points with plain class labels, from as many samples of each class; None before all."""
+        if not (shares > 0).all():
+            return None
+        k = len(shares)
         labels = labels_for(k, wish, model)
-        if self.start == "real":
+        if index is not None:
             wish = self.wish(self._of_each_class(index, labels), features)
-        made = with_class_labels(model, labels, k, self._shares, wish)
-        self.keep(made, self.classes_[made.labels])
+        made = with_class_labels(model, labels, k, shares, wish)
+        return made._replace(labels=self.classes_[made.labels])
 
     def _of_each_class(self, index, labels):
         """A random sample for each of the labels, none twice where there are enough."""

@@ -14,6 +14,9 @@ DRAWS = 20  # of real samples, until their differences span the model
 class DistilledRidge(RegressorMixin, DistilledLinear):
     """scikit-learn's `Ridge`, with a few points that train to the same model.
 
+    The points are made when they are first asked for; by `fit`, where `n_points`,
+    `distilled_alpha`, `start` or `feature_map` is given.
+
     One target or many; several labels at once are a matrix of zeros and ones. A model of rank r,
     which is at most the number of targets, needs r + 1 points, r without an intercept.
 
@@ -95,9 +98,14 @@ class DistilledRidge(RegressorMixin, DistilledLinear):
         b = np.zeros(k) if model.intercept is None else np.asarray(model.intercept)
         self.coef_ = w[0] if flat else w
         self.intercept_ = float(b[0]) if flat else b
-        made = self._near_real(model, features) if self.start == "real" else None
-        made = made or with_targets(model, self.wish(None, features))
-        self.keep(made, made.labels[:, 0] if flat else made.labels)
+        samples = (features,) if self.start == "real" else ()
+        self.keep(model, self.wish(None, None), flat, *samples)
+
+    def distil(self, model, wish, flat, features=None):
+        """Points with targets of their own, near samples where features are given."""
+        made = None if features is None else self._near_real(model, features)
+        made = made or with_targets(model, wish)
+        return made._replace(labels=made.labels[:, 0]) if flat else made
 
     def _near_real(self, model, features):
         """Points near random samples, drawn again where some do not differ enough to span W."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
+from jax.scipy.linalg import lu_factor, lu_solve, solve_triangular
 from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib.boundary.door import door
@@ -111,27 +111,35 @@ def least_norm(
 ) -> Float[Array, "n in"]:
     """The shortest x with w x = row, for each row of `rows`.
 
-    These are rows (W^+)^T, computed through W^T = Q R and W^+ = Q R^{-T}. Square random matrices
-    are ill-conditioned but invertible, so only those singular to working precision are refused:
-    s_min <= 10 eps s_1.
+    These are rows (W^+)^T, computed through W^T = Q R and W^+ = Q R^{-T}; where W is square through
+    W = P L U, in a small part of the time. Square random matrices are ill-conditioned but
+    invertible, so only those singular to working precision are refused: s_min <= 10 eps s_1.
 
     Raises: ValueError unless w has full row rank; `name` is its subject.
     """
-    if w.shape[0] > w.shape[1]:
-        raise ValueError(
-            f"{name} have rank at most {w.shape[1]} < {w.shape[0]}, so they have no right inverse."
-        )
-    q, r = jnp.linalg.qr(w.T)
+    n, d = w.shape
+    if n > d:
+        raise ValueError(f"{name} have rank at most {d} < {n}, so they have no right inverse.")
+    square = n == d
+    q, r = lu_factor(w) if square else jnp.linalg.qr(w.T)
     tolerance = 10 * jnp.finfo(w.dtype).eps
-    pivots = jnp.abs(jnp.diag(r))
-    # A small pivot is cheap to see; only then are the singular values worth their cost.
-    if pivots.min() <= 1e3 * w.shape[1] * tolerance * pivots.max():
-        s = jnp.linalg.svd(r, compute_uv=False)
-        if (seen := int(jnp.sum(s > tolerance * s[0]))) < w.shape[0]:
-            raise ValueError(
-                f"{name} have rank {seen} < {w.shape[0]}, so they have no right inverse."
-            )
+    # Small singular values are cheap to suspect; only then are all of them worth their cost.
+    if not _smallest_seen(w, q, r) > 1e3 * d * tolerance:
+        s = jnp.linalg.svd(w if square else r, compute_uv=False)
+        if (seen := int(jnp.sum(s > tolerance * s[0]))) < n:
+            raise ValueError(f"{name} have rank {seen} < {n}, so they have no right inverse.")
+    if square:
+        return lu_solve((q, r), rows.T).T
     return (q @ solve_triangular(r, rows.T, trans=1)).T
+
+
+def _smallest_seen(w, q, r) -> float:
+    """About s_min / s_1 or more: by R's pivots, or ||v|| / ||W^{-1} v||; L U's do not tell."""
+    if w.shape[0] < w.shape[1]:
+        pivots = jnp.abs(jnp.diag(r))
+        return float(pivots.min() / pivots.max())
+    v = jnp.cos(jnp.arange(len(w), dtype=w.dtype) ** 2)  # nothing that W knows of
+    return float(jnp.linalg.norm(v) / jnp.linalg.norm(lu_solve((q, r), v)) / jnp.linalg.norm(w))
 
 
 @door()

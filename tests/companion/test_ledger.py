@@ -148,6 +148,30 @@ def test_what_the_page_says_of_kip_is_so():
         assert value <= cells[dataset, ipc, "exact KIP"] or method != "kip"
 
 
+def test_a_method_without_a_whole_run_shows_no_accuracy():
+    heads, _, *lines = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in tables(ROOT)["kip"].splitlines()
+    )
+    shown = [dict(zip(heads, line, strict=True)) for line in lines]
+    assert {row["method"] for row in shown if row["s in all"].startswith("~")} == {"kip"}
+    for row in shown:
+        assert bool(row["accuracy, %"]) != row["s in all"].startswith("~"), row
+
+
+def test_the_claim_of_a_hundred_holds_in_bf16_and_from_ten_images_a_class_on_in_all_three():
+    heads, _, *lines = tables(ROOT)["claim"].splitlines()
+    found = {}
+    for line in lines:
+        name, *factors = line.strip("| ").split(" | ")
+        found[name.strip("`")] = [float(factor.replace(",", "")) for factor in factors]
+    assert heads.count("per class") == 3
+    assert found.keys() == {"bf16", "tf32", "highest"}
+    assert [of[0] >= 100 for of in found.values()] == [True, False, False]
+    assert all(min(of[1:]) >= 100 for of in found.values())
+    assert float(tables(ROOT)["one_point_highest"]) > 1
+
+
 def test_a_step_of_the_exact_kernel_is_composed_of_its_pairs():
     known = records(ROOT)
     found = exact_steps(known)

@@ -1,5 +1,6 @@
 """The page on large problems: its numbers are those of the records, and its formulas hold."""
 
+import math
 import re
 
 import numpy as np
@@ -62,6 +63,16 @@ def test_memory_does_not_grow_with_the_rows():
     assert million["n"] >= 10**6
     for process in ("largest process (GiB)", "this process (GiB)"):
         assert ten[process] < min(1.5, 1.1 * million[process])
+
+
+def test_the_exponent_is_that_of_the_last_two_rows_of_the_table():
+    made = tables(ROOT)
+    *_, million, ten = [
+        [float(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")]
+        for line in made["growth"].splitlines()[2:]
+    ]
+    shown = 1 + math.log(ten[1] / million[1]) / math.log(ten[0] / million[0])
+    assert f"{shown:.3f}" == f"{float(made['growth_exponent']):.3f}"
 
 
 def test_the_batch_is_that_of_the_library():

@@ -457,3 +457,31 @@ def test_pandas_series_are_labels():
     frame, names = pd.DataFrame(x, columns=list("abcd")), pd.Series(np.array(["u", "v", "w"])[y])
     model = DistilledRidgeClassifier().fit(frame, names)
     assert near(model.coef_, RidgeClassifier().fit(frame, names).coef_)
+
+
+@pytest.mark.parametrize("kind", [DistilledRidge, DistilledRidgeClassifier])
+def test_the_set_is_made_when_it_is_first_asked_for_and_once(kind, monkeypatch):
+    """`fit` alone is as cheap as scikit-learn's; what is asked for afterwards is of that fit."""
+    rng = np.random.default_rng(0)
+    x, y, _ = tables(rng, 40, 6, 3, "plain")
+    y = y if kind is DistilledRidgeClassifier else x @ rng.normal(size=(6, 2))
+    made = []
+    distil = kind.distil
+    monkeypatch.setattr(kind, "distil", lambda *a: made.append(1) or distil(*a))
+    model = kind().fit(x, y)
+    assert not made
+    for other in (pickle.loads(pickle.dumps(model)), model):
+        points = other.set_params(n_points=20, distilled_alpha=0.25).distilled_X_
+        assert len(points) == 3
+        assert other.distilled_alpha_ != 0.25
+        assert other.distilled_X_ is points
+        assert other.recovery_error_ < 1e-10
+        assert near(taught(other, other.distilled_alpha_).coef_, model.coef_)
+    assert len(made) == 2
+    again = model.fit(-x, y)
+    assert len(again.distilled_X_) == 20
+    assert len(made) == 3
+    with pytest.raises(ValueError, match="n_points = 1 "):
+        kind(n_points=1).fit(x, y)
+    with pytest.raises(AttributeError, match="not fitted"):
+        kind().distilled_X_  # noqa: B018

@@ -101,6 +101,14 @@ def test_a_constant_feature_hides_the_sum_where_all_data_span_it(seed):
         assert np.allclose(w.sum(axis=0), w_other.sum(axis=0), atol=1e-7) == hidden
 
 
+def test_with_a_ridge_a_constant_feature_does_not_hide_the_sum():
+    sums = [
+        (np.eye(2) @ inverse(np.array([[1.0, 1.0], [1.0, last]]), 1.0)).sum(axis=0)
+        for last in (2.0, 3.0)  # both training sets span the plane
+    ]
+    assert np.allclose(sums, [[1 / 3, 1 / 3], [6 / 17, 4 / 17]])
+
+
 @pytest.mark.parametrize("m", [2, 4, 6, 8])
 def test_one_hot_answers_identify_the_model_where_sum_and_span_do_not(m):
     rng = np.random.default_rng(1)
@@ -156,6 +164,13 @@ def test_at_p_equal_to_k_w_has_one_training_set_just_when_all_singular_values_ar
         ]
         assert (min(largest) > limit * (1 + 1e-9)) == alone  # no other D allows lam
     assert np.isclose(lam, 1 / (4 * limit**2))
+
+
+def test_with_as_many_records_as_classes_w_can_have_one_training_set_and_two_with_a_ridge():
+    x = np.array([[2.0]])  # k = n = p = 1 and Y = 1, so Y^+ Y = 1 and no Z enters
+    assert np.allclose(pinv(pinv(x)), x)  # lam = 0: F = D^+, nothing else
+    roots = np.roots([2 / 5, -1, 2 / 5])  # lam = 1: s / (s^2 + 1) = 2 / 5
+    assert np.allclose(np.sort(roots), [0.5, 2])
 
 
 def test_two_records_can_have_the_same_place_in_the_last_equation():
@@ -473,6 +488,15 @@ def test_far_from_the_samples_a_set_need_not_pay_with_its_condition_number():
     assert np.linalg.cond(points) == 1
     price = np.linalg.norm(pinv(points), 2) * np.linalg.norm(points - x)
     assert price >= 2 / np.sqrt(5)  # the sine of the angle between the row of W and the sample
+
+
+def test_near_samples_that_are_zero_the_pseudoinverse_grows_and_the_condition_number_does_not():
+    w = np.array([[1.0, 0.0]])
+    for eps in (1.0, 1e-2, 1e-4):  # at the distance eps from the one sample 0
+        points = np.array([[eps], [0.0]])
+        assert np.allclose(w @ points @ pinv(points), w)
+        assert np.linalg.norm(pinv(points), 2) == pytest.approx(1 / eps)
+        assert np.linalg.cond(points) == 1
 
 
 def test_dependent_samples_have_a_price_that_their_principal_angles_do_not_see():

@@ -340,6 +340,14 @@ def test_with_a_ridge_above_the_bound_the_least_loss_is_no_set_of_the_closed_for
     assert max_reg(jnp.ones((1, 1))) == 0.25  # at most this lam_S has a set with L_min = 0
 
 
+def test_labels_of_lower_rank_than_the_classes_can_reach_the_least_loss():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 20)), rng.normal(size=(2, 20))  # p = 1 and k = 2
+    w = y @ pinv(x)
+    w_s = w @ inverse(np.ones((1, 1)), 0)  # one point at 1, with the labels W
+    assert np.isclose(np.linalg.norm(w_s @ x - y), np.linalg.norm(w @ x - y))
+
+
 @given(seeds, st.sampled_from([(3, 3), (5, 3)]))
 @few
 def test_the_normal_equations_of_the_labels_need_the_pseudoinverse_below_full_rank(seed, sizes):

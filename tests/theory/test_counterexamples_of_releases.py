@@ -3,6 +3,9 @@
 Columns are samples, as in the book.
 """
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import matrix, pinv, seeds
@@ -10,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_lib import privacy
+from distill_lib.making import import_set
 from distill_lib.metrics import label_robust_score
 from distill_lib.theory.held_pixels import least_error
 
@@ -585,3 +589,33 @@ def test_the_intercept_on_short_points_is_of_the_second_order_and_moves_no_answe
     assert np.linalg.norm(w / t - limit) < 1e-3
     answers = (w @ tests + b[:, None]).argmax(axis=0)
     assert np.array_equal(answers[clear], (u.T @ tests).argmax(axis=0)[clear])
+
+
+# Use a set elsewhere
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        (lambda rows: rows.swapaxes(1, 2), True),
+        (lambda rows: rows + 5, True),
+        (np.round, False),
+        (lambda rows: rows.clip(0, 16), False),
+        (lambda rows: rows[::-1], False),
+    ],
+)
+def test_the_check_of_an_exported_set_sees_what_changes_its_scores_on_itself(
+    tmp_path, change, passes
+):
+    sets = Path(__file__).parents[2] / "book" / "_static" / "sets"
+    shutil.copy(sets / "digits.json", tmp_path)
+    with np.load(sets / "digits.npz") as file:
+        rows, labels = file["rows"], file["labels"]
+    np.savez(tmp_path / "digits.npz", rows=change(rows), labels=labels)
+    if not passes:
+        with pytest.raises(ValueError, match="the scores that it says"):
+            import_set(tmp_path / "digits.npz")
+        return
+    other, whole = import_set(tmp_path / "digits.npz"), import_set(sets / "digits.npz")
+    assert not np.allclose(other.scores(rows), whole.scores(rows), rtol=0, atol=0.1)
+    assert np.allclose(other.scores(change(rows)), whole.scores(rows))

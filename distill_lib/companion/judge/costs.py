@@ -65,6 +65,25 @@ def exact_steps(records: dict[str, Cell]) -> list[Cell]:
     return found
 
 
+def longer(records: dict[str, Cell]) -> dict[str, float]:
+    """How many times one of RFAD's steps in `bf16` a step in each precision takes.
+
+    At one image a class of 32x32x3, the largest over the cards that have both.
+    """
+    found: dict[str, float] = {"bf16": 1.0}
+    taken = {
+        (row["method"], card(record)): row["measured"]
+        for name, record in records.items()
+        for row in record["rows"]
+        if name.startswith("rfad-step-32x32x3-1-") and row["quantity"] == "seconds"
+    }
+    for precision in ("tf32", "highest"):
+        for (method, on), seconds in taken.items():
+            if method == precision and ("bf16", on) in taken:
+                found[method] = max(seconds / taken["bf16", on], found.get(method, 0.0))
+    return found
+
+
 def pairs_of(m: int, batch: int) -> int:
     """Kernel values of a step on m support points: with the targets, and among themselves."""
     return batch * m + m * (m + 1) // 2

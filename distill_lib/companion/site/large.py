@@ -122,12 +122,15 @@ def _shapes(run: dict[str, Any]) -> dict[str, str]:
 
 
 def _growth(record: dict[str, Any]) -> dict[str, str]:
-    """Time and memory by the number of rows; times as ratios."""
+    """Time and memory by the number of rows; times as ratios.
+
+    Times of a row have four digits, so that the exponent follows from what the table shows.
+    """
     found = record["by n"]
     last, before = found[-1], found[-2]
     unit = before["two workers"] / before["n"]
     rows = [
-        [f"{one['n']:,}", _number(one["two workers"] / one["n"] / unit),
+        [f"{one['n']:,}", f"{one['two workers'] / one['n'] / unit:.4g}",
          _number(one["two workers"] / one["one worker"]), _number(one["largest process (GiB)"])]
         for one in found
     ]  # fmt: skip
@@ -135,7 +138,7 @@ def _growth(record: dict[str, Any]) -> dict[str, str]:
     heads = ["$n$", "time of a row", "two workers to one", "largest process (GiB)"]
     return {
         "growth": markdown_table(heads, rows, numbers=(0, 1, 2, 3)),
-        "growth_exponent": _number(grown / math.log(last["n"] / before["n"])),
+        "growth_exponent": f"{grown / math.log(last['n'] / before['n']):.4g}",
         "growth_p": str(record["p"]),
     }
 
