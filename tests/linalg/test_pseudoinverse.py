@@ -287,9 +287,9 @@ def test_least_norm_refuses_rank_loss(size, seed, scale, data):
 def test_least_norm_refuses_a_triangle_whose_pivots_are_ones():
     """det W = 1 and P L U has no small pivot, but s_min is about 2^-n."""
     w = np.eye(70) - np.tril(np.ones((70, 70)), -1)
-    with pytest.raises(ValueError, match="^they have rank 69 < 70, so"):
+    with pytest.raises(ValueError, match=r"^they have rank 69 < 70, so"):
         least_norm(jnp.asarray(w.T), jnp.ones((3, 70)), "they")
-    with pytest.raises(ValueError, match="^they have rank 69 < 70, so"):
+    with pytest.raises(ValueError, match=r"^they have rank 69 < 70, so"):
         least_norm(jnp.asarray(w), jnp.ones((3, 70)), "they")
 
 
