@@ -52,7 +52,8 @@ def by_parts(parts: Sequence[RidgeStats], regs: Sequence[float]) -> Float[np.nda
         raise ValueError(f"part {empty[0]} holds no sample; leave it out.")
     errors = np.zeros(len(regs))
     for i, part in enumerate(parts):
-        path = RidgePath.of(sum(other for j, other in enumerate(parts) if j != i))
+        first, *rest = (other for j, other in enumerate(parts) if j != i)
+        path = RidgePath.of(sum(rest, first))
         errors += [float(part.loss(path.weights(reg))) for reg in regs]
     return np.maximum(errors, 0) / sum(int(part.count) for part in parts)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import distill_lib as dl
 from distill_lib.features.convolution import convolution_matrix
 from distill_lib.images.quantisation import quantise, restore
+from distill_lib.kernels.infinite_width import InfiniteWidth
 from distill_lib.kernels.random_networks import Network
 from distill_lib.theory.class_labels import codes
 from distill_lib.theory.closed_form import max_reg
@@ -198,6 +199,16 @@ def test_a_deep_linear_network_needs_as_many_points_as_a_trained_model_has_rank(
     assert np.allclose(s[0] * u[:, :1] @ inverse(below @ point, 0), w)
 
 
+def test_a_range_without_an_inner_point_can_carry_every_model_with_few_points():
+    """The features on the unit sphere: k of them span the rows of any W of rank k."""
+    w = np.random.default_rng(0).normal(size=(2, 5))
+    features = np.linalg.svd(w, full_matrices=False)[2].T
+    assert np.allclose(np.linalg.norm(features, axis=0), 1)
+    for lam in (0.0, 0.5):
+        labels = (1 + lam) * w @ features  # F^T F = I
+        assert np.allclose(labels @ inverse(features, lam), w)
+
+
 # Local rank
 
 
@@ -358,3 +369,88 @@ def test_the_normal_equations_of_the_labels_need_the_pseudoinverse_below_full_ra
     labels = c @ d.T @ pinv(d @ g @ d.T)
     least = np.linalg.norm(y @ pinv(d @ x) @ d @ x - y)
     assert np.isclose(np.linalg.norm(labels @ d @ x - y), least)
+
+
+def test_at_its_bound_the_ridge_leaves_no_other_model_without_loss():
+    """X = (1, 0)^T, Y = Y_S = 1: the models without loss are (1, t), of which W = (1, 0)."""
+    point = np.asarray(dl.support_features(jnp.array([[1.0, 0.0]]), 0.25)).T
+    assert np.allclose(inverse(point, 0.25), [[1.0, 0.0]])
+    other = jnp.array([[1.0, 0.1]])
+    with pytest.raises(ValueError, match="is above 1"):
+        dl.support_features(other, 0.25)
+    point = np.asarray(dl.support_features(other, 0.24)).T  # below the bound
+    assert np.allclose(inverse(point, 0.24), other)
+
+
+# Kernels of networks with pooling
+
+
+def test_local_pooling_before_a_flattening_needs_few_pairs_of_positions():
+    """One convolution, ReLU, 2 x 2 pooling: 4 h w numbers, of the pairs within a window."""
+    h = w = 4
+    images = np.random.default_rng(0).normal(size=(2, h, w))
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+
+    def patch(image, at):
+        return padded[image, at[0] : at[0] + 3, at[1] : at[1] + 3].ravel()
+
+    def after(image, at):  # the covariance of a position with itself, before the ReLU
+        return 2 * np.mean(patch(image, at) ** 2) + 0.01
+
+    total, pairs = 0.0, 0
+    for row, col in np.ndindex(h // 2, w // 2):
+        window = [(2 * row + i, 2 * col + j) for i, j in np.ndindex(2, 2)]
+        for one in window:
+            for other in window:
+                cov = 2 * np.mean(patch(0, one) * patch(1, other)) + 0.01
+                length = np.sqrt(after(0, one) * after(1, other))
+                angle = np.arccos(cov / length)
+                part = np.sin(angle) + (np.pi - angle) * np.cos(angle)
+                total, pairs = total + length * part / (2 * np.pi), pairs + 1
+    assert pairs == 4 * h * w < (h * w) ** 2
+    kernel = InfiniteWidth("nngp", "convnet", depth=1, shape=(h, w, 1))
+    found = kernel(*(jnp.asarray(image).reshape(1, -1) for image in images))
+    assert np.isclose(2 * total / pairs + 0.01, found[0, 0])
+
+
+# The linear reading of a kernel
+
+
+def test_a_reading_with_a_negative_diagonal_may_have_a_minimum_or_none():
+    x, y = np.array([[1.0, 2.0]]), np.array([[1.0, -1.0]])
+    for second, curved in ((-4.0, True), (-1.0, False)):
+        d = np.diag([1.0, second])
+        curvature = x @ np.linalg.inv(d) @ x.T + 1  # of the sum with beta_1 = 1, no intercept
+        assert (curvature[0, 0] > 0) == curved
+        stationary = y @ np.linalg.inv(d) @ x.T / curvature
+        assert np.allclose(y @ np.linalg.inv(x.T @ x + d) @ x.T, stationary)
+
+
+# Corollary 4.1.1 for a large ridge parameter
+
+
+def test_a_large_ridge_moves_as_many_points_as_classes_away_from_the_samples():
+    w, real = np.array([[1.0, 0.0]]), np.array([[1.0], [1.0]])
+    distances = []
+    for lam in (0.0, 1e6):
+        labels = w @ real if lam == 0 else w @ (real + lam * pinv(real).T)
+        d = recovery(w, labels, inverse(real, lam))
+        point = np.asarray(dl.support_features(d, lam, "-" if lam else "+")).T
+        assert np.allclose(labels @ inverse(point, lam), w)
+        distances.append(np.linalg.norm(point - real))
+    assert np.allclose(distances, [1, np.sqrt(2)], rtol=1e-5)
+
+
+# Classes without an intercept
+
+
+def test_centred_columns_leave_a_rank_below_the_number_of_classes():
+    rng = np.random.default_rng(0)
+    for alike, expected in ((False, 2), (True, 1)):
+        third = np.array([[3.0], [1.0], [0.0]]) + 0.1 * rng.normal(size=(3, 4))
+        first = rng.normal(size=(3, 4))
+        x = np.hstack([first, first if alike else rng.normal(size=(3, 4)), third])
+        x = x - x.mean(axis=1, keepdims=True)
+        w = np.eye(3).repeat(4, axis=1) @ inverse(x, 0.5)
+        assert np.allclose(w.sum(axis=0), 0)
+        assert rank(w) == expected

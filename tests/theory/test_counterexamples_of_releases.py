@@ -599,6 +599,8 @@ def test_the_intercept_on_short_points_is_of_the_second_order_and_moves_no_answe
     [
         (lambda rows: rows.swapaxes(1, 2), True),
         (lambda rows: rows + 5, True),
+        (lambda rows: 16 - rows, True),
+        (lambda rows: rows * np.sign(np.cos(np.arange(8)))[None, :, None, None], True),
         (np.round, False),
         (lambda rows: rows.clip(0, 16), False),
         (lambda rows: rows[::-1], False),

@@ -119,7 +119,8 @@ SINGLE = Rule(
 )
 SQUARE = Rule(
     "two orders of magnitude",
-    "1 - cosine is half the square of an error of rounding",
+    "1 - cosine is half the square of an error of rounding or, where that is less, the rounding "
+    "of the cosine itself",
     lambda number: (0.0, 100 * max(abs(number.value), ROUNDOFF)),
 )
 EDGE = Rule(
