@@ -341,7 +341,7 @@ MUTANTS = (
     Mutant("any-map-of-statistics", "ridge/statistics.py", 'if wanted and file.text("made_with") != wanted:', "if False:", "updating"),
     Mutant("digest-without-values", "ridge/identity.py", "found.update(array.tobytes())", "pass", "updating"),
     # updating.py
-    Mutant("part-judged-by-itself", "ridge/updating.py", "enumerate(parts) if j != i))", "enumerate(parts)))", "updating"),
+    Mutant("part-judged-by-itself", "ridge/updating.py", "enumerate(parts) if j != i)", "enumerate(parts))", "updating"),
     Mutant("gcv-without-trace", "ridge/updating.py", "rest = 1 - float(np.sum(np.asarray(path.values) * path.filter(float(reg)))) / n", "rest = 1.0", "updating"),
     Mutant("generalised-through-all", "ridge/updating.py", "if rest > least else math.inf", "if True else math.inf", "updating"),
     Mutant("generalised-unsquared", "ridge/updating.py", "/ n / rest**2", "/ n / rest", "updating"),
