@@ -47,7 +47,9 @@ def test_the_steps_are_the_optimisers_own(rule):
     optimiser = rule(0.05)
     state = optimiser.init(x)
     for i in range(6):
-        change, state = optimiser.update(jax.grad(bowl)(x, jax.random.fold_in(KEY, i)), state, x)
+        slope = jax.grad(bowl)(x, jax.random.fold_in(KEY, i))
+        with jax.numpy_dtype_promotion("standard"):
+            change, state = optimiser.update(slope, state, x)
         x = x + change
     assert np.allclose(found.points, x, rtol=1e-12)
 

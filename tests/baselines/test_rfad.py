@@ -206,7 +206,8 @@ def test_the_watched_accuracy_is_that_of_the_predictions():
     value = watcher(chosen, IMAGES, CLASSES, KEY, "accuracy")(s)
     networks = RandomNetworks(NETWORKS.network, 16)
     own, f = (networks.features(KEY, x) for x in (chosen.effective(s), NORM(IMAGES)))
-    assert np.isclose(value, np.mean(np.argmax(chosen.predictions(own, s, f), 1) == CLASSES))
+    guesses = np.argmax(np.asarray(chosen.predictions(own, s, f)), 1)
+    assert np.isclose(value, np.mean(guesses == CLASSES))
 
 
 @pytest.mark.parametrize(
