@@ -231,7 +231,7 @@ def test_a_mean_that_no_points_have_is_refused(a):
     mean = a.omega @ a.y / a.omega.sum()
     x = dl.affine_set(a.w, a.b, a.y, a.near, None, 0.0, "+", a.omega)
     for shift in a.rng.normal(size=(3, len(a.near))):
-        _, b = dl.affine_model(x + shift, a.y, 0.0, a.omega)
+        _, b = dl.affine_model(x + shift[None, :], a.y, 0.0, a.omega)
         least = np.linalg.norm(left.T @ (mean - off))
         assert np.linalg.norm(b - off) >= least * (1 - 1e-6)
 
