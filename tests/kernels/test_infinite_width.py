@@ -11,6 +11,7 @@ import sys
 from functools import partial
 from types import SimpleNamespace
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,7 +67,7 @@ def arc_cosine(x, y, depth):
     return {"nngp": k, "ntk": theta}
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seeds, st.sampled_from((1, 3)), st.sampled_from((0.1, 1.0, 30.0)))
 def test_fully_connected_kernels_are_the_arc_cosine_recursion(seed, depth, scale):
     x, y = points(seed, 3, scale=scale), points(seed + 1, 4, scale=scale)
@@ -131,7 +132,7 @@ def network(key, architecture, depth, width):
 @pytest.mark.parametrize("architecture", ["fc", "conv", "convnet"])
 def test_kernels_are_the_limit_of_wide_networks(architecture):
     depth = 2
-    width, draws = (1000, 24) if architecture == "fc" else (100, 32)
+    width, draws = (512, 24) if architecture == "fc" else (48, 32)
     x = jnp.asarray(points(1, 3))
 
     @jax.jit
@@ -148,7 +149,7 @@ def test_kernels_are_the_limit_of_wide_networks(architecture):
     for kind, drawn in zip(("nngp", "ntk"), seen, strict=True):
         if refused(kind, architecture):
             continue
-        limit = InfiniteWidth(kind, architecture, depth, SHAPE)(x, x)
+        limit = np.asarray(gram(InfiniteWidth(kind, architecture, depth, SHAPE), x))
         band = 5 * drawn.std(0, ddof=1) / math.sqrt(draws) + 3e-3 * np.abs(limit).max()
         assert (np.abs(drawn.mean(0) - limit) < band).all()
         assert (band < 0.25 * np.abs(limit).max()).all()  # narrow enough to tell something
@@ -160,13 +161,12 @@ def test_the_channels_come_first_and_neighbours_matter():
     """
     one, beside, far, other = np.zeros((4, DIM))
     one[0], beside[1], far[13], other[SHAPE[0] * SHAPE[1]] = 5, 5, 5, 5
-    conv = InfiniteWidth("nngp", "conv", 1, SHAPE)
-    assert conv(one[None], beside[None]) > conv(one[None], far[None]) * 1.0001
-    assert (
-        conv(one[None], other[None]) > conv(one[None], far[None]) * 1.0001
-    )  # the same place in another channel
-    fc = InfiniteWidth("nngp", "fc", 1, SHAPE)
-    assert fc(one[None], beside[None]) == fc(one[None], far[None])
+    places = np.stack([beside, far, other])
+    near, away, channel = cross(InfiniteWidth("nngp", "conv", 1, SHAPE), one[None], places)[0]
+    assert near > away * 1.0001
+    assert channel > away * 1.0001  # the same place in another channel
+    near, away, _ = cross(InfiniteWidth("nngp", "fc", 1, SHAPE), one[None], places)[0]
+    assert near == away
 
 
 @pytest.mark.parametrize("kind", ["nngp", "ntk"])
@@ -178,11 +178,13 @@ def test_a_gradient_is_the_slope(kind, architecture, depth):
     x, y, way = points(2, 2), points(3, 3), points(4, 2)
 
     @jax.jit
+    @jax.value_and_grad
     def total(t):
         return jnp.sum(kernel(x + t * way, y) * np.arange(6.0).reshape(2, 3))
 
     h = 1e-5
-    assert np.isclose(jax.grad(total)(0.3), (total(0.3 + h) - total(0.3 - h)) / (2 * h), rtol=1e-6)
+    (_, slope), *ends = (total(t) for t in (0.3, 0.3 + h, 0.3 - h))
+    assert np.isclose(slope, (ends[0][0] - ends[1][0]) / (2 * h), rtol=1e-6)
 
 
 def test_the_gradient_on_the_diagonal_is_that_of_the_norm():
@@ -192,7 +194,7 @@ def test_the_gradient_on_the_diagonal_is_that_of_the_norm():
     x = jnp.asarray(points(5, 3))
     for kind, times in (("nngp", 1), ("ntk", 3)):
         kernel = InfiniteWidth(kind, "fc", 2, SHAPE)
-        slope = jax.grad(lambda z, kernel=kernel: jnp.trace(kernel(z, z)))(x)
+        slope = jax.jit(jax.grad(lambda z, kernel=kernel: jnp.trace(kernel(z, z))))(x)
         assert np.allclose(slope, times * 4 / DIM * x, rtol=1e-6)
 
 
@@ -220,22 +222,21 @@ def test_convnet_kernels_of_larger_images_are_right_or_refused(kind):
     """
     kernel = InfiniteWidth(kind, "convnet", 2, (8, 8, 1))
     x, y = points(0, 2, 64), points(1, 3, 64)
-    total = jax.jit(lambda z: kernel(z, y).sum())
+    total = jax.jit(jax.value_and_grad(lambda z: kernel(z, y).sum()))
     if _miscompiles():
         with pytest.raises(
             NotImplementedError,
             match=r"(NTK|gradient of the NNGP kernel) in ConvNets wrongly .* take jax 0\.12",
         ):
-            jax.jit(jax.grad(total))(x)
+            total(x)
         return
-    slope, h = jax.jit(jax.grad(total))(x), 1e-6
-    assert np.isclose(
-        np.vdot(slope, x), (total((1 + h) * x) - total((1 - h) * x)) / (2 * h), rtol=1e-6
-    )
+    h = 1e-6
+    (_, slope), *ends = (total(t * x) for t in (1.0, 1 + h, 1 - h))
+    assert np.isclose(np.vdot(slope, x), (ends[0][0] - ends[1][0]) / (2 * h), rtol=1e-6)
 
 
 @as_users_have_it
-@pytest.mark.parametrize(("size", "channels", "depth"), [(16, 3, 2), (17, 2, 2), (32, 3, 3)])
+@pytest.mark.parametrize(("size", "channels", "depth"), [(17, 2, 2), (32, 3, 3)])
 def test_convnet_kernels_of_larger_colour_images_are_right_or_refused(size, channels, depth):
     """The kernel averages over channels, so equal ones are as good as one; that one is compiled
     rightly everywhere.
@@ -290,6 +291,11 @@ def test_float32_stays_float32():
     )
 
 
+@eqx.filter_jit
+def whole(kernel, x, y):
+    return kernel(x, y)
+
+
 class Shifted(Kernel):
     """Not symmetric and not stationary, so that a block in the wrong place shows."""
 
@@ -301,10 +307,12 @@ class Shifted(Kernel):
 @given(seeds, st.sampled_from((1, 2, 3, 7, 100)))
 def test_blocks_make_no_difference(seed, block):
     x, y = points(seed, 7, 3), points(seed + 1, 5, 3)
-    assert np.allclose(cross(Shifted(), x, y, block=block), Shifted()(x, y), rtol=1e-13)
+    assert np.allclose(
+        cross(Shifted(), x, y, block=block), np.inner(x, y) + 3 * x[:, :1], rtol=1e-13
+    )
     kernel = InfiniteWidth("ntk", "fc", 1, (1, 3, 1))
     made = np.asarray(gram(kernel, x, block=block))
-    assert np.allclose(made, kernel(x, x), rtol=1e-7)
+    assert np.allclose(made, whole(kernel, x, x), rtol=1e-7)
     assert np.array_equal(made, made.T)
 
 
@@ -353,11 +361,13 @@ from distill_lib.kernels.blocks import cross, gram
 assert len(jax.devices()) == 3
 x = np.random.default_rng(0).normal(size=(7, 12))
 kernel = InfiniteWidth("ntk", "fc", 1, (2, 3, 2))
-assert np.allclose(gram(kernel, x, block=2), kernel(x, x), rtol=1e-7)
-assert np.allclose(cross(kernel, x, x[:2], block=4), kernel(x, x[:2]), rtol=1e-7)
+whole = jax.jit(kernel.__call__)(x, x)
+assert np.allclose(gram(kernel, x, block=2), whole, rtol=1e-7)
+assert np.allclose(cross(kernel, x, x[:2], block=4), whole[:, :2], rtol=1e-7)
 """
     many = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=3",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=3 "
+        "--xla_backend_optimization_level=0",
         "JAX_PLATFORMS": "cpu",
     }
     subprocess.run([sys.executable, "-c", code], env=many, check=True, timeout=LIMIT)
@@ -383,30 +393,24 @@ def test_bad_input_is_one_sentence(make, message):
         make()
 
 
-@pytest.mark.parametrize("missing", ["neural_tangents", "frozendict"])
-def test_a_missing_package_is_named_with_the_remedy(missing):
-    code = f"""
-import sys
-sys.modules[{missing!r}] = None
-import distill_lib
-from distill_lib.kernels.infinite_width import InfiniteWidth
-kernel = InfiniteWidth("ntk", "fc", 1, (1, 2, 1))  # needs nothing yet
-try:
-    kernel([[1.0, 2.0]], [[1.0, 2.0]])
-except ImportError as error:
-    assert "need {missing}" in str(error) and "pip install --no-deps neural-tangents frozendict" in str(error), error
-else:
-    raise SystemExit("no error")
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT)
-
-
-def test_jax_is_left_as_it_was():
+def test_a_missing_package_is_named_with_the_remedy_and_jax_is_left_as_it_was():
+    """What asks for a process of its own asks for it once."""
     code = """
 import sys, jax, jax.core, jax.interpreters.ad
 import distill_lib
+from distill_lib.kernels.infinite_width import InfiniteWidth
 before = set(dir(jax.core)), set(dir(jax.interpreters.ad))
-from distill_lib.kernels import infinite_width
+kernel = InfiniteWidth("ntk", "fc", 1, (1, 2, 1))  # needs nothing yet
+for missing in ("frozendict", "neural_tangents"):
+    sys.modules[missing] = None
+    try:
+        kernel([[1.0, 2.0]], [[1.0, 2.0]])
+    except ImportError as error:
+        assert f"need {missing}" in str(error), error
+        assert "pip install --no-deps neural-tangents frozendict" in str(error), error
+    else:
+        raise SystemExit("no error")
+    del sys.modules[missing]
 from distill_lib.kernels.neural_tangents import stax
 assert stax() is stax()
 assert (set(dir(jax.core)), set(dir(jax.interpreters.ad))) == before
