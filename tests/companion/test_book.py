@@ -105,6 +105,12 @@ def built(kept):
     return kept
 
 
+@pytest.fixture
+def changing(built, tmp_path):
+    """A copy of it, so that the next test need not build it again."""
+    return Path(shutil.copytree(built, tmp_path / "book"))
+
+
 def page(root: Path, name: str) -> str:
     return (root / "_build" / "tiny" / "html" / f"{name}.html").read_text()
 
@@ -521,6 +527,42 @@ def test_nothing_is_built_when_nothing_has_changed(built, monkeypatch):
     assert index.stat().st_mtime_ns == before
 
 
+def test_a_warning_stops_the_build_every_time_and_keeps_the_earlier_site(changing):
+    index, earlier = changing / "book" / "index.md", page(changing, "book/index")
+    index.write_text("# Welcome\n\n{cite:t}`someone`\n\n{{ this.demo.ratio }} and [](nowhere.md)\n")
+    for _ in range(2):  # Sphinx alone would pass the second time
+        with pytest.raises(CompanionError) as caught:
+            build_book(changing, "tiny")
+        assert "book/index.md:5: WARNING" in str(caught.value)
+        assert "nowhere.md" in str(caught.value)
+        assert str(changing / "_build/tiny/book.log") in str(caught.value)
+        assert page(changing, "book/index") == earlier
+        assert not book_is_current(changing, "tiny")
+
+
+def test_an_interrupted_build_keeps_the_earlier_site_and_is_repeated(changing, monkeypatch):
+    earlier = page(changing, "book/index")
+    (changing / "book" / "index.md").write_text("# Interrupted\n\n{cite:t}`someone`\n")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(book, "_run_jupyter_book", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_book(changing, "tiny")
+    assert page(changing, "book/index") == earlier
+    build_book(changing, "tiny")
+    assert "Interrupted" in page(changing, "book/index")
+
+
+def test_a_warning_in_a_notebook_names_its_cell():
+    assert (
+        book._cell("notebooks/a.ipynb:30004: WARNING: x")
+        == "notebooks/a.ipynb: cell 3, line 4: WARNING: x"
+    )
+
+
 def test_changed_looks_and_removed_pages_reach_the_site(built):
     (built / "book" / "_static" / "book.css").write_text("/* new */")
     (built / "_toc.yml").write_text(TOC.replace("  - file: notebooks/demo\n", ""))
@@ -530,39 +572,3 @@ def test_changed_looks_and_removed_pages_reach_the_site(built):
     site = built / "_build" / "tiny" / "html"
     assert (site / "_static" / "book.css").read_text() == "/* new */"
     assert not (site / "notebooks").exists()
-
-
-def test_a_warning_stops_the_build_every_time_and_keeps_the_earlier_site(built):
-    index, earlier = built / "book" / "index.md", page(built, "book/index")
-    index.write_text("# Welcome\n\n{cite:t}`someone`\n\n{{ this.demo.ratio }} and [](nowhere.md)\n")
-    for _ in range(2):  # Sphinx alone would pass the second time
-        with pytest.raises(CompanionError) as caught:
-            build_book(built, "tiny")
-        assert "book/index.md:5: WARNING" in str(caught.value)
-        assert "nowhere.md" in str(caught.value)
-        assert str(built / "_build/tiny/book.log") in str(caught.value)
-        assert page(built, "book/index") == earlier
-        assert not book_is_current(built, "tiny")
-
-
-def test_an_interrupted_build_keeps_the_earlier_site_and_is_repeated(built, monkeypatch):
-    earlier = page(built, "book/index")
-    (built / "book" / "index.md").write_text("# Interrupted\n\n{cite:t}`someone`\n")
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(book, "_run_jupyter_book", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            build_book(built, "tiny")
-    assert page(built, "book/index") == earlier
-    build_book(built, "tiny")
-    assert "Interrupted" in page(built, "book/index")
-
-
-def test_a_warning_in_a_notebook_names_its_cell():
-    assert (
-        book._cell("notebooks/a.ipynb:30004: WARNING: x")
-        == "notebooks/a.ipynb: cell 3, line 4: WARNING: x"
-    )

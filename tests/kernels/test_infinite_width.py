@@ -366,8 +366,7 @@ assert np.allclose(gram(kernel, x, block=2), whole, rtol=1e-7)
 assert np.allclose(cross(kernel, x, x[:2], block=4), whole[:, :2], rtol=1e-7)
 """
     many = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=3 "
-        "--xla_backend_optimization_level=0",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=3 --xla_backend_optimization_level=0",
         "JAX_PLATFORMS": "cpu",
     }
     subprocess.run([sys.executable, "-c", code], env=many, check=True, timeout=LIMIT)

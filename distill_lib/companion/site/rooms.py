@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from functools import lru_cache
 from graphlib import TopologicalSorter
 from html import escape
 from pathlib import Path
@@ -48,9 +49,8 @@ def rooms(package: Path = PACKAGE) -> list[Room]:
             continue
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         texts = [file.read_text(encoding="utf-8") for file in files]
-        trees = [ast.parse(text) for text in texts]
-        about = ast.get_docstring(trees[0]) or ""  # of __init__.py, the first by name
-        uses = frozenset().union(*(_imports(tree, package.name) for tree in trees)) - {path.stem}
+        about = _read(texts[0], package.name)[0]  # of __init__.py, the first by name
+        uses = frozenset().union(*(_read(text, package.name)[1] for text in texts)) - {path.stem}
         lines = sum(len(text.splitlines()) for text in texts)
         sentence = about.split("\n")[0].rstrip(".")
         found[path.stem] = Room(path.stem, sentence, uses, len(files), lines)
@@ -58,9 +58,10 @@ def rooms(package: Path = PACKAGE) -> list[Room]:
     return [found[name] for name in reversed(list(order.static_order()))]
 
 
-def _imports(tree: ast.Module, package: str) -> set[str]:
-    """The rooms of a package that a file imports from."""
-    names = set()
+@lru_cache(1024)  # a build reads the package several times
+def _read(text: str, package: str) -> tuple[str, frozenset[str]]:
+    """The docstring of a file, and the rooms of a package that it imports from."""
+    tree, names = ast.parse(text), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             parts = node.module.split(".")
@@ -69,7 +70,7 @@ def _imports(tree: ast.Module, package: str) -> set[str]:
         if isinstance(node, ast.Import):
             parts_of = (alias.name.split(".") for alias in node.names)
             names |= {parts[1] for parts in parts_of if parts[0] == package and len(parts) > 1}
-    return names
+    return ast.get_docstring(tree) or "", frozenset(names)
 
 
 def ways() -> list[Way]:
