@@ -28,7 +28,9 @@ KEY = jax.random.key(3)
 def objectives(seed, n=40, d=6, k=3, m=4, batch=None, widths=None):
     """The two objectives on one random training set, and support points to start from."""
     rng = np.random.default_rng(seed)
-    phi = dl.FullyConnected.random(jax.random.key(seed), widths or (d, 8))
+    layers = widths or (d, 8)
+    pairs = zip(layers[1:], layers, strict=False)  # (out, in)
+    phi = dl.FullyConnected(tuple(jnp.asarray(rng.normal(size=of) / d**0.5) for of in pairs))
     x, y = jnp.asarray(rng.normal(size=(n, d))), jnp.asarray(np.eye(k)[rng.integers(0, k, n)])
     features = phi(x)
     target = kip_loss.Target.reduced(dl.RidgeStats.of(features, y))
@@ -41,10 +43,11 @@ def loss_and_slope(objective, points):
     return jax.value_and_grad(objective)(points, KEY)
 
 
-@settings(max_examples=20)
-@given(seeds, st.sampled_from((1, 4, 7, 8)), st.sampled_from((5, 40)))
-def test_labels_from_statistics_leave_the_published_loss_and_gradient_on_every_batch(seed, m, b):
+@given(seeds, st.sampled_from(((1, 5), (4, 5), (7, 5), (8, 5), (4, 40))))
+@settings(max_examples=16)
+def test_labels_from_statistics_leave_the_published_loss_and_gradient_on_every_batch(seed, sizes):
     """Up to m = p = 8; lam_S cancels, so another one changes nothing."""
+    m, b = sizes
     full, stochastic, points = objectives(seed, m=m, batch=b)
     same = OnBatches(full.feature_map, full.target, stochastic.features, stochastic.labels, b)
     ours, slope = loss_and_slope(same, points)
@@ -61,7 +64,7 @@ def test_with_more_points_than_features_the_labels_are_no_regular_solution():
         descend(same, points, 1, key=KEY, every=1)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(seeds, st.sampled_from((1, 6, 8, 13)))
 def test_on_a_full_batch_both_steps_have_the_same_loss_and_gradient(seed, m):
     """Also from m = p = 8 on, where the labels alone reach the least loss and nothing is left to

@@ -22,7 +22,7 @@ import distill_lib as dl
 from distill_lib.estimators import DistilledRidge, DistilledRidgeClassifier
 from distill_lib.estimators.statistics import CentredStats
 
-FEW = settings(max_examples=15)
+FEW = settings(max_examples=8)
 IRIS = load_iris(return_X_y=True)
 
 
@@ -53,7 +53,7 @@ def taught(model, alpha):
 cases = st.tuples(
     seeds,
     st.sampled_from(((40, 6), (9, 15))),  # n > p and n < p
-    st.sampled_from((2, 3, 5)),
+    st.sampled_from((2, 3)),
     st.sampled_from(("plain", "constant", "collinear", "far")),
     st.booleans(),
     st.booleans(),
@@ -123,22 +123,22 @@ def test_leave_one_out_chooses_what_scikit_learn_chooses(seed, shape, weighted, 
         b = ours(alphas=grid, fit_intercept=intercept).fit(given_, target, w)
         assert b.alpha_ == a.alpha_
         assert near(b.coef_, a.coef_)
-        by_hand = [
-            leave_one_out(ours(alpha, fit_intercept=intercept), x, target, w) for alpha in grid
-        ]
+        codes = 2 * np.eye(3)[target] - 1 if target.ndim == 1 else target
+        by_hand = [leave_one_out(alpha, intercept, x, codes, w) for alpha in grid]
         assert b.alpha_ == grid[int(np.argmin(by_hand))]
 
 
-def leave_one_out(model, x, y, w):
-    """The definition: every sample judged by the model of all others."""
+def leave_one_out(alpha, intercept, x, y, w):
+    """The definition: every sample judged by the model of all others, by its normal equations."""
     total, everyone = 0.0, np.arange(len(x))
-    classify = isinstance(model, DistilledRidgeClassifier)
-    codes = 2 * np.eye(3)[y] - 1 if classify else y
+    w = np.ones(len(x)) if w is None else w
     for i in everyone:
         rest = everyone != i
-        least = Ridge(model.alpha, fit_intercept=model.fit_intercept, solver="svd")
-        least.fit(x[rest], codes[rest], None if w is None else w[rest])
-        total += (1 if w is None else w[i]) * np.sum((least.predict(x[i : i + 1]) - codes[i]) ** 2)
+        means = [intercept * np.average(part[rest], 0, w[rest]) for part in (x, y)]
+        a, b = x[rest] - means[0], y[rest] - means[1]
+        weighted = a.T * w[rest]
+        slope = np.linalg.solve(weighted @ a + alpha * np.eye(x.shape[1]), weighted @ b)
+        total += w[i] * np.sum(((x[i] - means[0]) @ slope + means[1] - y[i]) ** 2)
     return total
 
 
@@ -309,6 +309,7 @@ def test_real_starts_lie_near_the_data():
     assert near(taught(near_, 1.0).coef_, near_.coef_)
 
 
+@FEW
 @given(seeds)
 def test_real_samples_far_from_zero_begin_a_set_of_class_labels(seed):
     rng = np.random.default_rng(seed)
