@@ -4,6 +4,7 @@ twice.
 
 import json
 import signal
+import time
 from io import StringIO
 from pathlib import Path
 
@@ -165,6 +166,7 @@ def test_a_queues_signal_lets_the_piece_at_work_be_finished(tmp_path):
     process = start(root, "run", "-p", "tiny")
     while not (root / "begun").exists():
         assert process.poll() is None
+        time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=100)
     assert process.returncode == UNFINISHED

@@ -61,7 +61,7 @@ def test_every_text_file_is_read_and_written_in_utf_8():
     assert left == []
 
 
-def test_a_name_outside_ascii_survives_a_latin_locale(tmp_path):
+def test_a_name_outside_ascii_survives_a_latin_locale_and_a_checkout_that_is_read_only(tmp_path):
     root = make_project(tmp_path / "π", {"a": {"word": "λ"}})
     write_notebook(root, "a", 'print("μ", word)', parameters='profile = "tiny"\nword = ""')
     environment = {
@@ -70,12 +70,15 @@ def test_a_name_outside_ascii_survives_a_latin_locale(tmp_path):
         "PYTHONUTF8": "0",
         "JAX_PLATFORMS": "cpu",
     }
-    process = start(root, "run", "-p", "tiny", environment=environment)
+    (root / "_build").write_text("in the way")  # as root, a mode would not keep us out
+    build = tmp_path / "elsewhere"
+    process = start(root, "--build-dir", str(build), "run", "-p", "tiny", environment=environment)
     out, err = process.communicate(timeout=100)
-    log = root / "_build/tiny/state/run/a/log.txt"
+    log = build / "tiny/state/run/a/log.txt"
     assert (process.returncode, err) == (0, ""), out + log.read_text(encoding="utf-8")
-    executed = (root / "_build/tiny/notebooks/a.ipynb").read_text(encoding="utf-8")
+    executed = (build / "tiny/notebooks/a.ipynb").read_text(encoding="utf-8")
     assert "μ λ" in executed
+    assert (root / "_build").read_text() == "in the way"
 
 
 @pytest.mark.parametrize(
@@ -149,17 +152,6 @@ def test_notebooks_on_one_gpu_share_its_memory_and_repeat_their_bits(monkeypatch
 def test_the_systems_refusals_are_said_with_the_remedy(number, remedy):
     assert remedy in explained(OSError(number, os.strerror(number), "/x"))
     assert "Errno" not in explained(OSError(number, os.strerror(number), "/x"))
-
-
-def test_a_read_only_checkout_can_be_built_elsewhere(tmp_path):
-    root = make_project(tmp_path / "p", {"a": {}})
-    write_notebook(root, "a", "print(1)")
-    (root / "_build").write_text("in the way")  # as root, a mode would not keep us out
-    process = start(root, "--build-dir", str(tmp_path / "elsewhere"), "run", "-p", "tiny")
-    out, err = process.communicate(timeout=100)
-    assert (process.returncode, err) == (0, ""), out
-    assert (tmp_path / "elsewhere/tiny/notebooks/a.ipynb").is_file()
-    assert (root / "_build").read_text() == "in the way"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 from helpers import close, condition, seeds, train
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import distill_lib as dl
@@ -83,6 +83,7 @@ class Summand:
         return Total((value + 0.1 * number,), (np.array(number),))
 
 
+@settings(max_examples=12)
 @given(st.integers(1, 60))
 def test_the_sum_is_that_of_halves(count):
     """Of the tree's shape by its definition: the largest power of two below n, and the rest."""

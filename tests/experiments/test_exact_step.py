@@ -28,6 +28,6 @@ def test_a_pair_costs_the_same_in_a_larger_block_and_more_with_its_gradient():
 def test_in_single_precision_a_pair_takes_half_the_memory():
     held = {}
     for dtype in ("float32", "float64"):
-        rows = pair_rows("nngp", (8, 8, 1), dtype, 4, support=4, depth=1)
+        rows = pair_rows("nngp", (4, 4, 1), dtype, 16, support=3, depth=1)
         held[dtype] = next(row["measured"] for row in rows if row["quantity"] == "memory a pair")
     assert held["float64"] == pytest.approx(2 * held["float32"], rel=0.1)

@@ -10,7 +10,7 @@ from distill_lib.experiments.rfad_cell import Settings
 
 TINY = {"networks": 2, "width": 4, "batches": 2, "batch": 20}
 SMALL = Settings(
-    "digits", 1, steps=60, every=30, depth=1, width=16, networks=2, batches=1, batch=200, finite=(8, 100, 0), exact=0
+    "digits", 1, steps=60, every=30, depth=1, width=16, networks=2, batches=1, batch=200, finite=(4, 100, 0), exact=0
 )  # fmt: skip
 
 

@@ -20,13 +20,19 @@ def made(digits):
     return table_4.prepared(digits, 0)
 
 
+@pytest.fixture(scope="module")
+def cell(digits, made, tmp_path_factory):
+    """Its rows, what was told, and the folder in which its runs are kept."""
+    told, folder = [], tmp_path_factory.mktemp("cell")
+    return table_4.rows_of(digits, made, SMALL, folder, told.append), told, folder
+
+
 def found(rows, method, quantity):
     return next(row for row in rows if row["method"] == method and row["quantity"] == quantity)
 
 
-def test_a_cell_has_the_published_quantities_and_kip_by_statistics_descends(digits, made, tmp_path):
-    told = []
-    rows = table_4.rows_of(digits, made, SMALL, tmp_path, told.append)
+def test_a_cell_has_the_published_quantities_and_kip_by_statistics_descends(digits, made, cell):
+    rows, told, folder = cell
     printed = {(c["method"], c["quantity"]) for c in published() if c["table"] == "4"}
     assert printed <= {(row["method"], row["quantity"]) for row in rows}
     assert all(row["table"] == "4" and row["dataset"] == "digits" for row in rows)
@@ -37,19 +43,18 @@ def test_a_cell_has_the_published_quantities_and_kip_by_statistics_descends(digi
         assert len(course["measured"]) == len(course["seconds"]) == SMALL.looks + 1
         assert course["measured"][-1] > course["measured"][0] + 0.05  # of real images
     assert [at.step for at in told] == [100, 200] * 2
-    again = table_4.rows_of(digits, made, SMALL, tmp_path, told.append)
+    again = table_4.rows_of(digits, made, SMALL, folder, told.append)
     assert len(told) == 4  # both runs were there
     assert found(again, "kip", "accuracy") == found(rows, "kip", "accuracy")
 
 
 def test_a_whole_run_of_the_published_steps_ends_where_those_by_statistics_do(
-    digits, made, tmp_path
+    digits, made, cell, tmp_path
 ):
     """In single precision, so only about: the same batches, and a loss that is the same in exact
     arithmetic.
     """
-    rows = table_4.rows_of(digits, made, SMALL, tmp_path, lambda at: None)
-    of = table_4.begun(digits, made, SMALL)
+    rows, of = cell[0], table_4.begun(digits, made, SMALL)
     whole = SMALL._replace(timed=SMALL.steps)
     slow = table_4.published_rows(digits, made, whole, of, tmp_path, lambda at: None)
     assert found(slow, "kip", "seconds")["how"] == "measured"
