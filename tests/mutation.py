@@ -200,7 +200,7 @@ MUTANTS = (
     Mutant("estimator-first-alpha", "estimators/base.py", "grid[int(np.argmin(losses))]", "grid[0]", "distilled_ridge"),
     Mutant("estimator-split-of-the-rest", "estimators/base.py", "at, _ = solver(samples.of(train), self.fit_intercept)", "at, _ = solver(samples.of(held), self.fit_intercept)", "distilled_ridge"),
     Mutant("estimator-statistics-forgotten", "estimators/base.py", "stats = self._stats + stats", "stats = self._stats", "distilled_ridge"),
-    Mutant("estimator-zero-weights-kept", "estimators/base.py", "kept = w > 0", "kept = w >= 0", "distilled_ridge"),
+    Mutant("estimator-zero-weights-kept", "estimators/base.py", "(kept := w > 0)", "(kept := w >= 0)", "distilled_ridge"),
     Mutant("estimator-class-weight-lost", "estimators/classifier.py", "        w = w * compute_sample_weight(self.class_weight, y)\n        features = self.features_of(x)\n        targets", "        features = self.features_of(x)\n        targets", "distilled_ridge"),
     Mutant("estimator-shares-forgotten", "estimators/classifier.py", "self._shares = shares + np.bincount", "self._shares = np.bincount", "distilled_ridge"),
     Mutant("estimator-points-unweighted", "sets/points.py", "omega = jnp.asarray(class_weights(labels, shares))", "omega = jnp.asarray(class_weights(labels))", "distilled_ridge"),
