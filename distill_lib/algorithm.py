@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from distill_lib.boundary import checks
-from distill_lib.boundary.door import door, finished
+from distill_lib.boundary.door import door
 from distill_lib.linalg.pseudoinverse import Signs
 from distill_lib.ridge import RidgeModel
 from distill_lib.sets.distilled_set import DistilledSet
@@ -16,6 +16,7 @@ from distill_lib.starts import STARTS, Asked, Construction, Made
 from distill_lib.theory import closed_form
 from distill_lib.theory.conditions import enough_points, independent_outputs
 from distill_lib.theory.exactness import shortfall
+from distill_lib.theory.surjective import points_of
 
 Start = Literal["noise", "real", "nearest", "labels"]
 LabelRule = Literal["auto", "one-hot", "model"]
@@ -89,11 +90,7 @@ def _set_of(asked: Asked, made: Made, start: Construction) -> DistilledSet:
     model, phi = asked.model, asked.model.feature_map
     scale, reg_s, points, wished = 1.0, made.reg_s, made.samples, None
     if made.features is not None:
-        scale = phi.range_scale(made.features)
-        wished = made.features if scale == 1 else scale * made.features
-        points = phi.inverse(wished, near=made.samples)
-        finished("what the feature map's inverse gives", points)
-        wished = phi.onto_span(wished)  # what lies outside is rounding: no point has it
+        points, wished, scale = points_of(phi, made.features, near=made.samples)
         reg_s = scale**2 * reg_s
     features = phi(points)
     recovered = closed_form.recovered_weights(features, made.labels, reg_s)

@@ -73,11 +73,12 @@ class DistilledLinear(BaseEstimator):
         if count is not None and not (checks.number(count) and count == int(count) and count > 0):
             raise ValueError(f"n_points = {count!r} is no number of points.")
 
-    def weights_of(self, x, sample_weight):
-        """The sample weights as floats, and which rows train: those above 0."""
+    def trained_on(self, x, y, sample_weight):
+        """The samples with a weight above 0, and their weights as floats."""
         w = check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
-        kept = w > 0
-        return w, kept
+        if sample_weight is None or (kept := w > 0).all():
+            return x, y, w  # no copy
+        return x[kept], y[kept], w[kept]
 
     def features_of(self, x):
         """phi of validated inputs; themselves without a map."""

@@ -106,8 +106,7 @@ class DistilledRidgeClassifier(ClassifierMixin, DistilledLinear):
         self.check_parameters()
         x, y = self.read(X, y)
         check_classification_targets(y)
-        w, kept = self.weights_of(x, sample_weight)
-        x, y, w = x[kept], y[kept], w[kept]
+        x, y, w = self.trained_on(x, y, sample_weight)
         self.classes_, index = np.unique(y, return_inverse=True)
         self._several(self.classes_)
         w = w * compute_sample_weight(self.class_weight, y)
@@ -135,8 +134,7 @@ class DistilledRidgeClassifier(ClassifierMixin, DistilledLinear):
             raise ValueError("start='real' needs the samples, and partial_fit keeps none.")
         x, y = self.read(X, y, reset=first)
         check_classification_targets(y)
-        w, kept = self.weights_of(x, sample_weight)
-        x, y, w = x[kept], y[kept], w[kept]
+        x, y, w = self.trained_on(x, y, sample_weight)
         if first:
             if classes is None:
                 raise ValueError("the first call of partial_fit needs classes, all that will come.")

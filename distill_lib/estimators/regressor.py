@@ -88,9 +88,9 @@ class DistilledRidge(RegressorMixin, DistilledLinear):
     def _samples(self, X, y, sample_weight, reset):
         self.check_parameters()
         x, y = self.read(X, y, reset=reset, multi_output=True, y_numeric=True)
-        w, kept = self.weights_of(x, sample_weight)
-        targets = np.asarray(y, np.float64).reshape(len(y), -1)[kept]
-        return Samples(self.features_of(x[kept]), targets, w[kept]), y.ndim == 1
+        x, y, w = self.trained_on(x, y, sample_weight)
+        targets = np.asarray(y, np.float64).reshape(len(y), -1)
+        return Samples(self.features_of(x), targets, w), y.ndim == 1
 
     def _finish(self, found, features, flat) -> None:
         model = self.model_of(found)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from distill_lib import privacy
 from distill_lib.privacy import Audit, StatisticsMechanism
-from distill_lib.privacy.gaussian import Adjacency
+from distill_lib.privacy.gaussian_mechanism import Adjacency
 
 Row = dict[str, Any]
 Matrix = Float[np.ndarray, "rows columns"]

@@ -11,7 +11,7 @@ from distill_lib.privacy.federated import (
     federated_ridge,
     silo_release,
 )
-from distill_lib.privacy.gaussian import (
+from distill_lib.privacy.gaussian_mechanism import (
     StatisticsMechanism,
     noise_multiplier,
     output_sensitivity,

@@ -1,6 +1,6 @@
 r"""Statistics with a ridge parameter that adapts to their smallest eigenvalue (AdaSSP).
 
-Wang (2018), here in the noise of `privacy.gaussian` and with its exact calibration. Released are
+Wang (2018), here in the noise of `privacy.gaussian_mechanism`, calibrated as exactly. Released are
 
 .. math:: \tilde G = G + E, \quad \tilde C = C + F, \quad
           \tilde l = \lambda_{min}(G) + \sigma \xi / v,
@@ -18,7 +18,11 @@ from jaxtyping import Float
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.privacy.gaussian import StatisticsMechanism, noise_multiplier, sensitivity
+from distill_lib.privacy.gaussian_mechanism import (
+    StatisticsMechanism,
+    noise_multiplier,
+    sensitivity,
+)
 
 
 @dataclass(frozen=True)

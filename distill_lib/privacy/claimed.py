@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.privacy.gaussian import check_guarantee
+from distill_lib.privacy.gaussian_mechanism import check_guarantee
 from distill_lib.theory.closed_form import label_svd
 
 

@@ -15,7 +15,7 @@ from distill_lib.features import FeatureMap
 from distill_lib.images.normalisation import Normalisation
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.linalg.pseudoinverse import negligible
-from distill_lib.privacy.gaussian import StatisticsMechanism
+from distill_lib.privacy.gaussian_mechanism import StatisticsMechanism
 from distill_lib.privacy.release import PrivateRidge, noisy_ridge, noisy_statistics
 from distill_lib.ridge import GRID, RidgeModel, RidgePath, RidgeStats, generalised
 

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.privacy.gaussian import check_guarantee
+from distill_lib.privacy.gaussian_mechanism import check_guarantee
 
 _HALVINGS = 100  # of the interval of the multiplier
 

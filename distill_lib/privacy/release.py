@@ -15,7 +15,7 @@ from distill_lib.algorithm import distill
 from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
 from distill_lib.images.normalisation import Normalisation
-from distill_lib.privacy.gaussian import StatisticsMechanism
+from distill_lib.privacy.gaussian_mechanism import StatisticsMechanism
 from distill_lib.ridge import RidgeModel, RidgeStats
 from distill_lib.sets.distilled_set import DistilledSet
 

@@ -1,4 +1,4 @@
-r"""Distilled sets in closed form: Theorems 4.1 and 5.1.
+r"""Distilled sets in closed form: Theorem 4.1, and the features of Theorem 5.1.
 
 Everything is about two equations. With W the original model, Y_S the labels and F the support
 features,

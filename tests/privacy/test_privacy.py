@@ -607,5 +607,5 @@ def test_a_missing_accountant_is_named_before_the_data_are_read(monkeypatch):
 
 def test_the_mechanism_is_imported_without_the_accountant(monkeypatch):
     monkeypatch.setitem(sys.modules, "dp_accounting", None)
-    spec = importlib.util.find_spec("distill_lib.privacy.gaussian")
+    spec = importlib.util.find_spec("distill_lib.privacy.gaussian_mechanism")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -371,7 +371,39 @@ def test_one_feature_serves_every_lam_and_no_point_has_it():
         assert np.isclose(model[1] / model[0], x)
 
 
+def test_a_critical_point_with_a_jacobian_of_lower_rank_can_be_a_bad_minimum():
+    """phi(x) = (1, x^2) on the points 0 and 1 with labels 2 and 1: some features have no loss."""
+
+    def least(x):
+        row = np.array([[1.0, x**2]]) @ np.array([[1.0, 1.0], [0.0, 1.0]])  # Phi^T phi(X)
+        y = np.array([[2.0, 1.0]])
+        return np.linalg.norm(y - y @ pinv(row) @ row) ** 2
+
+    assert np.isclose(least(0.0), 0.5)
+    assert all(least(x) > 0.5 for step in np.geomspace(1e-3, 1, 20) for x in (step, -step))
+    y = np.array([[2.0, 1.0]])
+    row = np.array([[1.0, -0.5]]) @ np.array([[1.0, 1.0], [0.0, 1.0]])  # no point has x^2 = -1/2
+    assert np.linalg.norm(y - y @ pinv(row) @ row) < 1e-12
+
+
 # Held pixels
+
+
+def test_with_one_class_black_pixels_can_be_held_in_as_many_points():
+    """k = m = 1, where rank Q_H = 1 is enough; with two classes the same pixels fail."""
+    rng = np.random.default_rng(0)
+    for k in (1, 2):
+        black = np.array([-1.0, -0.5])[:k]  # after normalisation, in all training images
+        x = np.vstack([rng.normal(size=(4, 20)), np.tile(black[:, None], 20)])
+        w = one_hot(k, 20) @ inverse(x, 1.0)
+        assert rank(w[:, 4:]) == 1
+        if k == 1:
+            point = 0.3 / w[0, 4] * w.T  # holds 0.3
+            assert np.isclose(point[4, 0], 0.3)
+            assert np.allclose(w @ point @ pinv(point), w)
+        else:
+            held = rng.normal(size=(2, 2))
+            assert rank(np.linalg.solve(held, w[:, 4:].T)) == 1  # the only Gamma, and k = 2
 
 
 @pytest.mark.parametrize(("held", "inner"), [(4, 1), (4, 2), (3, 1), (3, 0), (2, 0), (2, 2)])

@@ -4,6 +4,7 @@ Columns are samples, as in the book.
 """
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from helpers import matrix, pinv, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import distill_lib as dl
 from distill_lib import privacy
-from distill_lib.making import import_set
+from distill_lib.making import export, import_set
 from distill_lib.metrics import label_robust_score
 from distill_lib.theory.held_pixels import least_error
 
@@ -213,6 +215,26 @@ def test_without_negative_features_a_replaced_record_moves_root_two_times_an_add
     assert np.isclose(change(e[0], worst, True), either)
 
 
+def test_one_feature_attains_the_sensitivity_of_replaced_records_for_large_weights_only():
+    """At p = 1 a product t below B^2 in size has no vectors of norm B."""
+    f, g = np.meshgrid(np.linspace(-1, 1, 101), np.linspace(-1, 1, 101))
+    for weight, attained in ((0.5, False), (1.0, False), (1.5, True)):
+        squares = f**4 + g**4 - 2 * (f * g) ** 2
+        changes = [squares + weight**2 * (f**2 + g**2 - 2 * same * f * g) for same in (0, 1)]
+        share = np.sqrt(np.max(changes)) / privacy.sensitivity(1.0, "replace-one", weight)
+        assert share <= 1 + 1e-12
+        assert np.isclose(share, 1) == attained
+
+
+@given(seeds, st.integers(1, 4))
+@few
+def test_a_replaced_record_moves_eigenvalues_no_farther_than_an_added_one(seed, p):
+    f, g = np.random.default_rng(seed).normal(size=(2, p))
+    moved = np.linalg.eigvalsh(np.outer(f, f) - np.outer(g, g))
+    assert -g @ g - 1e-12 <= moved[0] <= moved[-1] <= f @ f + 1e-12
+    assert len(moved) == p  # one alone at p = 1, of either sign
+
+
 def test_a_black_pixel_leaves_features_of_a_layer_without_an_eigenvalue_zero():
     rng = np.random.default_rng(11)
     x = rng.uniform(size=(4, 50))
@@ -344,6 +366,28 @@ def test_with_a_constant_feature_as_many_points_as_inputs_silence_the_span_test_
     w = model(neighbour, y)
     assert np.linalg.matrix_rank(w) == 2
     assert np.allclose(pinv(w) @ w, np.eye(2))
+
+
+def test_neighbours_of_one_row_space_leave_the_span_test_silent_at_every_number_of_points():
+    """The first of two records doubled: W' has the rows of W, the first of them halved."""
+    rng, (k, p) = np.random.default_rng(0), (2, 4)
+    x = np.eye(p)[:, :k]
+    w, other = model(x, np.eye(k)), model(x * [2, 1], np.eye(k))
+    assert np.allclose(other, w * [[0.5], [1]])
+    # of ranks 2 and 1, one row space in the other: a set of the smaller one tells, up to p + k - 2
+    nested = w * [[1], [0]]
+    for m in range(k, p + k + 1):
+        y = rng.normal(size=(k, m))
+        away = (np.eye(m) - pinv(y) @ y) @ rng.normal(size=(m, p))
+        for of, answers, silent in (
+            (w, other, True),
+            (other, w, True),
+            (w, nested, True),
+            (nested, w, m >= p + k - 1),
+        ):
+            points = pinv(pinv(y) @ of + away)
+            residual = np.linalg.norm(answers - answers @ points @ pinv(points))
+            assert (residual < 1e-9) == silent
 
 
 @given(seeds)
@@ -621,3 +665,25 @@ def test_the_check_of_an_exported_set_sees_what_changes_its_scores_on_itself(
     other, whole = import_set(tmp_path / "digits.npz"), import_set(sets / "digits.npz")
     assert not np.allclose(other.scores(rows), whole.scores(rows), rtol=0, atol=0.1)
     assert np.allclose(other.scores(change(rows)), whole.scores(rows))
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_an_orthogonal_map_of_the_inputs_passes_and_one_of_the_rows_only_beside_an_intercept(
+    tmp_path, intercept
+):
+    """One pixel with the mean 1/2: the inputs are -x for the rows 1 - r, and not for -r."""
+    normalisation = dl.Normalisation((1, 1, 1), 1.0, (0.5,), (1.0,))
+    rows = np.array([0.2, 0.9]).reshape(2, 1, 1, 1)
+    small = dl.DistilledSet(
+        normalisation(rows), np.array([[1.0], [-1.0]]), 0.1, dl.Linear(1), normalisation,
+        "two numbers", "by hand", {}, intercept=intercept,
+    )  # fmt: skip
+    made = export(small, tmp_path / "small")
+    with np.load(made.arrays) as file:
+        arrays = dict(file)
+    for turned, passes in ((1 - arrays["rows"], True), (-arrays["rows"], intercept)):
+        np.savez(made.arrays, **(arrays | {"rows": turned}))
+        with (
+            nullcontext() if passes else pytest.raises(ValueError, match="the scores that it says")
+        ):
+            import_set(made.arrays)
