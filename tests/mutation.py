@@ -72,6 +72,7 @@ MUTANTS = (
     Mutant("rank-cutoff-1", "linalg/pseudoinverse.py", "return 10 * max(shape) * float", "return 0.1 * float", "pseudoinverse"),
     Mutant("inverse-not-descending", "linalg/pseudoinverse.py", "1 / self.s[::-1], ut", "1 / self.s, ut", "closed_form"),
     Mutant("least-norm-transposed", "linalg/pseudoinverse.py", "rows.T, trans=1)", "rows.T)", "pseudoinverse"),
+    Mutant("least-norm-unrefined", "linalg/pseudoinverse.py", "return x + lu_solve((q, r), (rows - x @ w.T).T).T", "return x", "pseudoinverse"),
     Mutant("least-norm-unchecked", "linalg/pseudoinverse.py", "< n:\n            raise", "< 0:\n            raise", "pseudoinverse"),
     Mutant("least-norm-widening", "linalg/pseudoinverse.py", "if n > d:", "if False:", "pseudoinverse"),
     Mutant("pinv-never-cut", "linalg/pseudoinverse.py", "if float(condition) * negligible(", "if True or float(condition) * negligible(", "pseudoinverse"),

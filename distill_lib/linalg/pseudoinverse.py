@@ -111,17 +111,16 @@ def least_norm(
 ) -> Float[Array, "n in"]:
     """The shortest x with w x = row, for each row of `rows`.
 
-    These are rows (W^+)^T, computed through W^T = Q R and W^+ = Q R^{-T}; where W is square through
-    W = P L U, in a small part of the time. Square random matrices are ill-conditioned but
-    invertible, so only those singular to working precision are refused: s_min <= 10 eps s_1.
+    These are rows (W^+)^T, by W^T = Q R and W^+ = Q R^{-T}; where W is square by W = P L U, much
+    sooner. Square random matrices are ill-conditioned but invertible, so only those singular to
+    working precision are refused: s_min <= 10 eps s_1.
 
     Raises: ValueError unless w has full row rank; `name` is its subject.
     """
     n, d = w.shape
     if n > d:
         raise ValueError(f"{name} have rank at most {d} < {n}, so they have no right inverse.")
-    square = n == d
-    q, r = lu_factor(w) if square else jnp.linalg.qr(w.T)
+    q, r = lu_factor(w) if (square := n == d) else jnp.linalg.qr(w.T)
     tolerance = 10 * jnp.finfo(w.dtype).eps
     # Small singular values are cheap to suspect; only then are all of them worth their cost.
     if not _smallest_seen(w, q, r) > 1e3 * d * tolerance:
@@ -129,7 +128,8 @@ def least_norm(
         if (seen := int(jnp.sum(s > tolerance * s[0]))) < n:
             raise ValueError(f"{name} have rank {seen} < {n}, so they have no right inverse.")
     if square:
-        return lu_solve((q, r), rows.T).T
+        x = lu_solve((q, r), rows.T).T
+        return x + lu_solve((q, r), (rows - x @ w.T).T).T  # a step of refinement, as exact as Q R
     return (q @ solve_triangular(r, rows.T, trans=1)).T
 
 

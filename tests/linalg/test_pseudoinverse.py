@@ -286,6 +286,17 @@ def test_least_norm_refuses_rank_loss(size, seed, scale, data):
         least_norm(jnp.asarray(w), jnp.ones((3, size[0])), "they")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_least_norm_leaves_no_more_of_a_large_square_system_than_q_r(seed):
+    """P L U alone leaves ten times as much: what a layer's points lack in their features."""
+    rng = np.random.default_rng(seed)
+    w, rows = rng.normal(size=(400, 400)) / 20, rng.normal(size=(20, 400))
+    q, r = np.linalg.qr(w.T)
+    found = np.asarray(least_norm(jnp.asarray(w), jnp.asarray(rows), "they"))
+    left = [np.linalg.norm(x @ w.T - rows) for x in (found, np.linalg.solve(r.T, rows.T).T @ q.T)]
+    assert left[0] < 1.5 * left[1]
+
+
 def test_least_norm_refuses_a_triangle_whose_pivots_are_ones():
     """det W = 1 and P L U has no small pivot, but s_min is about 2^-n."""
     w = np.eye(70) - np.tril(np.ones((70, 70)), -1)

@@ -208,7 +208,8 @@ def test_what_breaks_shows_on_a_digit(play, shipped, name):
     assert play.get_attribute(f'[data-example="{name}"]', "aria-pressed") == "true"
     found = play.evaluate("distil.current()")
     image = np.reshape(found["pixels"], (1, 28, 28, 1))
-    inputs, labels = normalisation(data)(array(data["test"])), array(data["test_labels"])
+    inputs = np.asarray(normalisation(data)(array(data["test"])))
+    labels = array(data["test_labels"])
     whole, part = (np.argmax(inputs @ np.transpose(w), 1) for w in (weights, found["weights"]))
     (at,) = np.flatnonzero((array(data["test"]) == image).all((1, 2, 3)))
     assert told(play) == [whole[at], part[at]]
