@@ -182,7 +182,7 @@ class DistilledLinear(BaseEstimator):
 
     def distil(self, *made_of) -> Points | None:
         """The distilled set, of what `keep` was given; None where there is none yet."""
-        raise NotImplementedError
+        raise NotImplementedError("the classifier and the regressor make their own")
 
     def _of_set(self, name: str, otherwise=None):
         return otherwise if self._distilled is None else getattr(self._distilled, name)
