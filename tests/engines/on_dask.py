@@ -4,6 +4,7 @@ Fits by 1, 2 and 4 workers, in any order, with workers that are killed, of array
 Dask; what is wrong; a scheduler that is gone.
 """
 
+import functools
 import os
 import random
 import re
@@ -79,6 +80,24 @@ def dying(client, wanted):
             told = [one for one in told if one.about == "statistics"]
             assert told[-1].lost >= 1, told[-1]
             assert told[-1].again <= (1 if spilled else COUNT), told[-1]
+
+
+def between_two_looks(client, wanted):
+    """A worker that nobody saw come and that dies with its first partition is missed all the same."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distill_lib.engines.cluster.facts", lambda *_: {})
+        told, mark = [], os.path.join(folder, "killed")
+        parts = dl.Partitions(functools.partial(first_is_deadly, mark), COUNT, K)
+        assert bits(fitted(parts, engine=Cluster(client, report=told.append))) == wanted
+        told = [one for one in told if one.about == "statistics"]
+        assert told[-1].lost >= 1, told[-1]
+
+
+def first_is_deadly(mark, number):
+    if not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), 9)
+    return made(number)
 
 
 def always_deadly(number):
@@ -179,6 +198,7 @@ def main():
                     with_client(client, wanted)
                     wrong(client, wanted)
                     dying(client, wanted)
+                    between_two_looks(client, wanted)
         client = Client(cluster)
     engine = Cluster(client, patience=2)  # whose scheduler is gone with its cluster
     refused(ClusterError, "gone", lambda: fitted(engine=engine))
