@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap
 from distill_lib.features.fully_connected import FullyConnected
+from distill_lib.linalg.products import product
 from distill_lib.linalg.pseudoinverse import svd
 
 
@@ -72,7 +73,7 @@ class DeepLinear(FeatureMap):
 
     def on_host(self, x: np.ndarray) -> np.ndarray:
         for w in self.weights:
-            x = x @ np.asarray(w).T
+            x = product(x, np.asarray(w).T)
         return x
 
     @door()

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap, nearest_solution
+from distill_lib.linalg.products import product
 
 
 class RandomFourier(FeatureMap):
@@ -79,7 +80,7 @@ class RandomFourier(FeatureMap):
         return jnp.sqrt(2 / self.dim_out) * jnp.cos(self._angles(x))
 
     def on_host(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(_waves(x @ np.asarray(self.frequencies).T, self.phases))
+        return np.asarray(_waves(product(x, np.asarray(self.frequencies).T), self.phases))
 
     @door()
     def range_scale(self, features: Float[Array, "n p"]) -> float:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from distill_lib.boundary.door import door
 from distill_lib.features.base import FeatureMap, nearest_solution
+from distill_lib.linalg.products import product
 
 _ROWS = 64  # of a batch at a time through the LeakyReLU: what stays in a cache
 
@@ -77,7 +78,7 @@ class FullyConnected(FeatureMap):
 
     def on_host(self, x: np.ndarray) -> np.ndarray:
         for w in self.weights:
-            x = x @ np.asarray(w).T
+            x = product(x, np.asarray(w).T)
             for start in range(0, len(x), _ROWS):
                 part = x[start : start + _ROWS]
                 part[...] = np.where(part >= 0, part, self.slope * part)

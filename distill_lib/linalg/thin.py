@@ -19,6 +19,8 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
 
+from distill_lib.linalg.products import add_gram, product
+
 LONG = 2**25  # entries from which a matrix is taken in blocks
 BLOCK = 4096  # columns in a block
 Columns = Callable[[slice], np.ndarray]  # a matrix, by copies of some of its columns
@@ -91,13 +93,13 @@ class ThinQR(NamedTuple):
         by = scipy.linalg.solve_triangular(self.second, small.T, lower=True, trans=1).T
         fits = self.room is not None and len(self.room) == len(by)
         room = self.room if fits else None
-        return filled(len(by), self.p, by.dtype, lambda part: by @ self.near(part), room)
+        return filled(len(by), self.p, by.dtype, lambda part: product(by, self.near(part)), room)
 
     def times(self, other: Columns) -> Float[np.ndarray, "r k"]:
         """The product Q B^T with rows B of the same length, given by their columns."""
         total: Any = 0
         for part in blocks(self.p):
-            total = total + self.near(part) @ other(part).T
+            total = total + product(self.near(part), other(part).T)
         return scipy.linalg.solve_triangular(self.second, total, lower=True)
 
     def pinv(self) -> Float[np.ndarray, "m r"]:
@@ -229,10 +231,10 @@ def _cholesky(a, m, p, dtype) -> Float[np.ndarray, "m m"] | None:
     """L_1 from A A^T by Cholesky, or None where that is not positive definite."""
     gram = np.zeros((m, m), dtype)
     for part in blocks(p):
-        _add_gram(gram, a(part))
+        add_gram(gram, a(part).T)
     # Rows of any scale: Cholesky's factor is as good as that of rows of length 1.
     try:
-        return np.linalg.cholesky(gram)
+        return scipy.linalg.cholesky(gram, check_finite=False).T
     except np.linalg.LinAlgError:
         return None
 
@@ -260,7 +262,7 @@ def _by_householder(a, m, p, dtype, room) -> ThinQR:
     r = int(np.sum(s > 10 * m * np.finfo(dtype).eps * s[0])) if s.size else 0
     v, s = v[:, :r], s[:r]
     back = v.T / s[:, None]
-    made = _mended(v * s, lambda part: back @ a(part), p, room)
+    made = _mended(v * s, lambda part: product(back, a(part)), p, room)
     if made is None:
         raise np.linalg.LinAlgError(
             f"a matrix of shape {(m, p)} has no orthonormal factor in {np.dtype(dtype)}."
@@ -274,21 +276,12 @@ def _mended(lower, near, p, room) -> ThinQR | None:
     gram = np.zeros((r, r), lower.dtype)
     for part in blocks(p):
         block = near(part)
-        _add_gram(gram, block)
+        add_gram(gram, block.T)
         if room is not None:
             room[:r, part] = block
-    distance = np.linalg.norm(np.tril(gram) - np.eye(r, dtype=gram.dtype))
+    distance = np.linalg.norm(np.triu(gram) - np.eye(r, dtype=gram.dtype))
     if not distance < 0.1:  # nor for NaN
         return None
-    second = np.linalg.cholesky(gram)
+    second = scipy.linalg.cholesky(gram, check_finite=False).T
     again = near if room is None else lambda part: room[:r, part]
-    return ThinQR(lower @ second, again, second, p, room)
-
-
-def _add_gram(gram: np.ndarray, block: np.ndarray) -> None:
-    """Add the lower triangle of B B^T, in place."""
-    if not block.size:
-        return
-    block = np.ascontiguousarray(block)
-    update = scipy.linalg.get_blas_funcs("syrk", (gram,))
-    update(1.0, block.T, beta=1.0, c=gram.T, trans=1, lower=0, overwrite_c=1)
+    return ThinQR(product(lower, second), again, second, p, room)

@@ -28,6 +28,7 @@ from distill_lib.features import FeatureMap
 from distill_lib.images.partitions import Partitions
 from distill_lib.images.streams import Stream, given
 from distill_lib.images.whitening import Preprocessing
+from distill_lib.linalg.products import product
 from distill_lib.ridge.model import RidgeModel
 from distill_lib.ridge.works import OfRows, given_in_parts, summed
 
@@ -74,9 +75,9 @@ class Product(OfRows):
         cross = np.zeros((self.classes if self.crossed else 0, p), made.dtype)
         for f, truth in self.judged_rows(number, images, labels):
             f = np.asarray(f)
-            made += f.T @ (f @ self.vectors)
+            made += product(f.T, product(f, self.vectors))
             if self.crossed:
-                cross += np.eye(self.classes, dtype=made.dtype)[truth].T @ f
+                cross += product(np.eye(self.classes, dtype=made.dtype)[truth].T, f)
         return made, cross
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door, floats, in_file
+from distill_lib.linalg.products import product
 from distill_lib.ridge.batches import BATCH
 from distill_lib.ridge.statistics import RidgeStats
 
@@ -83,7 +84,7 @@ class RidgePath(eqx.Module):
         rotated, c = np.asarray(features @ self.vectors), np.asarray(self.rotated)
         # A thin product: compiling a program for it would take longer than the whole grid.
         for reg in regs:
-            yield rotated @ (c * self.filter(float(reg))).T
+            yield product(rotated, (c * self.filter(float(reg))).T)
 
     def filter(self, reg: float) -> Float[np.ndarray, " p"]:
         """The factors 1 / (e + reg) of the path, and the pseudoinverse's at reg = 0."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from distill_lib.boundary.door import door
+from distill_lib.linalg.products import product
 from distill_lib.linalg.pseudoinverse import negligible
 
 Validation = Literal["random", "stratified", "leave-one-out"]
@@ -178,7 +179,7 @@ def counts_held_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
         rotated, n = _rotated(features, path), n + len(truth)
         y = np.eye(k, dtype=rotated.dtype)[truth]
         for i, weights in enumerate(scaled):
-            scores = rotated @ weights.T
+            scores = product(rotated, weights.T)
             right[i] += np.sum(np.argmax(scores, axis=1) == truth)
             loss[i] += np.sum((scores - y) ** 2)
     return n, right, loss
@@ -186,8 +187,9 @@ def counts_held_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
 
 def _rotated(features, path) -> np.ndarray:
     """Features in the eigenbasis of G, computed where they are, on the host."""
-    on_host = isinstance(features, np.ndarray)
-    return np.asarray(features @ (np.asarray(path.vectors) if on_host else path.vectors))
+    if isinstance(features, np.ndarray):
+        return product(features, np.asarray(path.vectors))
+    return np.asarray(features @ path.vectors)
 
 
 def _best(results, regs, ties) -> tuple[float, tuple[float, ...]]:
@@ -223,7 +225,7 @@ def counts_left_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
     n, right, loss = 0, np.zeros(len(regs)), np.zeros(len(regs))
     for features, truth in rows:
         rotated, n = _rotated(features, path), n + len(truth)
-        y, rest = np.eye(k, dtype=rotated.dtype)[truth], 1 - (rotated**2) @ filters.T
+        y, rest = np.eye(k, dtype=rotated.dtype)[truth], 1 - product(rotated**2, filters.T)
         if (lost := (rest <= negligible(path.vectors.shape, rest.dtype)).any(axis=0)).any():
             raise ValueError(
                 f"leave-one-out has no digits left at reg = {max(np.array(regs)[lost]):g}, where "
@@ -232,7 +234,7 @@ def counts_left_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
                 f"regs{'' if rest.dtype == np.float64 else ', or compute in float64'}."
             )
         for i, scale in enumerate(filters):
-            residual = (y - rotated @ (c * scale).T) / rest[:, i : i + 1]
+            residual = (y - product(rotated, (c * scale).T)) / rest[:, i : i + 1]
             right[i] += np.sum(np.argmax(y - residual, axis=1) == truth)
             loss[i] += np.sum(residual**2)
     return n, right, loss

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import get_blas_funcs
 
 from distill_lib.features import FeatureMap
 from distill_lib.images.whitening import Preprocessing
+from distill_lib.linalg.products import add_gram, product
 from distill_lib.ridge.batches import host_features, samples_of
 
 STRIP = 512  # columns of the Gram matrix made at a time
@@ -25,17 +25,13 @@ class HostSums:
     def __init__(self, p: int, k: int, dtype) -> None:
         self.gram, self.cross = np.zeros((p, p), dtype), np.zeros((k, p), dtype)
         self.label_sq, self.count = np.zeros((), dtype), np.zeros((), np.int64)
-        self.update = get_blas_funcs("syrk", (self.gram,))
 
     def add(self, f, y, count) -> None:
         """Add a chunk of samples."""
         f, y = np.asarray(f), np.asarray(y)
-        if not len(f):
-            return
-        # BLAS stores columns: to it f is F^T, and the upper triangle of G the lower one.
-        self.update(1.0, f.T, beta=1.0, c=self.gram.T, lower=1, overwrite_c=1)
-        self.cross += y.T @ f
-        self.label_sq += np.vdot(y, y)
+        add_gram(self.gram, f)
+        self.cross += product(y.T, f)
+        self.label_sq += np.sum(y * y)
         self.count += np.asarray(count)
 
     def add_images(
