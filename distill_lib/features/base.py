@@ -47,8 +47,8 @@ class FeatureMap(eqx.Module):
         """The features (n, p) of rows (n, d) in main memory: those of a call, up to rounding.
 
         The rows have been checked. By default that is the call as one compiled program. A map whose
-        work is a product overrides it with that of `linalg.products`, which is BLAS's: on a processor with wide vectors
-        XLA's product of float64 takes up to twice its time.
+        work is a product overrides it with `linalg.products`, which is BLAS: on a processor with
+        wide vectors XLA's product of float64 takes up to twice its time.
         """
         return np.asarray(_compiled(self, x))
 

@@ -77,11 +77,12 @@ class FullyConnected(FeatureMap):
         return self._activations(x)[-1]
 
     def on_host(self, x: np.ndarray) -> np.ndarray:
+        larger = np.maximum if self.slope <= 1 else np.minimum  # LeakyReLU(x) = max(x, slope x)
         for w in self.weights:
             x = product(x, np.asarray(w).T)
             for start in range(0, len(x), _ROWS):
                 part = x[start : start + _ROWS]
-                part[...] = np.where(part >= 0, part, self.slope * part)
+                larger(part, self.slope * part, out=part)
         return x
 
     def _activations(self, x):

@@ -11,16 +11,20 @@ again (m, p). A feature matrix and its regularised pseudoinverse share their sin
 every function here is a scalar function of the singular values.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import lu_factor, lu_solve, solve_triangular
+import scipy.linalg
 from jaxtyping import Array, ArrayLike, Float
+from scipy.linalg import get_lapack_funcs
 
 from distill_lib.boundary.door import door
 from distill_lib.linalg import thin
+from distill_lib.linalg.products import product
 
 Signs = str | Float[ArrayLike, " r"]
 
@@ -120,26 +124,37 @@ def least_norm(
     n, d = w.shape
     if n > d:
         raise ValueError(f"{name} have rank at most {d} < {n}, so they have no right inverse.")
-    q, r = lu_factor(w) if (square := n == d) else jnp.linalg.qr(w.T)
-    tolerance = 10 * jnp.finfo(w.dtype).eps
+    a, wished = np.asarray(w), np.asarray(rows).T
+    solve, suspected = _by_lu(a) if n == d else _by_qr(a)
+    tolerance = 10 * np.finfo(a.dtype).eps
     # Small singular values are cheap to suspect; only then are all of them worth their cost.
-    if not _smallest_seen(w, q, r) > 1e3 * d * tolerance:
-        s = jnp.linalg.svd(w if square else r, compute_uv=False)
-        if (seen := int(jnp.sum(s > tolerance * s[0]))) < n:
+    if not suspected > 1e3 * d * tolerance:
+        s = scipy.linalg.svdvals(a)
+        if (seen := int(np.sum(s > tolerance * s[0]))) < n:
             raise ValueError(f"{name} have rank {seen} < {n}, so they have no right inverse.")
-    if square:
-        x = lu_solve((q, r), rows.T).T
-        return x + lu_solve((q, r), (rows - x @ w.T).T).T  # a step of refinement, as exact as Q R
-    return (q @ solve_triangular(r, rows.T, trans=1)).T
+    return jnp.asarray(solve(wished).T)
 
 
-def _smallest_seen(w, q, r) -> float:
-    """About s_min / s_1 or more: by R's pivots, or ||v|| / ||W^{-1} v||; L U's do not tell."""
-    if w.shape[0] < w.shape[1]:
-        pivots = jnp.abs(jnp.diag(r))
-        return float(pivots.min() / pivots.max())
-    v = jnp.cos(jnp.arange(len(w), dtype=w.dtype) ** 2)  # nothing that W knows of
-    return float(jnp.linalg.norm(v) / jnp.linalg.norm(lu_solve((q, r), v)) / jnp.linalg.norm(w))
+def _by_lu(w) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+    """What solves w x = b for a square w, and about s_min / s_1 by LAPACK's estimate."""
+    factor, back, condition = get_lapack_funcs(("getrf", "getrs", "gecon"), (w,))
+    lu, pivots, singular = factor(w.T)  # BLAS stores columns: to it w is w^T
+    seen = 0.0 if singular else condition(lu, np.abs(w).sum(axis=1).max())[0]
+
+    def solve(b: np.ndarray) -> np.ndarray:
+        x = back(lu, pivots, b, trans=1)[0]
+        # A step of refinement, as exact as Q R.
+        return x + back(lu, pivots, b - product(w, x), trans=1)[0]
+
+    return solve, seen
+
+
+def _by_qr(w) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+    """The same of least norm for fewer rows than columns, and s_min / s_1 or more by R's pivots."""
+    q, r = scipy.linalg.qr(w.T, mode="economic", check_finite=False)
+    pivots = np.abs(np.diag(r))
+    turned = partial(scipy.linalg.solve_triangular, r, trans=1, check_finite=False)
+    return lambda b: product(q, turned(b)), pivots.min() / max(pivots.max(), np.finfo(r.dtype).tiny)
 
 
 @door()
@@ -156,21 +171,22 @@ def pinv(a: Float[Array, "m p"]) -> Float[Array, "m p"]:
     """
     if thin.is_long(a):
         return thin.long_pinv(np.eye(len(a), dtype=a.dtype), a, 0.0, negligible(a.shape, a.dtype))
-    made, condition = _pinv_by_qr(a)
-    # Not so for NaN, which a singular R gives.
-    if float(condition) * negligible(a.shape, a.dtype) < 1:
-        return made
+    made, condition = _pinv_by_qr(np.asarray(a))
+    # Not so for the infinity of a singular R, nor for NaN.
+    if condition * negligible(a.shape, a.dtype) < 1:
+        return jnp.asarray(made)
     f = svd(a)
     return f.with_values(1 / f.s)
 
 
-@jax.jit
-def _pinv_by_qr(a):
+def _pinv_by_qr(a) -> tuple[np.ndarray, float]:
     wide = a.shape[0] < a.shape[1]
-    q, r = jnp.linalg.qr(a.T if wide else a)
-    inverse = solve_triangular(r, jnp.eye(len(r), dtype=r.dtype))
-    made = inverse @ q.T if wide else q @ inverse.T
-    return made, jnp.linalg.norm(r) * jnp.linalg.norm(inverse)
+    q, r = scipy.linalg.qr(a.T if wide else a, mode="economic", check_finite=False)
+    inverse, singular = get_lapack_funcs("trtri", (r,))(r)
+    if singular:
+        return q, float("inf")
+    made = product(inverse, q.T) if wide else product(q, inverse.T)
+    return made, np.linalg.norm(r) * np.linalg.norm(inverse)
 
 
 @door()

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from distill_lib.linalg.products import add_gram, product
+
 BLOCK = 2048  # rows at a time: what a cache holds
 
 
@@ -27,7 +29,7 @@ class Moments:
     Attributes:
         n: rows seen.
         mean_x, mean_y: (d,), (k,).
-        gram, cross, square: about the means, as `About`.
+        gram, cross, square: about the means, as `About`; of gram the upper triangle alone.
 
     Example:
         >>> from distill_lib.making.moments import Moments
@@ -52,8 +54,8 @@ class Moments:
     def _add(self, x, y) -> None:
         mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
         x, y = x - mean_x, y - mean_y
-        self.gram += x.T @ x  # which NumPy leaves to BLAS's half-priced product
-        self.cross += y.T @ x
+        add_gram(self.gram, x)
+        self.cross += product(y.T, x)
         self.square += float(np.vdot(y, y))
         self.move(len(x), mean_x, mean_y, 1)
 
@@ -85,8 +87,9 @@ class Moments:
     def about(self, c, e) -> About:
         """The second moments about a point: what lies between it and the means comes in again."""
         dx, dy = self.mean_x - c, self.mean_y - e
+        gram = np.triu(self.gram + self.n * np.outer(dx, dx))
         return About(
-            self.gram + self.n * np.outer(dx, dx),
+            gram + np.triu(gram, 1).T,
             self.cross + self.n * np.outer(dy, dx),
             self.square + self.n * float(np.sum(dy * dy)),
         )

@@ -13,7 +13,7 @@ from distill_lib.images.normalisation import batches
 from distill_lib.images.streams import Pair
 from distill_lib.images.whitening import Preprocessing
 
-BATCH = 2048
+BATCH = 1024  # at d = 3,072 below the 32 MiB from which malloc asks for new pages each time
 
 
 def padded(
@@ -27,7 +27,7 @@ def padded(
         images: from `Normalisation.opened`.
         labels: (n,) one for each of the rows.
         rows: (n,) which images, by default all; ascending.
-    Returns: an iterator of pairs, images (b, h, w, c) and labels (b,), with b at most 2048.
+    Returns: an iterator of pairs, images (b, h, w, c) and labels (b,), with b at most 1024.
     """
     labels = np.asarray(labels, np.int32)
     n = len(labels)

@@ -14,12 +14,15 @@ from distill_lib.boundary.door import door
 from distill_lib.features import FeatureMap
 from distill_lib.images.streams import given
 from distill_lib.images.whitening import Preprocessing
+from distill_lib.linalg.products import product
 from distill_lib.ridge import selection
 from distill_lib.ridge.batches import BATCH as _BATCH  # noqa: F401  (read by the page on costs)
-from distill_lib.ridge.batches import padded
+from distill_lib.ridge.batches import judged_rows, padded
 from distill_lib.ridge.partitioned import source_of
 from distill_lib.ridge.path import RidgePath
 from distill_lib.ridge.selection import Ties, Validation
+from distill_lib.ridge.statistics import RidgeStats
+from distill_lib.ridge.tridiagonal import solutions
 from distill_lib.ridge.works import given_in_parts
 from distill_lib.ridge.works import hits as hits_of
 
@@ -154,18 +157,20 @@ def fit(
     _of_one_kind(feature_map, normalisation)
     source.divide(key, val_fraction, validation, len(regs))
     stats = source.statistics(feature_map, devices)
-    path = RidgePath.of(stats)
     best, accuracies = regs[0], tuple[float, ...]()
     if validation == "leave-one-out":
-        results = source.left_out(path, feature_map, regs)
-        best, accuracies = selection.best(results, regs, ties)
-    elif val_fraction > 0:
-        results, more = source.judged(path, feature_map, regs, refit)
-        best, accuracies = selection.best(results, regs, ties)
-        if refit:
-            path = RidgePath.of(sum(more, stats))
+        path = RidgePath.of(stats)
+        best, accuracies = selection.best(source.left_out(path, feature_map, regs), regs, ties)
+        found = path.weights(best)
+    else:
+        every, more = solutions(stats, regs), list[RidgeStats]()
+        if val_fraction > 0:
+            results, more = source.judged(every, feature_map, refit)
+            best, accuracies = selection.best(results, regs, ties)
+        again = solutions(sum(more, stats), (best,)) if more else every[regs.index(best)][None]
+        found = jnp.asarray(again[0])
     # The minimiser's rows lie in the span of the features; G's rounding lets more through.
-    weights = feature_map.onto_span(path.weights(best))
+    weights = feature_map.onto_span(found)
     return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
 
 
@@ -221,13 +226,12 @@ def scores(
     """
     images = normalisation.opened(images)
     labels = np.zeros(images.shape[0], np.int32)
-    parts = [
-        _scores(weights, feature_map, normalisation, batch)
-        for batch, _ in padded(images, labels, normalisation)
-    ]
-    return jnp.asarray(np.concatenate(parts)[: len(labels)])
+    rows = judged_rows(padded(images, labels, normalisation), feature_map, normalisation)
+    parts = [_scores(features, weights) for features, _ in rows]
+    return jnp.asarray(np.concatenate(parts))
 
 
-@eqx.filter_jit
-def _scores(weights, feature_map, normalisation, images):
-    return feature_map(normalisation(images)) @ weights.T
+def _scores(features, weights) -> Float[np.ndarray, "b k"]:
+    if isinstance(features, np.ndarray):
+        return product(features, np.asarray(weights).T)
+    return np.asarray(features @ weights.T)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from distill_lib.engines import engine_of
 from distill_lib.features import FeatureMap
@@ -14,7 +15,15 @@ from distill_lib.ridge import selection
 from distill_lib.ridge.path import RidgePath
 from distill_lib.ridge.sources import InArray, InStream, Results, Source
 from distill_lib.ridge.statistics import RidgeStats
-from distill_lib.ridge.works import Judged, OfRows, Part, Statistics, given_in_parts, summed
+from distill_lib.ridge.works import (
+    Judged,
+    LeftOut,
+    OfRows,
+    Part,
+    Statistics,
+    given_in_parts,
+    summed,
+)
 
 
 class InPartitions(InStream):
@@ -30,17 +39,17 @@ class InPartitions(InStream):
         return self._statistics(feature_map, held=False)
 
     def judged(
-        self, path: RidgePath, feature_map: FeatureMap, regs, wished: bool
+        self, weights: Float[np.ndarray, "r k p"], feature_map: FeatureMap, wished: bool
     ) -> tuple[Results, list[RidgeStats]]:
         if not self.share:
             return [], []
-        work = Judged(**self._form(feature_map, held=True), path=path, regs=regs)
+        work = Judged(**self._form(feature_map, held=True), weights=weights)
         more = [self._statistics(feature_map, held=True)] if wished else []
         n, right, loss = self._total(work)
         return selection.shares(int(n), right, loss), more
 
     def left_out(self, path: RidgePath, feature_map: FeatureMap, regs) -> Results:
-        work = Judged(**self._form(feature_map, held=False), path=path, regs=regs, left_out=True)
+        work = LeftOut(**self._form(feature_map, held=False), path=path, regs=regs)
         n, right, loss = self._total(work)
         return selection.shares(int(n), right, loss)
 

@@ -148,18 +148,17 @@ def best(results, regs, ties) -> tuple[float, tuple[float, ...]]:
     return regs[0], ()
 
 
-def judged(path, rows, regs) -> list[tuple[float, float]]:
+def judged(weights, rows) -> list[tuple[float, float]]:
     """Accuracy and mean squared error of W(lam) on samples held out, for each lam.
 
     Batch by batch; nothing is kept but counts and sums.
 
     Args:
-        path: the `RidgePath` of the other samples.
+        weights: (r, k, p) W(lam) of the other samples for each lam, on the host.
         rows: features and classes of those held out, in batches.
-        regs: the grid.
     Returns: a pair for each lam; none without any sample.
     """
-    return shares(*counts_held_out(path, rows, regs))
+    return shares(*counts_held_out(weights, rows))
 
 
 def shares(n: int, right: np.ndarray, loss: np.ndarray) -> list[tuple[float, float]]:
@@ -167,19 +166,19 @@ def shares(n: int, right: np.ndarray, loss: np.ndarray) -> list[tuple[float, flo
     return list(zip((right / n).tolist(), (loss / n).tolist(), strict=True)) if n else []
 
 
-def counts_held_out(path, rows, regs) -> tuple[int, np.ndarray, np.ndarray]:
+def counts_held_out(weights, rows) -> tuple[int, np.ndarray, np.ndarray]:
     """How many samples there are, and for each lam how many are right and their squared errors.
 
     Args: as `judged`.
     """
-    c, k = np.asarray(path.rotated), len(path.rotated)
-    scaled = [c * path.filter(reg) for reg in regs]
-    n, right, loss = 0, np.zeros(len(regs)), np.zeros(len(regs))
+    r, k, p = weights.shape
+    n, right, loss = 0, np.zeros(r), np.zeros(r)
     for features, truth in rows:
-        rotated, n = _rotated(features, path), n + len(truth)
-        y = np.eye(k, dtype=rotated.dtype)[truth]
-        for i, weights in enumerate(scaled):
-            scores = product(rotated, weights.T)
+        # One product for all lam, so that the features are read once.
+        every = product(np.asarray(features), weights.reshape(r * k, p).T)
+        y, n = np.eye(k, dtype=every.dtype)[truth], n + len(truth)
+        for i in range(r):
+            scores = every[:, i * k : (i + 1) * k]
             right[i] += np.sum(np.argmax(scores, axis=1) == truth)
             loss[i] += np.sum((scores - y) ** 2)
     return n, right, loss

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from distill_lib.boundary import checks
 from distill_lib.features import FeatureMap
@@ -22,6 +23,7 @@ from distill_lib.ridge.statistics import RidgeStats
 from distill_lib.ridge.sums import sums_of
 
 Results = list[tuple[float, float]]
+_DRAWN = 2048  # rows of a stream that one draw decides on
 
 
 class Source(ABC):
@@ -57,12 +59,12 @@ class Source(ABC):
         return RidgeStats.of_batches(self.trained(), *rest)
 
     def judged(
-        self, path: RidgePath, feature_map: FeatureMap, regs, wished: bool
+        self, weights: Float[np.ndarray, "r k p"], feature_map: FeatureMap, wished: bool
     ) -> tuple[Results, list[RidgeStats]]:
-        """Accuracy and loss of each lam on the rows held out, and their statistics if wished."""
+        """Accuracy and loss of each W(lam) on the rows held out, and their statistics if wished."""
         more = sums_of(feature_map.dim_out, self.classes, jnp.dtype(self.normalisation.dtype))
         rows = batches.judged_rows(self.held_out(), feature_map, self.normalisation)
-        results = selection.judged(path, _added_to(more, rows, wished), regs)
+        results = selection.judged(weights, _added_to(more, rows, wished))
         return results, [RidgeStats(*more.whole())] if wished else []
 
     def left_out(self, path: RidgePath, feature_map: FeatureMap, regs) -> Results:
@@ -148,7 +150,7 @@ class InStream(Source):
         return self._part(held=True) if self.share else iter(())
 
     def every(self) -> Iterator[Pair]:
-        return batches.filled_up(self._rows(), batches.BATCH)
+        return batches.filled_up(rechunked(self._rows(), batches.BATCH), batches.BATCH)
 
     def _part(self, held: bool) -> Iterator[Pair]:
         def chosen():
@@ -177,7 +179,7 @@ class InStream(Source):
         """
         seen = np.zeros(self.classes, np.int64)
         pairs = self.stream.checked(self.normalisation, self.classes)
-        for images, labels in rechunked(pairs, batches.BATCH):
+        for images, labels in rechunked(pairs, _DRAWN):
             seen += np.bincount(labels, minlength=self.classes)
             yield images, labels
             del images

@@ -163,7 +163,7 @@ class RidgeStats(eqx.Module):
             self.gram + reg * jnp.eye(len(self.gram), dtype=self.gram.dtype)
         )
         weights = jax.scipy.linalg.cho_solve(factor, self.cross.T).T
-        if not bool(jnp.isfinite(weights).all()):
+        if not checks.all_finite(weights):
             raise ValueError(
                 f"G + reg I is not positive definite at reg = {reg:.3g}; use a larger reg or "
                 "RidgePath."

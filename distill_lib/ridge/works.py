@@ -116,19 +116,34 @@ class Statistics(OfRows):
 
 @dataclass(frozen=True)
 class Judged(OfRows):
-    """How many rows each lam classifies as labelled, and the squared errors."""
+    """How many rows each W(lam) classifies as labelled, and the squared errors."""
+
+    about = "validation"
+    weights: Any = None
+
+    def numbers(self, p, k):
+        return self.weights.size // 4  # which it carries, as four sums are counted
+
+    def sums(self, number, images, labels):
+        rows = self.judged_rows(number, images, labels)
+        n, right, loss = selection.counts_held_out(self.weights, rows)
+        return np.array(n), right, loss
+
+
+@dataclass(frozen=True)
+class LeftOut(OfRows):
+    """As `Judged`, each row by the model of all others."""
 
     about = "validation"
     path: Any = None
     regs: tuple[float, ...] = ()
-    left_out: bool = False
 
     def numbers(self, p, k):
         return p * p // 4  # of the eigenvectors, which it carries
 
     def sums(self, number, images, labels):
-        counts = selection.counts_left_out if self.left_out else selection.counts_held_out
-        n, right, loss = counts(self.path, self.judged_rows(number, images, labels), self.regs)
+        rows = self.judged_rows(number, images, labels)
+        n, right, loss = selection.counts_left_out(self.path, rows, self.regs)
         return np.array(n), right, loss
 
 

@@ -284,7 +284,7 @@ class DistilledSet(eqx.Module):
 
 def _within(name: str, values: Array) -> Array:
     """The values, if they are finite."""
-    if not bool(jnp.isfinite(values).all()):
+    if not checks.all_finite(values):
         raise ValueError(
             f"{name} leave the range of {values.dtype}: points, feature map or normalisation are "
             "too large or "

@@ -4,7 +4,6 @@ An inner product of n numbers is rounded by at most gamma = n eps of the sum of 
 is taken as max(d, p).
 """
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -57,11 +56,9 @@ def shortfall(
             "they do."
         )
     gamma = _gamma(phi.dim_in, made)
-    size = float(jnp.linalg.norm(wished))
-    # Of long features no difference is made as a whole.
-    long = thin.is_long(made)
-    gap = recovery_error(wished, made) if long else float(jnp.linalg.norm(made - wished)) / size
-    rows = max(1, _BLOCK // made.shape[1]) if long else len(made)
+    size, gap = float(np.linalg.norm(wished)), recovery_error(wished, made)
+    # Long features are moved some rows at a time.
+    rows = max(1, _BLOCK // made.shape[1]) if thin.is_long(made) else len(made)
     rounding = gamma + _moved(phi, points, made, gamma, rows) / size
     if gap <= rounding and gap < 1:
         return ""
@@ -82,12 +79,12 @@ def _moved(phi, points, made, gamma: float, rows: int) -> float:
     """How far the features move when every coordinate of the points moves by gamma of itself."""
     rng, moved = np.random.default_rng(0), []
     for start in range(0, len(points), rows):
-        x = points[start : start + rows]
+        x = np.asarray(points[start : start + rows])
         signs = rng.choice((-1.0, 1.0), x.shape).astype(x.dtype)
-        features = phi(x * (1 + gamma * signs))
-        moved.append(float(jnp.linalg.norm(features - made[start : start + rows])))
-    return moved[0] if len(moved) == 1 else float(np.linalg.norm(moved))
+        features = np.asarray(phi(x * (1 + gamma * signs)))
+        moved.append(np.linalg.norm(features - np.asarray(made[start : start + rows])))
+    return float(np.linalg.norm(moved))
 
 
 def _gamma(n: int, features) -> float:
-    return max(n, features.shape[1]) * float(jnp.finfo(features.dtype).eps)
+    return max(n, features.shape[1]) * float(np.finfo(features.dtype).eps)

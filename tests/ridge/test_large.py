@@ -15,7 +15,7 @@ import distill_lib as dl
 from distill_lib.baselines.training_set import Targets
 from distill_lib.engines import InOrder
 from distill_lib.images import Whitening, balanced_points, balanced_sample
-from distill_lib.ridge import batches, selection
+from distill_lib.ridge import batches, selection, sources
 
 K, SHAPE = 3, (2, 3, 2)
 NORMALISATION = dl.Normalisation(SHAPE, 255.0, (0.3, 0.6), (0.2, 0.4))
@@ -28,6 +28,7 @@ QUIET = pytest.mark.filterwarnings("ignore:.*lam:UserWarning")
 @pytest.fixture(autouse=True)
 def ten_rows_a_batch(monkeypatch):
     monkeypatch.setattr(batches, "BATCH", 10)
+    monkeypatch.setattr(sources, "_DRAWN", 10)
 
 
 def pictures(seed, n=93):
@@ -352,7 +353,8 @@ def test_samples_held_out_are_judged_by_counts():
     path = dl.RidgePath.of(dl.RidgeStats.of(f, np.eye(K)[truth]))
     other, labels = rng.normal(size=(23, 6)), rng.integers(0, K, 23)
     rows = [(other[i : i + 5], labels[i : i + 5]) for i in range(0, 23, 5)]
-    found = np.array(selection.judged(path, rows, REGS))
+    weights = np.stack([np.asarray(path.weights(reg)) for reg in REGS])
+    found = np.array(selection.judged(weights, rows))
     assert np.array_equal(found[:, 0], path.accuracies(other, labels, REGS))
     assert np.allclose(found[:, 1], path.losses(other, np.eye(K)[labels], REGS), rtol=1e-12)
-    assert selection.judged(path, [], REGS) == []
+    assert selection.judged(weights, []) == []

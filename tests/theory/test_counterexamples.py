@@ -375,7 +375,9 @@ def test_a_critical_point_with_a_jacobian_of_lower_rank_can_be_a_bad_minimum():
     """phi(x) = (1, 2 x^2 - x^4) on the points 0 and 1 with labels 2 and 1."""
 
     def least(x):
-        row = np.array([[1.0, 2 * x**2 - x**4]]) @ np.array([[1.0, 1.0], [0.0, 1.0]])  # Phi^T phi(X)
+        row = np.array([[1.0, 2 * x**2 - x**4]]) @ np.array(
+            [[1.0, 1.0], [0.0, 1.0]]
+        )  # Phi^T phi(X)
         y = np.array([[2.0, 1.0]])
         return np.linalg.norm(y - y @ pinv(row) @ row) ** 2
 
