@@ -289,7 +289,6 @@ MUTANTS = (
     Mutant("padding-counted", "ridge/batches.py", "f * real[:, None].astype(f.dtype)", "f", "ridge"),
     Mutant("padding-in-count", "ridge/batches.py", "dtype=f.dtype), real.sum()", "dtype=f.dtype), real.size", "ridge"),
     Mutant("labels-unsigned", "ridge/batches.py", "np.asarray(labels, np.int32)", "np.asarray(labels)", "ridge"),
-    Mutant("scores-with-padding", "ridge/batches.py", "return (features, labels) if real.all() else (features[real], labels[real])", "return features, labels", "ridge"),
     Mutant("stream-unchecked", "images/streams.py", "    checks.finite(name, images)\n", "", "streams"),
     Mutant("stream-of-any-width", "images/streams.py", "if images.ndim != 4 or images.shape[1:] != normalisation.shape:", "if False:", "streams"),
     Mutant("chunks-lose-a-row", "images/streams.py", "start, filled = stop, end", "start, filled = stop + 1, end", "streams"),

@@ -20,11 +20,15 @@ import numpy as np
 from floor import SQUARE, seconds
 from kept import keep, measured_before
 
+from distill_lib import paper
 from distill_lib.data import load
 from distill_lib.experiments.whole_process import timed
 
 CASES = ("mnist:linear", "cifar10:linear", "cifar10:fcnn", "cifar10:rff", "cifar100:fcnn")
-START = "import sys; from distill_lib import paper; from distill_lib.data import load; load(sys.argv[1])"
+START = """import sys
+from distill_lib import paper
+from distill_lib.data import load
+load(sys.argv[1])"""
 TRAINED = 0.95  # of the images, the others choose lam
 LIMIT = 300  # seconds for one process
 
@@ -60,13 +64,17 @@ def main() -> None:
             turns.append((products * wanted, start(dataset), timed(dataset, kind, LIMIT).seconds))
         floor, begun, whole = np.min(turns, axis=0)
         found[case] = {
+            "data set": load(dataset).info.title,
+            "feature map": paper.KINDS[kind],
             "operations (TFLOP)": wanted / 1e12,
             "floor (s)": floor,
             "start (s)": begun,
             "ours (s)": whole,
             "ratio": whole / (floor + begun),
         }
-        print(case, *(f"{name} {value:.3g}" for name, value in found[case].items()), sep="  ")
+        print(
+            case, *(f"{name} {found[case][name]:.3g}" for name in list(found[case])[2:]), sep="  "
+        )
         keep(asked.json, found, rounds=asked.rounds)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.engines import InOrder
+from distill_lib.ridge import matrix_free
 from distill_lib.ridge.matrix_free import nystrom, steps
 
 P, K, N = 12, 3, 40
@@ -48,6 +49,15 @@ def test_it_is_the_direct_solution_and_says_how_near(seed, reg, sketch):
     distance = np.linalg.norm(weights - train(f, y, reg))
     rounding = 1e-12 * np.linalg.norm(weights) * (1 + np.linalg.norm(f, 2) ** 2 / reg)
     assert distance <= found.residual * np.linalg.norm(y.T @ f) / reg + rounding
+
+
+@QUIET
+def test_the_batches_of_a_partition_add_up(monkeypatch):
+    images, labels, _ = samples(0)
+    wanted = np.asarray(solved(images, labels).model.weights)
+    monkeypatch.setattr(matrix_free, "_ROOM", 7 * P)
+    found = np.asarray(solved(images, labels).model.weights)
+    assert np.linalg.norm(found - wanted) <= 1e-9 * np.linalg.norm(wanted)
 
 
 @QUIET

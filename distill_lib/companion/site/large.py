@@ -25,12 +25,14 @@ def tables(root: Path) -> dict[str, str]:
     folder = root / "book" / "large"
     if not folder.is_dir():
         return {}
-    paths = (folder / f"{name}.json" for name in ("floor", "thin", "machines"))
-    floor, thin, machines = (read_results(path, BENCHMARK) for path in paths)
+    paths = (folder / f"{name}.json" for name in ("floor", "whole", "thin", "machines"))
+    floor, whole, thin, machines = (read_results(path, BENCHMARK) for path in paths)
     return {
         "floor": _floor(floor["measured"]),
         "batch": _number(floor["settings"]["batch"]),
         "floor_made": _made(floor),
+        "whole": _whole(whole["measured"]),
+        "whole_made": _made(whole),
         "thin": _thin(thin["measured"]),
         "thin_made": _made(thin),
         "thin_size": ", ".join(f"${name} = {size:,}$" for name, size in thin["settings"].items()),
@@ -53,6 +55,15 @@ def _floor(measured: dict[str, float]) -> str:
     return markdown_table(
         heads, [[_number(measured[head]) for head in heads]], numbers=tuple(range(len(heads)))
     )
+
+
+def _whole(measured: dict[str, dict[str, Any]]) -> str:
+    names, heads = ["data set", "feature map"], ["operations (TFLOP)", "ratio"]
+    rows = [
+        [*(found[name] for name in names), *(_number(found[head]) for head in heads)]
+        for found in measured.values()
+    ]
+    return markdown_table([*names, *heads], rows, numbers=(2, 3))
 
 
 def _thin(measured: dict[str, dict[str, float]]) -> str:
