@@ -323,7 +323,7 @@ MUTANTS = (
     Mutant("stream-changes-unseen", "ridge/sources.py", "elif (seen != self.seen).any():", "elif False:", "large"),
     Mutant("judged-by-the-last-batch", "ridge/selection.py", "right[i] += np.sum(np.argmax(scores, axis=1) == truth)", "right[i] = np.sum(np.argmax(scores, axis=1) == truth)", "large"),
     Mutant("loss-of-the-last-batch", "ridge/selection.py", "loss[i] += np.sum((scores - y) ** 2)", "loss[i] = np.sum((scores - y) ** 2)", "large"),
-    Mutant("tridiagonal-turned-back", "ridge/tridiagonal.py", '(np.concatenate(made, axis=1), "N")', '(np.concatenate(made, axis=1), "T")', "tridiagonal"),
+    Mutant("tridiagonal-turned-back", "ridge/tridiagonal.py", 'turned(made, "N")', 'turned(made, "T")', "tridiagonal"),
     Mutant("tridiagonal-of-no-lam", "ridge/tridiagonal.py", "factor(diagonal + reg, beside)", "factor(diagonal + regs[0], beside)", "tridiagonal"),
     Mutant("tridiagonal-unchecked", "ridge/tridiagonal.py", "if factor(diagonal + min(regs) / 2, beside)[-1]:", "if False:", "tridiagonal"),
     Mutant("refit-without-the-held-out", "ridge/model.py", "solutions(sum(more, stats), (best,))", "solutions(stats, (best,))", "ridge"),

@@ -34,19 +34,21 @@ def solutions(stats: RidgeStats, regs: Sequence[float]) -> Float[np.ndarray, "r 
 
 def _by_reflections(gram, cross, regs) -> Float[np.ndarray, "r k p"] | None:
     names = "sytrd", "sytrd_lwork", "ormqr", "pttrf", "pttrs"
-    reduce, room, reflect, factor, solve = get_lapack_funcs(names, (gram,))
-    size = int(room(len(gram), lower=1)[0])
-    below, diagonal, beside, scales, _ = reduce(gram.T, lower=1, lwork=size)
+    reduce, size, reflect, factor, solve = get_lapack_funcs(names, (gram,))
+    work = int(size(len(gram), lower=1)[0])
+    below, diagonal, beside, scales, _ = reduce(gram.T, lower=1, lwork=work)
     if factor(diagonal + min(regs) / 2, beside)[-1]:
         return None
     # The first reflection leaves the first row alone: Q = diag(1, Q') with Q' as in Q' R.
     vectors = np.asfortranarray(below[1:, :-1])
 
     def turned(rows: np.ndarray, way: str) -> np.ndarray:
-        rest = np.asfortranarray(rows[1:])
-        rows[1:] = reflect("L", way, vectors, scales, rest, lwork=64 * rows.shape[1])[0]
+        rest, room = np.asfortranarray(rows[1:]), 64 * rows.shape[1]
+        rows[1:] = reflect("L", way, vectors, scales, rest, lwork=room, overwrite_c=1)[0]
         return rows
 
     q_c = turned(np.array(cross.T, order="F"), "T")
-    made = [solve(*factor(diagonal + reg, beside)[:2], q_c)[0] for reg in regs]
-    return turned(np.concatenate(made, axis=1), "N").T.reshape(len(regs), *cross.shape)
+    made = np.empty((len(gram), len(regs) * len(cross)), gram.dtype, order="F")
+    for part, reg in zip(np.split(made, len(regs), axis=1), regs, strict=True):
+        part[...] = solve(*factor(diagonal + reg, beside)[:2], q_c)[0]
+    return turned(made, "N").T.reshape(len(regs), *cross.shape)
