@@ -59,7 +59,7 @@ class FullyConnected(FeatureMap):
             )
         keys = jax.random.split(key, len(widths) - 1)
         weights = tuple(
-            jax.random.normal(k, (out, fan_in), dtype) / jnp.sqrt(jnp.asarray(fan_in, dtype))
+            jax.random.normal(k, (out, fan_in), dtype) / np.sqrt(np.asarray(fan_in, dtype))
             for k, fan_in, out in zip(keys, widths, widths[1:], strict=False)
         )
         return cls(weights, slope)

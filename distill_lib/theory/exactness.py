@@ -57,9 +57,11 @@ def shortfall(
         )
     gamma = _gamma(phi.dim_in, made)
     size, gap = float(np.linalg.norm(wished)), recovery_error(wished, made)
-    # Long features are moved some rows at a time.
-    rows = max(1, _BLOCK // made.shape[1]) if thin.is_long(made) else len(made)
-    rounding = gamma + _moved(phi, points, made, gamma, rows) / size
+    rounding = gamma
+    if gap > gamma:
+        # Long features are moved some rows at a time.
+        rows = max(1, _BLOCK // made.shape[1]) if thin.is_long(made) else len(made)
+        rounding += _moved(phi, points, made, gamma, rows) / size
     if gap <= rounding and gap < 1:
         return ""
     if gap > rounding:
