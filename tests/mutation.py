@@ -388,7 +388,7 @@ MUTANTS = (
     Mutant("widening-unnamed", "features/fully_connected.py", "            if w.shape[0] > w.shape[1]:", "            if False:", "features"),
     Mutant("network-near-lost", "features/fully_connected.py", "else self._activations(near)[:-1]", "else [None] * len(self.weights)", "features"),
     Mutant("network-near-outputs", "features/fully_connected.py", "self._activations(near)[:-1]", "[near] + [jnp.zeros((len(near), len(w))) for w in self.weights[:-1]]", "features"),
-    Mutant("fan-out", "features/fully_connected.py", "jnp.asarray(fan_in, dtype)", "jnp.asarray(out, dtype)", "features"),
+    Mutant("fan-out", "features/fully_connected.py", "np.asarray(fan_in, dtype)", "np.asarray(out, dtype)", "features"),
     # features/fourier.py
     Mutant("fourier-sine", "features/fourier.py", "jnp.cos(self._angles(x))", "jnp.sin(self._angles(x))", "features"),
     Mutant("fourier-scale", "features/fourier.py", "jnp.sqrt(2 / self.dim_out) *", "jnp.sqrt(1 / self.dim_out) *", "features"),

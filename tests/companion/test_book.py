@@ -556,6 +556,24 @@ def test_an_interrupted_build_keeps_the_earlier_site_and_is_repeated(changing, m
     assert "Interrupted" in page(changing, "book/index")
 
 
+def test_what_sphinx_remembers_of_the_last_build_does_not_stop_this_one(changing, monkeypatch):
+    """A label that one page has handed to another is known twice until Sphinx begins afresh."""
+    build_book(changing, "tiny")
+    (changing / "book" / "index.md").write_text("# Handed over\n\n{cite:t}`someone`\n")
+    real, calls = book._run_jupyter_book, []
+
+    def at_first_known_twice(stage, work, log):
+        calls.append(work.exists())
+        if len(calls) == 1:
+            raise CompanionError("duplicate label")
+        real(stage, work, log)
+
+    monkeypatch.setattr(book, "_run_jupyter_book", at_first_known_twice)
+    build_book(changing, "tiny")
+    assert calls == [True, False]
+    assert "Handed over" in page(changing, "book/index")
+
+
 def test_a_warning_in_a_notebook_names_its_cell():
     assert (
         book._cell("notebooks/a.ipynb:30004: WARNING: x")
