@@ -77,7 +77,14 @@ def _build(root: Path, profile: str, folder: Path, console: Any) -> Path:
     synchronise(stage, files)
     if console is not None:
         console.print(f"building the book of profile {profile} ({len(toc_pages(root))} pages)")
-    _run_jupyter_book(stage, work, folder / "book.log")
+    try:
+        _run_jupyter_book(stage, work, folder / "book.log")
+    except CompanionError:
+        if built is None:
+            raise
+        # Sphinx still knows what a page has handed to another one since: it may begin afresh.
+        shutil.rmtree(work, ignore_errors=True)
+        _run_jupyter_book(stage, work, folder / "book.log")
     built_pages = work / "_build" / "html"
     citation = read_citation(root)
     for name, content in downloads(files, repository(citation), address(citation)).items():
