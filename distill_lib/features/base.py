@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from distill_lib.boundary import checks
 from distill_lib.boundary.door import door
-from distill_lib.linalg.pseudoinverse import least_norm
+from distill_lib.linalg.least_norm import least_norm
 
 
 class FeatureMap(eqx.Module):

@@ -21,7 +21,6 @@ from distill_lib.ridge.batches import judged_rows, padded
 from distill_lib.ridge.partitioned import source_of
 from distill_lib.ridge.path import RidgePath
 from distill_lib.ridge.selection import Ties, Validation
-from distill_lib.ridge.statistics import RidgeStats
 from distill_lib.ridge.tridiagonal import solutions
 from distill_lib.ridge.works import given_in_parts
 from distill_lib.ridge.works import hits as hits_of
@@ -157,20 +156,17 @@ def fit(
     _of_one_kind(feature_map, normalisation)
     source.divide(key, val_fraction, validation, len(regs))
     stats = source.statistics(feature_map, devices)
-    best, accuracies = regs[0], tuple[float, ...]()
     if validation == "leave-one-out":
         path = RidgePath.of(stats)
         best, accuracies = selection.best(source.left_out(path, feature_map, regs), regs, ties)
         found = path.weights(best)
     else:
-        every, more = solutions(stats, regs), list[RidgeStats]()
-        if val_fraction > 0:
-            results, more = source.judged(every, feature_map, refit)
-            best, accuracies = selection.best(results, regs, ties)
-        again = solutions(sum(more, stats), (best,)) if more else every[regs.index(best)][None]
-        found = jnp.asarray(again[0])
+        every = solutions(stats, regs)
+        results, more = source.judged(every, feature_map, refit and val_fraction > 0)
+        best, accuracies = selection.best(results, regs, ties)
+        found = solutions(sum(more, stats), (best,))[0] if more else every[regs.index(best)]
     # The minimiser's rows lie in the span of the features; G's rounding lets more through.
-    weights = feature_map.onto_span(found)
+    weights = feature_map.onto_span(jnp.asarray(found))
     return RidgeModel(weights, feature_map, normalisation, best, regs, accuracies)
 
 

@@ -175,7 +175,7 @@ CASES = {
     "linalg.pseudoinverse.Svd.with_values": lambda a: (svd(X), a(V)),
     "linalg.pseudoinverse.svd": lambda a: (a(X),),
     "linalg.pseudoinverse.rank": lambda a: (a(X),),
-    "linalg.pseudoinverse.least_norm": lambda a: (a(W), a(Y), "W"),
+    "linalg.least_norm.least_norm": lambda a: (a(W), a(Y), "W"),
     "linalg.pseudoinverse.pinv": lambda a: (a(X),),
     "linalg.pseudoinverse.regularised_pinv": lambda a: (a(X), 0.5),
     "linalg.pseudoinverse.regularised": lambda a: (a(X), 0.5),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from messages import each
 
 from distill_lib import regularised, regularised_pinv, unregularised
-from distill_lib.linalg.pseudoinverse import largest_reg, least_norm, rank, svd
+from distill_lib.linalg.least_norm import least_norm
+from distill_lib.linalg.pseudoinverse import largest_reg, rank, svd
 
 SIZES = ((1, 5), (4, 6), (5, 5), (7, 4))
 
