@@ -46,7 +46,7 @@ class Run:
         self.done: dict[Node, Any] = {}
         self.active: dict[Any, Node] = {}
         self.parents: dict[Node, Node] = {}
-        self.leaves, self.seen, self.told = 0, set(known), (0, 0)
+        self.leaves, self.gone, self.told = 0, 0, (0, set(known))
         self.alone = time.monotonic()  # when there was a worker last
         with _unwarned():  # pickled once, and made from its bytes again on any worker
             self.job = client.submit(_opened, cloudpickle.dumps(work), key=f"{self.token}-work")
@@ -62,6 +62,7 @@ class Run:
         from distributed import CancelledError
 
         try:
+            self.gone = self._removed()
             while self.top not in self.done:
                 self._send()
                 self._wait()
@@ -136,30 +137,32 @@ class Run:
         if self.client.status != "running":
             raise ClusterError(self._gone())
         there = set(self.client.nthreads())
-        self.seen |= there
         if there:
             self.alone = time.monotonic()
         elif time.monotonic() - self.alone > self.patience:
             raise ClusterError(
                 f"no worker is left at {self.address} since {self.patience:g} s; " + self._kept()
             )
-        if self.report and self.told != (now := (self.leaves, len(self.seen - there))):
+        if self.report and self.told != (now := (self.leaves, there)):
             self.told = now
             self.report(self._progress(there))
 
     def _progress(self, there: set[str]) -> Progress:
-        begun = self._begun()
-        # Who came and went between two looks is known by what it began.
-        lost = len((self.seen | {who for who, _ in begun}) - there)
-        again = len(begun) - len({number for _, number in begun})
         limit = min((one.limit for one in self.known.values()), default=0)
+        again = sum(times - 1 for times in self._begun().values())
+        lost = self._removed() - self.gone
         spent, rest = time.monotonic() - self.start, (len(there), lost, again)
         room = (self.work.room, limit, self.before)
         return Progress(self.work.about, self.leaves, self.pieces.count, spent, *rest, *room)
 
-    def _begun(self) -> list[tuple[str, int]]:
-        """Which worker began which partition, each time."""
-        return [tuple(one) for _, one in self.client.get_events(self.token)]
+    def _begun(self) -> Counter[int]:
+        """How often each partition was begun, as far as workers could tell."""
+        return Counter(number for _, number in self.client.get_events(self.token))
+
+    def _removed(self) -> int:
+        """How many workers have ever gone, by the scheduler: a look at who is there misses some."""
+        told = (told for _, told in self.client.get_events("all"))
+        return sum(isinstance(one, dict) and one.get("action") == "remove-worker" for one in told)
 
     def _wrong(self, node: Node, future: Any) -> Exception:
         """What to raise for a node that was not computed."""
@@ -171,7 +174,7 @@ class Run:
         error = future.exception(timeout=self.patience)
         if isinstance(error, KilledWorker):
             # Dask blames all that waited for those workers; this one was begun by each.
-            begun = Counter(number for _, number in self._begun())
+            begun = self._begun()
             waited = [one for one in (node, *self.active.values()) if one[0] == 0]
             if waited:
                 name = named(max(waited, key=lambda one: begun[one[1]]), self.pieces.count)
@@ -230,8 +233,7 @@ def _leaf(work: Work, node: Node, count: int, piece: Any, spill: Spill, token: s
 
     if spill.has(node):
         return None
-    worker = get_worker()
-    worker.log_event(token, (worker.address, node[1]))
+    get_worker().log_event(token, node[1])
     made = computed(work, node[1], count, piece if callable(piece) else lambda: piece)
     if spill.folder is None:
         return made
