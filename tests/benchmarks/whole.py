@@ -24,7 +24,7 @@ from distill_lib import paper
 from distill_lib.data import load
 from distill_lib.experiments.whole_process import timed
 
-CASES = ("mnist:linear", "cifar10:linear", "cifar10:fcnn", "cifar10:rff", "cifar100:fcnn")
+CASES = tuple(f"{data}:{kind}" for data in ("cifar10", "cifar100") for kind in paper.KINDS)
 START = """import sys
 from distill_lib import paper
 from distill_lib.data import load
@@ -51,7 +51,7 @@ def start(dataset: str) -> float:
 def main() -> None:
     """Measure, print, and keep a record if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("cases", nargs="*", default=CASES, help="DATA:MAP")
+    parser.add_argument("cases", nargs="*", default=("mnist:linear", *CASES), help="DATA:MAP")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="where to keep the numbers")
     asked = parser.parse_args()
