@@ -136,7 +136,7 @@ def _pinv_by_qr(a) -> tuple[np.ndarray, float]:
     if singular:
         return q, float("inf")
     made = product(inverse, q.T) if wide else product(q, inverse.T)
-    return made, np.linalg.norm(r) * np.linalg.norm(inverse)
+    return made, float(np.linalg.norm(r) * np.linalg.norm(inverse))
 
 
 @door()
