@@ -44,6 +44,25 @@ class Mutant:
 # One mutant a line.
 # fmt: off
 MUTANTS = (
+    # bytes.py, normal_equations.py, fourier.py: faster ways to the same
+    Mutant("bytes-too-many-rows", "ridge/bytes.py", "MIDDLE, ROWS = 128, 1024", "MIDDLE, ROWS = 128, 4096", "bytes"),
+    Mutant("bytes-cancelling", "ridge/bytes.py", "whole = np.rint(offset)", "whole = np.zeros_like(offset)", "bytes"),
+    Mutant("bytes-channels-mixed", "ridge/bytes.py", "np.repeat(values, area)", "np.tile(values, area)", "bytes"),
+    Mutant("bytes-of-any-type", "ridge/bytes.py", "is Linear and images.dtype == np.uint8", "is Linear", "bytes"),
+    Mutant("bytes-whitened", "ridge/sums.py", "isinstance(normalisation, Normalisation) and ", "", "bytes"),
+    Mutant("bytes-no-block-beside", "ridge/bytes.py", "if u[:, right].size:", "if False:", "bytes"),
+    Mutant("bytes-block-kept", "ridge/bytes.py", "exact[...] = 0", "pass", "bytes"),
+    Mutant("bytes-moved-once", "ridge/bytes.py", "(sums - n * whole, offset - whole)", "(sums, offset - whole)", "bytes"),
+    Mutant("bytes-alone", "ridge/sums.py", "self.gram + gram if self.count else gram", "gram", "bytes"),
+    Mutant("bytes-with-padding", "ridge/sums.py", "self.bytes.add(images[real], labels[real])", "self.bytes.add(images, labels)", "bytes"),
+    Mutant("normal-unrefined", "linalg/normal_equations.py", "c += solved(", "solved(", "thin"),
+    Mutant("normal-refined-without-reg", "linalg/normal_equations.py", " - reg * c)", ")", "thin"),
+    Mutant("normal-of-any-condition", "linalg/normal_equations.py", "share**3 / m", "share", "thin"),
+    Mutant("normal-unregularised", "linalg/thin.py", "np.diag(np.full(m, reg, dtype))", "np.zeros((m, m), dtype)", "thin"),
+    Mutant("cosine-one-pi", "features/fourier.py", " - j * _PI[1]", "", "features"),
+    Mutant("cosine-short", "features/fourier.py", "range(10, -1, -1)", "range(8, -1, -1)", "features"),
+    Mutant("cosine-unlimited", "features/fourier.py", "jnp.clip((a - j * _PI[0]) - j * _PI[1], -2, 2)", "(a - j * _PI[0]) - j * _PI[1]", "features"),
+    Mutant("cosine-unsigned", "features/fourier.py", "jnp.where(j % 2 == 0, total, -total)", "total", "features"),
     # thin.py
     Mutant("thin-not-mended", "linalg/thin.py", "ThinQR(product(lower, second), again, second, p, room)", "ThinQR(lower, again, np.eye(r), p, room)", "thin"),
     Mutant("thin-mended-once", "linalg/thin.py", "ThinQR(product(lower, second), again, second, p, room)", "ThinQR(lower, again, second, p, room)", "thin"),

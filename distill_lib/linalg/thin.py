@@ -21,10 +21,10 @@ from jaxtyping import Array, Float
 
 from distill_lib.linalg.products import add_gram, product
 
-LONG = 2**25  # entries from which a matrix is taken in blocks
+LONG = 2**21  # entries from which a matrix is taken in blocks
 BLOCK = 4096  # columns in a block
 Columns = Callable[[slice], np.ndarray]  # a matrix, by copies of some of its columns
-_RATIO = 4  # how many times longer than many its rows have to be
+_RATIO = 3  # how many times longer than many its rows have to be
 
 
 def is_long(a: Any) -> bool:
@@ -193,7 +193,7 @@ def long_pinv(left: Any, a: Any, reg: float, share: float) -> Float[Array, "k p"
 def long_values(a: Any, share: float) -> Float[np.ndarray, " r"]:
     """The singular values of a long matrix that exceed a share of the largest one."""
     m, p = np.shape(a)
-    first = _cholesky(columns(a), m, p, np.asarray(a).dtype)
+    first = gram_factor(columns(a), m, p, np.asarray(a).dtype)
     if first is not None:
         s = np.linalg.svd(first, compute_uv=False)
         # Known to about eps (s_1 / s)^2 of themselves: clearly full where that is small.
@@ -227,9 +227,11 @@ def first_factor(a: Columns, m: int, p: int, dtype: Any) -> Float[np.ndarray, "m
     return upper.T
 
 
-def _cholesky(a, m, p, dtype) -> Float[np.ndarray, "m m"] | None:
-    """L_1 from A A^T by Cholesky, or None where that is not positive definite."""
-    gram = np.zeros((m, m), dtype)
+def gram_factor(
+    a: Columns, m: int, p: int, dtype: Any, reg: float = 0.0
+) -> Float[np.ndarray, "m m"] | None:
+    """L_1 with L_1 L_1^T = A A^T + reg I by Cholesky, or None if that is not positive definite."""
+    gram = np.diag(np.full(m, reg, dtype))
     for part in blocks(p):
         add_gram(gram, a(part).T)
     # Rows of any scale: Cholesky's factor is as good as that of rows of length 1.
@@ -241,7 +243,7 @@ def _cholesky(a, m, p, dtype) -> Float[np.ndarray, "m m"] | None:
 
 def _by_cholesky(a, m, p, dtype, room) -> ThinQR | None:
     """The factors, or None for a condition beyond about eps^(-1/2)."""
-    if (first := _cholesky(a, m, p, dtype)) is None:
+    if (first := gram_factor(a, m, p, dtype)) is None:
         return None
     solve = scipy.linalg.get_blas_funcs("trsm", (first,))
 

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from distill_lib.features import FeatureMap
+from distill_lib.images.normalisation import Normalisation
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.linalg.products import add_gram, product
+from distill_lib.ridge import bytes as of_bytes
 from distill_lib.ridge.batches import host_features, samples_of
 
 STRIP = 512  # columns of the Gram matrix made at a time
@@ -19,12 +21,14 @@ class HostSums:
     """The sums G, C, ||Y||^2 and n in main memory.
 
     All products are left to BLAS. Of G the upper triangle only, by a rank-k update in place, which
-    costs half the products and no temporary; `whole` mirrors it.
+    costs half the products and no temporary; `whole` mirrors it. Byte images under the linear map
+    are added up as whole numbers, see `bytes`.
     """
 
     def __init__(self, p: int, k: int, dtype) -> None:
         self.gram, self.cross = np.zeros((p, p), dtype), np.zeros((k, p), dtype)
         self.label_sq, self.count = np.zeros((), dtype), np.zeros((), np.int64)
+        self.bytes: of_bytes.ByteSums | None = None
 
     def add(self, f, y, count) -> None:
         """Add a chunk of samples."""
@@ -38,14 +42,27 @@ class HostSums:
         self, feature_map: FeatureMap, normalisation: Preprocessing, images, labels
     ) -> None:
         """Add a batch of images; those of label -1 are padding."""
-        self.add_features(*host_features(feature_map, normalisation, images, labels))
+        if isinstance(normalisation, Normalisation) and of_bytes.fits(feature_map, images):
+            if self.bytes is None:
+                k, p = self.cross.shape
+                self.bytes = of_bytes.ByteSums(p, k, normalisation)
+            real = labels >= 0
+            self.bytes.add(images[real], labels[real])
+        else:
+            self.add_features(*host_features(feature_map, normalisation, images, labels))
 
     def add_features(self, f, labels) -> None:
         """Add samples by their features and classes."""
         self.add(f, np.eye(len(self.cross), dtype=self.cross.dtype)[labels], len(labels))
 
     def whole(self) -> tuple[Any, ...]:
-        """The arguments of `RidgeStats`, on the device."""
+        """The arguments of `RidgeStats`, on the device. Nothing can be added after it."""
+        if self.bytes is not None:
+            gram, *rest = self.bytes.whole()
+            self.gram = self.gram + gram if self.count else gram
+            self.cross, self.label_sq, self.count = map(
+                np.add, (self.cross, self.label_sq, self.count), rest
+            )
         for j in range(0, len(self.gram), STRIP):
             strip = self.gram[j : j + STRIP, j:]
             square = strip[:, : len(strip)]

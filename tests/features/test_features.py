@@ -14,6 +14,7 @@ from messages import each
 
 from distill_lib import AffineCoupling, Convolution, FullyConnected, Linear, RandomFourier
 from distill_lib.features import KINDS
+from distill_lib.features.fourier import cosine
 
 WIDTHS = ((6, 4), (6, 6), (1, 1), (7, 5, 3), (6, 5, 5, 2))
 FOURIER = ((6, 6), (6, 4), (5, 1))  # d, p
@@ -152,6 +153,23 @@ def test_fully_connected_inverse_undoes_the_map_where_it_is_bijective(net):
         assert np.allclose(
             phi.inverse(phi(x)), x, atol=1e-12 * condition(*layers) * max(slope, 1 / slope)
         )
+
+
+@given(seeds, st.floats(-3, 15))
+def test_the_cosine_of_the_processor_is_known_to_rounding(seed, size):
+    a = 10.0**size * np.random.default_rng(seed).normal(size=64)
+    eps = np.finfo(float).eps
+    found = np.asarray(cosine(a))
+    assert (np.abs(found - np.cos(a)) <= 2 * eps * np.maximum(1, np.abs(a))).all()
+    assert np.abs(found).max() <= 1 + eps
+    assert np.array_equal(cosine(-a), found)
+
+
+def test_the_cosine_at_its_ends():
+    quarter = np.array([0, 0.5, 1, 1.5, 2, 1e8]) * np.pi
+    assert np.allclose(cosine(quarter), np.cos(quarter), rtol=0, atol=1e-16)
+    assert np.isfinite(np.asarray(cosine(np.array([1e17, 1e300])))).all()
+    assert np.isnan(np.asarray(cosine(np.array([np.inf, -np.inf, np.nan])))).all()
 
 
 @given(fouriers(), st.floats(1e-6, 1))

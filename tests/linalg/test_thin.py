@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import distill_lib as dl
 from distill_lib.linalg import thin
+from distill_lib.linalg.normal_equations import applied
 from distill_lib.linalg.pseudoinverse import pinv as fast_pinv
 from distill_lib.linalg.pseudoinverse import rank, regularised, regularised_pinv, svd
 from distill_lib.theory.realistic import realistic_matrix
@@ -92,6 +93,39 @@ def test_the_regularised_pseudoinverse_and_its_inverse(seed, r, spread, reg):
         patch.setattr(thin, "LONG", 10**9)
         whole = regularised(a, reg)
     assert close(regularised(a, reg), whole, 10 * spread)
+
+
+@pytest.mark.parametrize(("size", "reg"), [(0, 0.0), (4, 0.0), (4, 1e-3), (4, 1.0)])
+@given(seeds)
+def test_few_outputs_by_normal_equations_are_as_good_as_by_orthogonal_factors(size, reg, seed):
+    """The error is that of the condition number, not of its square."""
+    a, rng = case(seed, rows=8, r=8)
+    y = rng.normal(size=(8, 2))
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    s = np.logspace(0, -size, 8)
+    a = (u * s) @ vt
+    wanted = y.T @ (u * (s / (s**2 + reg))) @ vt
+    found = applied(y.T, a, reg)
+    assert found is not None
+    error = np.linalg.norm(found - wanted)
+    assert (
+        error <= 30 * 10**size * np.finfo(float).eps * np.linalg.norm(y) * (s / (s**2 + reg)).max()
+    )
+    assert np.array_equal(dl.recovered_weights(a, y, reg), found)
+
+
+@given(seeds, st.sampled_from((2, 7, 8)), st.sampled_from((1e6, 1e8, 1e12)))
+def test_what_normal_equations_would_lose_is_left_to_the_factors(seed, r, spread):
+    a, rng = case(seed, r, spread=spread, rows=8)
+    y = rng.normal(size=(8, 2))
+    if r == 2:
+        spread = 10.0
+    assert applied(y.T, a, 0.0) is None
+    found = dl.recovered_weights(a, y)
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    kept = s > 1e-13 * s[0]
+    wanted = y.T @ (u[:, kept] / s[kept]) @ vt[kept]
+    assert close(found, wanted, 100 * spread, np.linalg.norm(y) / s[kept].min())
 
 
 def test_rows_of_any_scale_keep_their_digits():
