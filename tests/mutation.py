@@ -46,12 +46,13 @@ class Mutant:
 MUTANTS = (
     # bytes.py, normal_equations.py, fourier.py: faster ways to the same
     Mutant("bytes-too-many-rows", "ridge/bytes.py", "MIDDLE, ROWS = 128, 1024", "MIDDLE, ROWS = 128, 4096", "bytes"),
+    Mutant("bytes-beyond-the-limit", "ridge/bytes.py", "LIMIT = 2**24", "LIMIT = 2**27", "bytes"),
+    Mutant("bytes-limit-forgotten", "ridge/bytes.py", "self._squares += squares", "pass", "bytes"),
     Mutant("bytes-cancelling", "ridge/bytes.py", "whole = np.rint(offset)", "whole = np.zeros_like(offset)", "bytes"),
     Mutant("bytes-channels-mixed", "ridge/bytes.py", "np.repeat(values, area)", "np.tile(values, area)", "bytes"),
     Mutant("bytes-of-any-type", "ridge/bytes.py", "is Linear and images.dtype == np.uint8", "is Linear", "bytes"),
     Mutant("bytes-whitened", "ridge/sums.py", "isinstance(normalisation, Normalisation) and ", "", "bytes"),
-    Mutant("bytes-no-block-beside", "ridge/bytes.py", "if u[:, right].size:", "if False:", "bytes"),
-    Mutant("bytes-block-kept", "ridge/bytes.py", "exact[...] = 0", "pass", "bytes"),
+    Mutant("bytes-added-twice", "ridge/bytes.py", "self._recent[...] = 0", "pass", "bytes"),
     Mutant("bytes-moved-once", "ridge/bytes.py", "(sums - n * whole, offset - whole)", "(sums, offset - whole)", "bytes"),
     Mutant("bytes-alone", "ridge/sums.py", "self.gram + gram if self.count else gram", "gram", "bytes"),
     Mutant("bytes-with-padding", "ridge/sums.py", "self.bytes.add(images[real], labels[real])", "self.bytes.add(images, labels)", "bytes"),

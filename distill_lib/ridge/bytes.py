@@ -1,8 +1,9 @@
 r"""Sums over byte images under the linear map, exact up to the normalisation.
 
-Pixels less 128 are whole numbers u of at most 128. Single precision holds a sum of 1,024 products
-of two of them, at most 2^24, exactly, in any order, and makes it at twice the rate of double
-precision, which adds these sums exactly up to 2^53. With inputs x = (u - o) / s,
+Pixels less 128 are whole numbers u. Single precision holds whole numbers up to 2^24. By
+Cauchy-Schwarz no sum of products u_i u_j leaves that range while no sum of squares does, as for any
+1,024 images. So it has these sums exactly, in any order, and makes them at twice the rate of double
+precision, which adds them exactly up to 2^53. With inputs x = (u - o) / s,
 
 .. math:: \sum x_i x_j = \frac{1}{s_i s_j} \sum (u_i - o_i)(u_j - o_j) .
 
@@ -20,7 +21,8 @@ from distill_lib.images.normalisation import Normalisation
 from distill_lib.linalg.products import add_gram, product
 
 MIDDLE, ROWS = 128, 1024
-_STRIP, _BLOCK = 512, 4096  # rows moved at a time, and columns of a product in single precision
+LIMIT = 2**24
+_STRIP = 512  # rows that are added or moved at a time
 
 
 def fits(feature_map: FeatureMap, images: np.ndarray) -> bool:
@@ -34,7 +36,7 @@ class ByteSums:
     def __init__(self, p: int, k: int, normalisation: Normalisation) -> None:
         self.gram, self.cross, self.seen = np.zeros((p, p)), np.zeros((k, p)), np.zeros(k)
         self.normalisation = normalisation
-        self._room = np.zeros(min(p, _BLOCK) ** 2, np.float32)
+        self._recent, self._squares = np.zeros((p, p), np.float32), np.zeros(p)
 
     def add(self, images: UInt8[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> None:
         """Add images of the classes 0..k-1."""
@@ -42,24 +44,25 @@ class ByteSums:
             part, truth = images[start : start + ROWS], labels[start : start + ROWS]
             u = np.moveaxis(part, 3, 1).reshape(len(part), -1).astype(np.float32)
             u -= MIDDLE
+            squares = np.einsum("np,np->p", u, u)
+            if (self._squares + squares).max() > LIMIT:
+                self._keep()
+            add_gram(self._recent, u)
+            self._squares += squares
             y = np.eye(len(self.seen), dtype=np.float32)[truth]
             self.cross += product(y.T, u)
             self.seen += y.sum(axis=0)
-            for j in range(0, u.shape[1], _BLOCK):
-                here, right = slice(j, j + _BLOCK), slice(j + _BLOCK, None)
-                self._add_square(u[:, here], self.gram[here, here])
-                if u[:, right].size:
-                    self.gram[here, right] += product(u[:, here].T, u[:, right])
 
-    def _add_square(self, u, square) -> None:
-        exact = self._room[: square.size].reshape(square.shape)
-        exact[...] = 0
-        add_gram(exact, u)
-        for j in range(0, len(square), _STRIP):
-            square[j : j + _STRIP, j:] += exact[j : j + _STRIP, j:]
+    def _keep(self) -> None:
+        """Add the recent sums to those in double precision."""
+        for j in range(0, len(self.gram), _STRIP):
+            self.gram[j : j + _STRIP, j:] += self._recent[j : j + _STRIP, j:]
+        self._recent[...] = 0
+        self._squares[...] = 0
 
     def whole(self) -> tuple[Any, ...]:
         """G, upper triangle, C, ||Y||^2 and n of the network inputs; once, in place."""
+        self._keep()
         norm, area = self.normalisation, len(self.gram) // self.normalisation.shape[2]
         offset, scale = (
             norm.pixel_max * np.repeat(values, area) for values in (norm.mean, norm.std)

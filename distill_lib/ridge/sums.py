@@ -59,6 +59,7 @@ class HostSums:
         """The arguments of `RidgeStats`, on the device. Nothing can be added after it."""
         if self.bytes is not None:
             gram, *rest = self.bytes.whole()
+            self.bytes = None
             self.gram = self.gram + gram if self.count else gram
             self.cross, self.label_sq, self.count = map(
                 np.add, (self.cross, self.label_sq, self.count), rest

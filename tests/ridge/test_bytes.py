@@ -35,10 +35,9 @@ def of_whole_numbers(images, labels):
 
 @pytest.fixture
 def in_strips(monkeypatch):
-    """Several blocks, the last one smaller, and several strips in each."""
-    monkeypatch.setattr(of_bytes, "_BLOCK", 5)
-    monkeypatch.setattr(of_bytes, "_STRIP", 2)
-    monkeypatch.setattr(sums, "STRIP", 2)
+    """Several strips, the last one smaller."""
+    monkeypatch.setattr(of_bytes, "_STRIP", 5)
+    monkeypatch.setattr(sums, "STRIP", 5)
 
 
 @given(seeds, st.sampled_from((1, 700, 5000)))
@@ -52,7 +51,7 @@ def test_of_pixels_every_sum_is_the_whole_number(seed, n):
 
 
 @pytest.mark.usefixtures("in_strips")
-def test_blocks_and_strips_make_the_whole_matrix():
+def test_strips_make_the_whole_matrix():
     images, labels = pictures(0, 3000)
     stats = dl.RidgeStats.of_images(images, labels, K, LINEAR, PLAIN)
     gram, cross = of_whole_numbers(images, labels)
@@ -68,6 +67,7 @@ def test_the_largest_sums_in_single_precision_are_exact(bottom):
     images[:, 1] = bottom
     made = of_bytes.ByteSums(P, K, PLAIN)
     made.add(images, labels)
+    made._keep()
     u = flat(images).astype(np.int64) - of_bytes.MIDDLE
     assert np.array_equal(np.triu(made.gram), np.triu(u.T @ u))
 
