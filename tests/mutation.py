@@ -56,6 +56,8 @@ MUTANTS = (
     Mutant("bytes-moved-once", "ridge/bytes.py", "(sums - n * whole, offset - whole)", "(sums, offset - whole)", "bytes"),
     Mutant("bytes-alone", "ridge/sums.py", "self.gram + gram if self.count else gram", "gram", "bytes"),
     Mutant("bytes-with-padding", "ridge/sums.py", "self.bytes.add(images[real], labels[real])", "self.bytes.add(images, labels)", "bytes"),
+    Mutant("gram-turned", "linalg/products.py", "trans=turned, lower=1", "trans=not turned, lower=1", "products"),
+    Mutant("labels-of-other-rows", "theory/nearest.py", "solved_labels(w.factors.lower, outputs, reg_s)", "outputs", "thin"),
     Mutant("normal-unrefined", "linalg/normal_equations.py", "c += solved(", "solved(", "thin"),
     Mutant("normal-refined-without-reg", "linalg/normal_equations.py", " - reg * c)", ")", "thin"),
     Mutant("normal-of-any-condition", "linalg/normal_equations.py", "share**3 / m", "share", "thin"),
@@ -72,7 +74,7 @@ MUTANTS = (
     Mutant("thin-rank-uncut", "linalg/thin.py", "r = int(np.sum(s > share * s[0])) if s.size else 0", "r = len(s)", "thin"),
     Mutant("thin-pinv-unregularised", "linalg/thin.py", "f.s / (f.s**2 + reg)", "1 / f.s", "thin"),
     Mutant("thin-rows-mixed", "linalg/thin.py", "if m == columns and", "if False and", "thin"),
-    Mutant("thin-free-part", "theory/closed_form.py", "y_pinv @ (w(part) - y.T @ free)", "y_pinv @ w(part)", "thin"),
+    Mutant("thin-free-part", "theory/closed_form.py", "product(y_pinv, w(part) - product(y.T, free))", "product(y_pinv, w(part))", "thin"),
     Mutant("thin-nearest-tail", "theory/nearest.py", "thin.first_factor(rest, m, p, real.dtype)", "thin.first_factor(rows, m, p, real.dtype)", "thin"),
     Mutant("thin-labels-regularised", "theory/labels_only.py", "f.s + reg_s / f.s", "f.s - reg_s / f.s", "thin"),
     # products.py

@@ -28,6 +28,7 @@ def _columns(a: np.ndarray) -> tuple[np.ndarray, bool]:
 
 def add_gram(gram: Float[np.ndarray, "p p"], f: Float[np.ndarray, "n p"]) -> None:
     """Add f^T f to a matrix in place, to its upper triangle alone: half the products, no room."""
-    if f.size:  # to BLAS f^T, and the upper triangle the lower one
+    if f.size:  # to BLAS the upper triangle is the lower one
+        a, turned = _columns(f)
         update = get_blas_funcs("syrk", (gram,))
-        update(1.0, f.T, beta=1.0, c=gram.T, lower=1, overwrite_c=1)
+        update(1.0, a, beta=1.0, c=gram.T, trans=turned, lower=1, overwrite_c=1)

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 from distill_lib.boundary.door import door
 from distill_lib.linalg import thin
 from distill_lib.linalg.normal_equations import applied
+from distill_lib.linalg.products import product
 from distill_lib.linalg.pseudoinverse import (
     Signs,
     Svd,
@@ -93,9 +94,9 @@ def _in_blocks(y_pinv, weights, labels, z):
 
     def made(part):
         if z is None:
-            return y_pinv @ w(part)
+            return product(y_pinv, w(part))
         free = thin.columns(z)(part)
-        return free + y_pinv @ (w(part) - y.T @ free)
+        return free + product(y_pinv, w(part) - product(y.T, free))
 
     return thin.filled(len(y), weights.shape[1], weights.dtype, made)
 

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from distill_lib.boundary.door import door
 from distill_lib.linalg import thin
+from distill_lib.linalg.products import product
 from distill_lib.linalg.pseudoinverse import negligible, regularised
 
 
@@ -27,7 +28,7 @@ def solved_labels(
     """
     if thin.is_long(features):
         if reg_s == 0:
-            return jnp.asarray(np.asarray(features) @ np.asarray(weights).T)
+            return jnp.asarray(product(np.asarray(features), np.asarray(weights).T))
         f = thin.long_svd(features, negligible(features.shape, features.dtype))
         return jnp.asarray(f.onto(f.s + reg_s / f.s, weights))
     return regularised(features, reg_s) @ weights.T

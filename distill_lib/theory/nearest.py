@@ -110,9 +110,10 @@ def _nearest_long(weights, real, reg_s) -> Nearest:
     if x is None or len(values) == k:  # all directions are given up: W^+ W Xh
         _regular(np.linalg.svd(outputs, compute_uv=False)[k - 1], real, values[0])
         features = w.factors.combined(outputs)
+        # W = L Q and X_S = (Xh Q^T) Q, so that the labels are those of short rows.
         return Nearest(
             features,
-            solved_labels(weights, features, reg_s),
+            solved_labels(w.factors.lower, outputs, reg_s),
             recovery_error(real, features) * float(np.linalg.norm(real)),
         )
     b, t, _ = np.linalg.svd(x.v.T @ thin.first_factor(rest, m, p, real.dtype))
