@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant("bytes-alone", "ridge/sums.py", "self.gram + gram if self.count else gram", "gram", "bytes"),
     Mutant("bytes-with-padding", "ridge/sums.py", "self.bytes.add(images[real], labels[real])", "self.bytes.add(images, labels)", "bytes"),
     Mutant("gram-turned", "linalg/products.py", "trans=turned, lower=1", "trans=not turned, lower=1", "products"),
-    Mutant("labels-of-other-rows", "theory/nearest.py", "solved_labels(w.factors.lower, outputs, reg_s)", "outputs", "thin"),
+    Mutant("labels-of-other-rows", "theory/nearest.py", "solved_labels(jnp.asarray(w.factors.lower), jnp.asarray(outputs), reg_s)", "jnp.asarray(outputs)", "thin"),
     Mutant("normal-unrefined", "linalg/normal_equations.py", "c += solved(", "solved(", "thin"),
     Mutant("normal-refined-without-reg", "linalg/normal_equations.py", " - reg * c)", ")", "thin"),
     Mutant("normal-of-any-condition", "linalg/normal_equations.py", "share**3 / m", "share", "thin"),

@@ -113,7 +113,7 @@ def _nearest_long(weights, real, reg_s) -> Nearest:
         # W = L Q and X_S = (Xh Q^T) Q, so that the labels are those of short rows.
         return Nearest(
             features,
-            solved_labels(w.factors.lower, outputs, reg_s),
+            solved_labels(jnp.asarray(w.factors.lower), jnp.asarray(outputs), reg_s),
             recovery_error(real, features) * float(np.linalg.norm(real)),
         )
     b, t, _ = np.linalg.svd(x.v.T @ thin.first_factor(rest, m, p, real.dtype))
