@@ -79,7 +79,7 @@ MUTANTS = (
     Mutant("thin-labels-regularised", "theory/labels_only.py", "f.s + reg_s / f.s", "f.s - reg_s / f.s", "thin"),
     # products.py
     Mutant("product-by-columns", "linalg/products.py", "else (a, True)", "else (a, False)", "products"),
-    Mutant("gram-lower-triangle", "linalg/products.py", "c=gram.T, lower=1", "c=gram.T, lower=0", "products"),
+    Mutant("gram-lower-triangle", "linalg/products.py", "trans=turned, lower=1", "trans=turned, lower=0", "products"),
     # pseudoinverse.py
     Mutant("least-norm-of-the-transpose", "linalg/least_norm.py", "x = back(lu, pivots, b, trans=1)[0]", "x = back(lu, pivots, b)[0]", "pseudoinverse"),
     Mutant("least-norm-unsuspected", "linalg/least_norm.py", "0.0 if singular else condition(", "1.0 if singular else 1.0 + 0 * condition(", "pseudoinverse"),
