@@ -18,6 +18,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from distill_lib.boundary import checks
 from distill_lib.features import FeatureMap
+from distill_lib.linalg.pseudoinverse import negligible
+from distill_lib.theory.closed_form import recovered_weights, recovery_error
 from distill_lib.theory.conditions import enough_points
 
 
@@ -83,19 +85,17 @@ def solve_points(
         taken += 1
     features = np.asarray(_features_and_derivative(phi, x)[0])
     labels = features @ w.T
-    trained = np.linalg.lstsq(features, labels, rcond=None)[0].T
-    error = float(np.linalg.norm(trained - w) / np.linalg.norm(w))
+    error = float(recovery_error(w, recovered_weights(features, labels)))
     return Solved(jnp.asarray(x), jnp.asarray(labels), error, taken)
 
 
 def _linearised(phi, w, x):
     """W Q as a vector, and the matrix that takes a change of the points to minus its change."""
     features, derivative = map(np.asarray, _features_and_derivative(phi, x))
-    m = len(x)
-    q, r = np.linalg.qr(features.T, mode="complete")
-    inside, outside = q[:, :m], q[:, m:]
-    # C phi(X_S)^T = W in least squares
-    c = np.linalg.lstsq(r[: inside.shape[1]], (w @ inside).T, rcond=None)[0].T
+    v, s, ut = np.linalg.svd(features)
+    r = int(np.sum(s > negligible(features.shape, s.dtype) * s[0]))
+    inside, outside = ut[:r].T, ut[r:].T
+    c = (w @ inside / s[:r]) @ v[:, :r].T
     slope = np.einsum("km,mqd->kqmd", c, outside.T @ derivative)
     return (w @ outside).ravel(), slope.reshape(-1, x.size)
 

@@ -35,7 +35,8 @@ def support_rank(
     q = jnp.linalg.svd(labels)[0][:, k:]
     free = q.T @ z
     outside = free - (free @ w.ut.T) @ w.ut
-    # Rank relative to N^T Z: what rounding leaves of rows inside range(W^T) is not rank.
+    # Rank relative to Z: what rounding leaves of columns inside range(Y_S), or of rows inside
+    # range(W^T), is not rank.
     s = np.linalg.svd(np.asarray(outside), compute_uv=False)
-    size = float(jnp.linalg.norm(free, 2))
+    size = float(jnp.linalg.norm(z, 2))
     return len(w.s) + int(np.sum(s > negligible(outside.shape, s.dtype) * size))

@@ -234,6 +234,23 @@ def test_tolerances(name, reference, here, verdict):
 
 
 @pytest.mark.parametrize(
+    ("page", "name", "reference", "here", "verdict"),
+    [
+        ("theorem_6_1", "= useless", 1.09e-12, 1.09e-13, "agrees"),
+        ("theorem_6_1", "= kept", 1.09e-24, 1.0899e-22, "agrees"),
+        ("theorem_6_1", "= kept", 1.09e-24, 1.09e-21, "differs"),
+        ("probes", "= negative", 37.1875, 39.0625, "agrees"),
+        ("probes", "= negative", 37.1875, 60.0, "differs"),
+    ],
+)
+def test_tolerances_of_what_rounding_moves_from_one_processor_to_another(
+    page, name, reference, here, verdict
+):
+    number = Number(page, name, reference, tests=360)
+    assert judge(number, here, bits=False)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
     "form", ["{:.2f} %", "{:,.0f}", "{:.0e}", "{:+.2f}", "{:.3g}", "{}", "set of {:d}"]
 )
 def test_a_text_states_its_number_and_no_other(form):

@@ -284,6 +284,16 @@ def test_a_generic_z_gives_full_rank_beyond_the_condition_of_the_proposition(a):
     assert support_rank(a.w, a.y, a.z) == min(a.m, a.p)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_z_inside_the_range_of_the_labels_adds_no_rank_in_any_precision(seed, kind):
+    """N^T Z is zero then, and what rounding leaves of it counts for nothing, however large Z is."""
+    rng = np.random.default_rng(seed)
+    w, y = rng.normal(size=(3, 9)), rng.normal(size=(7, 3))
+    z = 10.0 ** rng.uniform(-5, 5) * y @ rng.normal(size=(3, 9))
+    assert support_rank(*(a.astype(kind) for a in (w, y, z))) == 3
+
+
 @given(seeds)
 def test_rows_of_z_among_those_of_w_can_lose_rank(seed):
     rng = np.random.default_rng(seed)

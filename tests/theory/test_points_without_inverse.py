@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from messages import each
 
 import distill_lib as dl
+from distill_lib.linalg.pseudoinverse import svd
 from distill_lib.theory import points_without_inverse
 from distill_lib.theory.points_without_inverse import solve_points
 
@@ -84,6 +85,12 @@ def test_below_the_count_nothing_is_found(seed):
     assert one.error > 1e-5
 
 
+def rounding(features):
+    """How far rounding turns the span of the features: eps times their condition number."""
+    s = svd(features).s
+    return 10 * max(features.shape) * np.finfo(float).eps * s[0] / s[-1]
+
+
 def test_the_error_of_a_model_out_of_reach_is_told():
     """A deep linear network never leaves its range: the descent ends at the bound of Theorem 5.3 or
     above.
@@ -94,8 +101,21 @@ def test_the_error_of_a_model_out_of_reach_is_told():
     bound = np.linalg.norm(w - phi.onto_span(w)) / np.linalg.norm(w)
     for m in (5, 9, 12):  # with 9 points or more the features are dependent
         one = solve_points(phi, w, rng.normal(size=(m, D)), steps=20)
-        assert one.error >= bound * (1 - 1e-9)
+        assert one.error >= bound - rounding(phi(one.points))
     assert solve_points(phi, phi.onto_span(w), rng.normal(size=(K, D))).error < 1e-10
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_dependent_features_of_any_lengths_reach_no_further_than_their_range(seed):
+    """Points of lengths from 1e-3 to 1e3: what rounding leaves of more than D features is no rank."""
+    rng = np.random.default_rng(seed)
+    phi = dl.DeepLinear.random(jax.random.key(seed), (D, P))
+    w = rng.normal(size=(K, P))
+    bound = np.linalg.norm(w - phi.onto_span(w)) / np.linalg.norm(w)
+    start = rng.normal(size=(D + 3, D)) * 10.0 ** rng.uniform(-3, 3, (D + 3, 1))
+    for steps in (0, 20):
+        one = solve_points(phi, w, start, steps=steps)
+        assert one.error >= bound - rounding(phi(one.points))
 
 
 def test_points_that_carry_the_model_are_left_alone():

@@ -128,6 +128,12 @@ EDGE = Rule(
     "a number over an error of rounding, or a size at which rounding takes over",
     _order,
 )
+LADDER = Rule(
+    "two decades, both ways",
+    "where rounding takes over, on a ladder of sizes with one rung a decade: another order of the "
+    "same sums moves it by a rung or two",
+    lambda number: (abs(number.value) / 101, 101 * abs(number.value)),
+)
 IMAGES = Rule(
     "two test images",
     "the accuracy of a model in closed form: an image is answered otherwise only where two scores "
@@ -144,6 +150,12 @@ DESCENT = Rule(
     "same experiment; of "
     "two samples, by the spread over the seeds or, if that is more, by the number of test images",
     _around(_sample),
+)
+ENTRIES = Rule(
+    "twelve points",
+    "a share of some hundred learnt entries, after a descent as above: three standard deviations of "
+    "the difference of two samples of 320",
+    _around(lambda number: 100 * 3 * math.sqrt(2 * 0.25 / 320)),
 )
 SINGLE_IMAGES = Rule(
     "half a point, or two test images",
@@ -234,7 +246,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     # Numbers of the prose.
     ("ridge_path", r"^= .*(ratio|ratio_again|seconds)$", CLOCK),
     ("theorem_6_1", r"^= cost_ratio$", CLOCK),
-    ("theorem_6_1", r"^= (useless|kept|kept_samples)$", EDGE),
+    ("theorem_6_1", r"^= (useless|kept|kept_samples)$", LADDER),
     ("theorem_6_1", r"^= run_end_\d$", SINGLE_SMOOTH),
     ("table_4", r"^= .*(per_step|per_step_least|per_step_most|steps_by_then)$", CLOCK),
     ("kip", r"^= exponent$", CLOCK),
@@ -278,7 +290,7 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("convolution", r"^= .*_side$", COUNT),
     ("private_release", r"^= (.*accuracy|pixels_.*|network_.*)$", IMAGES),
     ("probes", r"^= .*_rank$", EDGE),
-    ("probes", r"^= negative$", RANKING),
+    ("probes", r"^= negative$", ENTRIES),
     ("probes", r"^= (other_answers|.*ratio|.*_bytes|.*_rows)$", COUNT),
     ("probes", r"^= (embeddings|features|classes|asked)$", COUNT),
     ("quantisation", r"^= .*(accuracy_(kept|solved)|_change|original)$", IMAGES),
