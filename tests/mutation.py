@@ -504,7 +504,7 @@ MUTANTS = (
     Mutant("every-step-taken", "theory/points_without_inverse.py", "if np.linalg.norm(further[0]) < np.linalg.norm(residual):", "if True:", "points_without_inverse"),
     Mutant("never-ends", "theory/points_without_inverse.py", "taken < steps and ", "", "points_without_inverse"),
     Mutant("never-undamped", "theory/points_without_inverse.py", "max(damping / 4, 1e-14)", "max(damping, 1e-2)", "points_without_inverse"),
-    Mutant("error-of-the-residual", "theory/points_without_inverse.py", "error = float(recovery_error(w, recovered_weights(features, labels)))", "error = float(np.linalg.norm(residual) / np.linalg.norm(w))", "points_without_inverse"),
+    Mutant("error-of-the-residual", "theory/points_without_inverse.py", "error = recovery_error(model, recovered_weights(features, labels))", "error = float(np.linalg.norm(residual) / np.linalg.norm(w))", "points_without_inverse"),
     Mutant("fewer-points-than-outputs", "theory/points_without_inverse.py", "    enough_points(len(x), len(w))\n", "", "points_without_inverse"),
     # theorem_c.py
     Mutant("free-part-unprojected", "theory/theorem_c.py", "(labels - z @ weights.T) @ w.with", "labels @ w.with", "theorem_c"),

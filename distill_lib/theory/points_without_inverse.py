@@ -83,10 +83,10 @@ def solve_points(
         else:
             damping *= 8
         taken += 1
-    features = np.asarray(_features_and_derivative(phi, x)[0])
-    labels = features @ w.T
-    error = float(recovery_error(w, recovered_weights(features, labels)))
-    return Solved(jnp.asarray(x), jnp.asarray(labels), error, taken)
+    features, model = _features_and_derivative(phi, x)[0], jnp.asarray(w)
+    labels = features @ model.T
+    error = recovery_error(model, recovered_weights(features, labels))
+    return Solved(jnp.asarray(x), labels, error, taken)
 
 
 def _linearised(phi, w, x):

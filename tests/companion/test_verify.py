@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from distill_lib.companion import cli
 from distill_lib.companion.errors import CompanionError
 from distill_lib.companion.judge import tolerances
+from distill_lib.companion.judge.kinds import CLOCK
 from distill_lib.companion.judge.recorded import Number, numbers, states
 from distill_lib.companion.judge.verdicts import pasted
 from distill_lib.companion.judge.verify import choice, compare, judge, verify
@@ -192,7 +193,7 @@ def test_every_committed_number_has_a_rule_that_can_fail(path):
     content = read_results(path)
     assert {number["verdict"] for number in compare(content, content, bits=False)} == {"same"}
     for number in numbers(content).values():
-        clock = tolerances.rule_of(number) is tolerances.CLOCK
+        clock = tolerances.rule_of(number) is CLOCK
         for wrong in (number.value + 200 * (abs(number.value) + 1), math.nan):
             verdict = judge(number, wrong, bits=False)["verdict"]
             assert verdict == ("shown" if clock else "differs"), number

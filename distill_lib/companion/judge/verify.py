@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from distill_lib.companion.errors import CompanionError
+from distill_lib.companion.judge.kinds import CLOCK
 from distill_lib.companion.judge.origins import origins
 from distill_lib.companion.judge.recorded import Number, facts, numbers, states
-from distill_lib.companion.judge.tolerances import CLOCK, rule_of
+from distill_lib.companion.judge.tolerances import rule_of
 from distill_lib.companion.numbers.provenance import commit, device, versions
 from distill_lib.companion.numbers.stored import read_results
 from distill_lib.companion.profiles import Profile, load_profile
