@@ -83,7 +83,7 @@ def relative(points: Float[Array, "m d"], real: Float[Array, "m d"]) -> float:
 def along_ridge(at: Samples, m: int, shares: Sequence[float]) -> list[float]:
     """Relative distances of Corollary 4.1.1 with labels W Xh, at each lam_S = share s_1^2.
 
-    Where that is too large, at the largest feasible one below it.
+    Where that is too large for its D, labels and D stay, and lam_S is the largest that D allows.
     """
     size = float(jnp.linalg.norm(at.real(m), 2))
     made = (at.distilled(m, "real", label_rule="model", reg_s=share * size**2) for share in shares)

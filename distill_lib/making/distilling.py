@@ -78,7 +78,8 @@ def make(
     if phi is not None or recipe.map != "linear":
         norm = norm or standardising(source, _read(source, recipe, None, "means", told).every)
         phi = phi or _map(recipe, norm)
-    pooled = -(-recipe.points // max(1, len(source.classes))) if recipe.points else 1
+    fewest = len(source.classes) or source.outputs + recipe.intercept
+    pooled = -(-(recipe.points or fewest) // max(1, len(source.classes)))
     read = _read(source, recipe, (norm, phi), "rows", told, pooled if start in _REAL else 0)
     norm = norm or standardising(source, read.every)
     told("solving", source.rows, source.rows)

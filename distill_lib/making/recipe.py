@@ -25,7 +25,8 @@ class Recipe:
     Attributes:
         map: the feature map: "linear"; "network", one random layer with LeakyReLU; "fourier",
             random Fourier features. The last two have as many features as there are inputs.
-        points: how many; None for as few as there can be.
+        points: how many; None for one of each class, or for one for each number to predict, and
+            one more with an intercept.
         start: "noise", "real", "nearest" and "labels" as `dl.distill`; "mean", points about the
             mean of the data; None for the first of these that there is.
         lam: the ridge parameters of the model to choose from; one value is taken as it is.

@@ -204,8 +204,8 @@ def _table(
 def _scanned(found: Table, name: str, task: Task | None) -> Labels:
     """The labels of a column, all of them seen, before anything else is read."""
     labels = Labels(str(found.path), name, task)
-    for first, values in found.labels(name):
-        labels.see(values, lambda i, first=first: f"{found.row} {first + i}")
+    for places, values in found.labels(name):
+        labels.see(values, lambda i, places=places: f"{found.row} {places[i]}")
     labels.finish()
     return labels
 

@@ -38,11 +38,11 @@ class Csv:
     def check(self, names: Sequence[str]) -> None:
         """Nothing is known of a CSV's numbers before they are read."""
 
-    def labels(self, name: str) -> Iterator[tuple[int, list[str]]]:
-        """The column's texts in batches, and the line of the first of each."""
+    def labels(self, name: str) -> Iterator[tuple[Sequence[int], list[str]]]:
+        """The column's texts in batches, and the line of each."""
         (at,) = self._places([name])
         for lines, rows in self._batches():
-            yield lines[0], [row[at] for row in rows]
+            yield lines, [row[at] for row in rows]
 
     def batches(self, names: Sequence[str], labels: Sequence[str]):
         """Numbers (b, d) of the columns `names`, and the texts of the labels' columns."""
@@ -119,12 +119,12 @@ class Parquet:
                     "write it as numbers."
                 )
 
-    def labels(self, name: str) -> Iterator[tuple[int, list[Any]]]:
-        """The column's values in batches, and the row of the first of each, from 1."""
+    def labels(self, name: str) -> Iterator[tuple[Sequence[int], list[Any]]]:
+        """The column's values in batches, and the row of each, from 1."""
         at = 1
         with self.parquet.ParquetFile(self.path, pre_buffer=False) as file:
             for batch in file.iter_batches(ROWS, columns=[name]):
-                yield at, batch.column(0).to_pylist()
+                yield range(at, at + batch.num_rows), batch.column(0).to_pylist()
                 at += batch.num_rows
 
     def batches(self, names: Sequence[str], labels: Sequence[str]):

@@ -46,6 +46,8 @@ def test_a_classifier_fitted_on_the_points_is_that_of_the_table(recipe):
         (False, Recipe(lam=(2.0,))),
         (False, Recipe(lam=(2.0,), intercept=True)),
         (False, Recipe(lam=(2.0,), intercept=True, start="nearest", points=5)),
+        (False, Recipe(lam=(2.0,), start="nearest")),
+        (False, Recipe(lam=(2.0,), intercept=True, start="nearest")),
     ],
 )
 def test_ridge_on_points_and_labels_is_that_of_the_table(classes, recipe):

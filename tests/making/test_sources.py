@@ -104,6 +104,7 @@ WRONG = {
     "text in a column": ((table(changed(1, 1, "two")), Y), "line 3: column 'v' is 'two', which is no number"),
     "an empty cell": ((table(changed(1, 1, "")), Y), "line 3: column 'v' is empty"),
     "an empty label": ((table(changed(3, 2, " ")), Y), "line 5: the label in column 'y' is empty"),
+    "an empty label after empty lines": ((table([ROWS[0], [], [], *changed(3, 2, "")[1:]]), Y), "line 7: the label in column 'y' is empty"),
     "a short row": ((table([*ROWS, ["1", "a"]]), Y), "line 27 has 2 entries, but the first line names 3"),
     "text for a regression": ((table(ROWS), [*Y, "--task", "values"]), "line 2: the label in column 'y' is 'a', which is no number"),
     "fractions for classes": ((table(ROWS), ["--labels", "u", "--task", "classes"]), "line 2: the label in column 'u' is 1.5, and classes are whole numbers or text"),
