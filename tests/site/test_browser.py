@@ -113,7 +113,6 @@ def test_a_page_in_every_width_and_scheme(site, page, tab):
     tab.emulate_media(media="screen")
     assert tab.evaluate(DARK_INK) == [], "figures without a light sheet in the dark"
     tab.set_viewport_size({"width": 1280, "height": 900})
-    visit(tab, site / f"{page}.html")  # as it is opened
     assert faults(tab, page) == [], "what axe calls serious"
     assert tab.complaints == []
 

@@ -5,15 +5,14 @@ import subprocess
 import sys
 
 import pytest
-from bs4 import BeautifulSoup
+from tools import soup
 
 BLOCKED = "import sys\nfor name in ('jax', 'jaxlib', 'distill_lib'): sys.modules[name] = None\n"
 
 
 @pytest.fixture
 def shown(site):
-    text = (site / "book" / "elsewhere.html").read_text(encoding="utf-8")
-    return BeautifulSoup(text, "html.parser")
+    return soup(site / "book" / "elsewhere.html")
 
 
 @pytest.fixture

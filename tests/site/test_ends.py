@@ -2,20 +2,14 @@
 
 import re
 import zlib
-from functools import cache
 
-from bs4 import BeautifulSoup
+from tools import soup
 
 PRINTED = "notebooks/theorem_4_2"
 DARKEST = 0.5  # the largest luminance of a letter on paper
 OVER_THE_EDGE = """() => [...document.querySelectorAll("article :is(pre, table, img, svg, mjx-container)")]
   .filter((box) => box.checkVisibility() && box.getBoundingClientRect().right > innerWidth + 1)
   .map((box) => box.tagName + " " + box.textContent.trim().slice(0, 40))"""
-
-
-@cache
-def soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def test_every_page_says_how_to_cite_it(site, page):

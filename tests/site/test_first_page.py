@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from tools import soup
 
 FIRST = {
     "the claim": "article h1 ~ p",
@@ -46,7 +46,7 @@ def test_the_first_screen_has_the_claim_the_pictures_the_commands_and_a_way_on(
 
 
 def test_every_card_leads_somewhere_and_each_reader_has_one(site):
-    page = BeautifulSoup((site / "book" / "index.html").read_text(encoding="utf-8"), "html.parser")
+    page = soup(site / "book" / "index.html")
     cards = page.select("article .sd-card")
     assert all(card.select_one("a.sd-stretched-link[href]") for card in cards)
     readers = [card.select_one(".sd-card-title").get_text().strip() for card in cards[:3]]
@@ -55,7 +55,7 @@ def test_every_card_leads_somewhere_and_each_reader_has_one(site):
 
 
 def test_the_lines_for_ones_own_data_run_in_their_order(site, tmp_path, monkeypatch):
-    page = BeautifulSoup((site / "book" / "use.html").read_text(encoding="utf-8"), "html.parser")
+    page = soup(site / "book" / "use.html")
     blocks = [block.get_text() for block in page.select(".use-lines pre")]
     assert len(blocks) == 3
     monkeypatch.chdir(tmp_path)

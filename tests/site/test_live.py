@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from tools import soup
 
 import distill_lib as dl
 
@@ -27,7 +27,7 @@ def where(site, name):
 
 
 def still(site, name):
-    page = BeautifulSoup(where(site, name).read_text(encoding="utf-8"), "html.parser")
+    page = soup(where(site, name))
     (figure,) = page.select("figure.live")
     return figure
 

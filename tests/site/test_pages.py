@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from tools import soup
 
 LOADED = {
     "img": "src",
@@ -32,11 +33,6 @@ UNRESOLVED = [
     "{doc}",
     "Substitution error",
 ]
-
-
-@cache
-def soup(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 @cache

@@ -6,7 +6,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from tools import soup
 
 import distill_lib as dl
 from distill_lib.companion.root import project_root
@@ -351,7 +351,7 @@ def test_both_models_answer_alike_bar_by_bar_and_differ_when_broken(play, shippe
 
 def code(site):
     """The lines for scikit-learn, as the page shows them."""
-    page = BeautifulSoup((site / "book" / "play.html").read_text(encoding="utf-8"), "html.parser")
+    page = soup(site / "book" / "play.html")
     (block,) = [box for box in page.select("article pre") if "sklearn" in box.get_text()]
     return block.get_text()
 

@@ -1,6 +1,9 @@
 """A page as a visitor's tools judge it: axe's serious faults, bytes of script, steadiness."""
 
+from functools import cache
 from pathlib import Path
+
+from bs4 import BeautifulSoup
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 MOST_SCRIPT = 1_500_000  # bytes a page loads from disk, MathJax included
@@ -21,10 +24,12 @@ SCRIPTS = "[...document.scripts].filter((script) => script.src).map((script) => 
 UNSIZED = """[...document.querySelectorAll("article img")]
   .filter((image) => !(image.getAttribute("width") && image.getAttribute("height")))
   .map((image) => image.src)"""
-# Signs of formulas and of code are many, and alike: axe reads the page without them.
+# Signs of formulas, of code and of signatures are many, and alike: axe reads the page without them.
 THINNED = """(code) => {
+  const flat = (box) => (box.textContent = box.textContent);
   document.querySelectorAll("mjx-container > mjx-math").forEach((drawing) => drawing.remove());
-  if (!code) document.querySelectorAll("pre").forEach((box) => (box.textContent = box.textContent));
+  [...document.querySelectorAll("dt.sig")].slice(9).forEach(flat);
+  if (!code) document.querySelectorAll("pre").forEach(flat);
 }"""
 FAULTS = """async (only) => {
   const options = {resultTypes: ["violations"], preload: false, ...(only && {runOnly: only})};
@@ -33,6 +38,12 @@ FAULTS = """async (only) => {
     .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`));
 }"""
 PAINT = 'performance.getEntriesByName("first-contentful-paint")[0]?.startTime'
+
+
+@cache
+def soup(path: Path) -> BeautifulSoup:
+    """A built page, read once."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def size(address: str) -> int:
