@@ -42,12 +42,13 @@ class HostSums:
         self, feature_map: FeatureMap, normalisation: Preprocessing, images, labels
     ) -> None:
         """Add a batch of images; those of label -1 are padding."""
+        whole = None
         if isinstance(normalisation, Normalisation) and of_bytes.fits(feature_map, images):
-            if self.bytes is None:
-                k, p = self.cross.shape
-                self.bytes = of_bytes.ByteSums(p, k, normalisation)
-            real = labels >= 0
-            self.bytes.add(images[real], labels[real])
+            whole = self.bytes or of_bytes.ByteSums(*self.cross.shape[::-1], normalisation)
+        # One normalisation is applied to all whole numbers, at the end.
+        if whole is not None and whole.normalisation == normalisation:
+            self.bytes, real = whole, labels >= 0
+            whole.add(images[real], labels[real])
         else:
             self.add_features(*host_features(feature_map, normalisation, images, labels))
 

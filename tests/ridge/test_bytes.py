@@ -144,3 +144,16 @@ def test_only_bytes_under_the_linear_map_are_added_as_whole_numbers(phi):
     assert both.bytes is None
     both.add_images(phi, PLAIN, images, labels)
     assert (both.bytes is not None) == isinstance(phi, dl.Linear)
+
+
+def test_batches_of_two_normalisations_each_have_their_own():
+    form, other = sums.HostSums(P, K, float), dl.Normalisation(SHAPE, 200.0, (0.3, 0.4), (0.5, 2.0))
+    parts = [(norm, *pictures(seed, 20)) for seed, norm in enumerate((PLAIN, other, PLAIN))]
+    for norm, images, labels in parts:
+        form.add_images(LINEAR, norm, images, labels)
+    gram, cross, _, count = form.whole()
+    x = np.concatenate([np.asarray(norm(images)) for norm, images, _ in parts])
+    y = np.eye(K)[np.concatenate([labels for *_, labels in parts])]
+    assert np.allclose(gram, x.T @ x, rtol=1e-13)
+    assert np.allclose(cross, y.T @ x, rtol=1e-12)
+    assert count == len(x)
