@@ -44,7 +44,8 @@ class HostSums:
         """Add a batch of images; those of label -1 are padding."""
         whole = None
         if isinstance(normalisation, Normalisation) and of_bytes.fits(feature_map, images):
-            whole = self.bytes or of_bytes.ByteSums(*self.cross.shape[::-1], normalisation)
+            k, p = self.cross.shape
+            whole = self.bytes or of_bytes.ByteSums(p, k, normalisation)
         # One normalisation is applied to all whole numbers, at the end.
         if whole is not None and whole.normalisation == normalisation:
             self.bytes, real = whole, labels >= 0
