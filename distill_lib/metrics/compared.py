@@ -56,7 +56,8 @@ def worth(
     Returns: a row for each judge: "judge", "images"; the accuracies "all", "hard", "set", "random"
         with the spreads "set spread" over seeds and "random spread" over draws; "recovery",
         "improvement", "score".
-    Raises: ValueError for what does not fit, no draw, or a set for a kernel without judges.
+    Raises: ValueError for what does not fit, no draw, or a set for a kernel, or for a trainer with
+        an intercept, without judges.
 
     Example:
         >>> from distill_lib.metrics import worth
@@ -120,6 +121,11 @@ def _own_trainer(small: DistilledSet, original: RidgeModel | None) -> list[Judge
         raise ValueError(
             "this set has no feature map, so no trainer of its own that could read all images; "
             "give judges, for instance network_judges(shape, classes)."
+        )
+    if small.intercept:
+        raise ValueError(
+            "this set is for a trainer that fits an intercept, which is no judge here; give judges, "
+            "for instance network_judges(shape, classes), and see `small.accuracy` for its own."
         )
     return [OwnTrainer(small.feature_map, small.reg_s, original)]
 

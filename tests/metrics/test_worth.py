@@ -1,5 +1,6 @@
 """What a set is worth: the scores on exact sets are what the theorems say, and judges are fair."""
 
+import dataclasses
 import math
 
 import jax
@@ -69,6 +70,8 @@ def test_what_neither_loses_nor_gains_has_one_over_one_plus_e():
         (lambda: judged(dl.distill(MODEL, 3, key=KEY), judges=[])[0:] or worth(
             dl.distill(MODEL, 3, key=KEY), TRAIN, TESTS, key=KEY, draws=0), "at least one draw"),
         (lambda: worth(dl.distill(MODEL, 3, key=KEY), TRAIN, (TESTS[0], [7] * 30), key=KEY), "7"),
+        (lambda: judged(dataclasses.replace(dl.distill(MODEL, 3, key=KEY), intercept=True)),
+            "fits an intercept"),
         (lambda: ResidualNetwork((4, 4, 1), 2, 3), "a depth of at most 2"),
         (lambda: ResidualNetwork((4, 4), 2), "must be"),
     ],

@@ -234,8 +234,12 @@ def _spread(value: float | None, spread: float | None) -> str:
 
 
 def _bounds(known: dict[str, Row]) -> str:
-    """How far the descents and trainings of the records may go, in words, once for each choice."""
-    chosen = [record["settings"] for record in known.values() if "finite" in record["settings"]]
+    """How far the descents and trainings at the published settings may go, in words."""
+    chosen = [
+        record["settings"]
+        for name, record in known.items()
+        if "finite" in record["settings"] and not name.startswith("small-")
+    ]
     said = [
         f"at most {one['steps']:,} steps; and {one['finite'][2]} ConvNets of width "
         f"{one['finite'][0]:,} "
