@@ -124,8 +124,8 @@ def _own_trainer(small: DistilledSet, original: RidgeModel | None) -> list[Judge
         )
     if small.intercept:
         raise ValueError(
-            "this set is for a trainer that fits an intercept, which is no judge here; give judges, "
-            "for instance network_judges(shape, classes), and see `small.accuracy` for its own."
+            "this set is for a trainer that fits an intercept, which is no judge here; give "
+            "judges, for instance network_judges(shape, classes); `small.accuracy` has its own."
         )
     return [OwnTrainer(small.feature_map, small.reg_s, original)]
 
