@@ -16,7 +16,6 @@ from distill_lib.images.streams import given
 from distill_lib.images.whitening import Preprocessing
 from distill_lib.linalg.products import product
 from distill_lib.ridge import selection
-from distill_lib.ridge.batches import BATCH as _BATCH  # noqa: F401  (read by the page on costs)
 from distill_lib.ridge.batches import judged_rows, padded
 from distill_lib.ridge.partitioned import source_of
 from distill_lib.ridge.path import RidgePath
