@@ -78,7 +78,7 @@ class Settings(NamedTuple):
         return f"rfad {self.loss}" + (" learned" if self.learn_labels else "")
 
 
-def inputs_of(data: Dataset) -> Preprocessing:
+def inputs_of(data: Dataset, dtype: str = "float32") -> Preprocessing:
     """The preprocessing of a data set: standardised channels, for colour regularised ZCA on top.
 
     Example:
@@ -88,7 +88,7 @@ def inputs_of(data: Dataset) -> Preprocessing:
         >>> inputs_of(digits)(digits.x_train).shape
         (1437, 64)
     """
-    standard = paper.normalisation(data.info, "float32")
+    standard = paper.normalisation(data.info, dtype)
     return Whitening.of(data.x_train, standard) if data.info.shape[2] == 3 else standard
 
 
