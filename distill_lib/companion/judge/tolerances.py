@@ -52,8 +52,9 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("past_one_machine", r"/(passes|forecast)$", PASSES),
     ("past_one_machine", r"/rows alive$", COUNT),
     (".*", r"/finite ConvNet/.*/accuracy(: spread)?$", DESCENT),
+    ("kip", LEARNT + r".*/accuracy(: spread)?$", DESCENT),
     (
-        "rfad|kip|table_4|interpretability|comparison",
+        "rfad|table_4|interpretability|comparison",
         LEARNT + r".*/accuracy(: spread)?$",
         SINGLE_IMAGES,
     ),
